@@ -1,0 +1,18 @@
+/*
+ * salp.h - everything that Salp offers, in one include.
+ *
+ * Each header below can also be included alone.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP_H
+#define SALP_H
+
+#include <salp/base.h>
+#include <salp/buffer.h>
+#include <salp/error.h>
+#include <salp/future.h>
+#include <salp/pool.h>
+#include <salp/time.h>
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * salp/error.h - the errors of Salp and their texts.
+ *
+ * Every call returns 0 or a count on success and a negative number on failure.
+ * Failures that the system has a name for are its errno values, negated
+ * (-ENOMEM, -EINVAL, ...); what only Salp can tell has the numbers below -4096,
+ * where no errno value lies.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP_ERROR_H
+#define SALP_ERROR_H
+
+#include <salp/base.h>
+
+SALP_BEGIN
+
+/* X(name, number, text): the one list from which the numbers and the texts are made. */
+#define SALP_ERRORS(X)                                                                             \
+    X(SALP_ECRASHED, -4097, "the worker died while it ran the item")                               \
+    X(SALP_ELIMIT, -4098, "the worker went past its memory limit while it ran the item")           \
+    X(SALP_EBROKEN, -4099, "the pool is broken: its workers cannot be kept alive")                 \
+    X(SALP_ECLOSED, -4100, "the pool is being closed or was terminated")                           \
+    X(SALP_EFORKED, -4101, "the object belongs to another process: it was opened before a fork")   \
+    X(SALP_EUNKNOWN, -4102, "the function or context did not exist when the workers were started") \
+    X(SALP_EINSIDE, -4103, "a job cannot wait for the pool that runs it")                          \
+    X(SALP_EDAMAGED, -4104, "the result was overwritten by a crash before it could be delivered")  \
+    X(SALP_EDEADLK, -4105, "every task waits for another one")
+
+enum salp_error {
+#define SALP_ERROR_ENUM(name, number, text) name = number,
+    SALP_ERRORS(SALP_ERROR_ENUM)
+#undef SALP_ERROR_ENUM
+};
+
+/*
+ * The text of an error: never NULL, in English, without a full stop. Zero and
+ * positive numbers read "success". The text is constant and need not be freed.
+ *
+ * Threads: any. Waits: no. Safe in a signal handler: no.
+ */
+SALP_API const char *salp_strerror(int error);
+
+SALP_END
+
+#endif

@@ -1,0 +1,282 @@
+/*
+ * salp/pool.h - pools: one map, on threads and on processes.
+ *
+ * A pool is a number of workers that run your function over many inputs. The
+ * same calls work on every engine; the engine is one word in the options.
+ *
+ *     salp_pool *pool;
+ *     salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 5 });
+ *     salp_map(pool, square, in, sizeof *in, out, sizeof *out, count, NULL);
+ *     salp_pool_close(pool);
+ *
+ * What a fault costs
+ *   On SALP_PROCESSES a job that crashes, exits, hangs past .item_timeout or
+ *   eats memory past .memory_limit costs its own item: that item gets the error,
+ *   every other item gets its result exactly once, and the worker is replaced.
+ *   Only .retries makes an item run a second time.
+ *   On SALP_THREADS a crash is a crash of the program, as with any thread.
+ *
+ * What the workers can touch
+ *   Processes: workers are forked from a small process of the pool, the steward,
+ *   which is forked (or started afresh, see .start) when the pool is opened. They
+ *   see memory as it was then; what they change there is seen by nobody else.
+ *   Inputs are mapped read-only in them: writing to one is a crash (SIGSEGV).
+ *   Results that were handed over are not mapped in any worker, so no stray store
+ *   can change them. docs/pool.md tells how far this goes.
+ *
+ * Threads and forks
+ *   Every call may be made from any thread, several at once on one pool. A pool
+ *   belongs to the process that opened it: calls from a fork of it, and from its
+ *   own workers, end with SALP_EFORKED.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP_POOL_H
+#define SALP_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <salp/base.h>
+#include <salp/buffer.h>
+#include <salp/error.h>
+#include <salp/future.h>
+#include <salp/time.h>
+
+SALP_BEGIN
+
+typedef struct salp_pool salp_pool;
+
+/*
+ * A job: reads one input, writes one result. Returns 0 (or a positive number), or
+ * a negative error, which becomes this item's error. `context` is the worker's
+ * own copy of .context when .context_size was given, else the same pointer.
+ */
+typedef int salp_job(const void *in, void *out, void *context);
+
+/* A job with several inputs: in[k] points to this item's element of column k. */
+typedef int salp_starjob(const void *const in[], void *out, void *context);
+
+/* A job on a message of any length; it appends its answer to `out`, which is empty. */
+typedef int salp_bytes_job(salp_bytes in, salp_buffer *out, void *context);
+
+/* One column of salp_starmap: an array of elements of `size` bytes each. */
+typedef struct salp_column {
+    const void *data;
+    size_t size;
+} salp_column;
+
+#define SALP_COLUMNS_MAX 16   /* columns of one salp_starmap */
+#define SALP_WORKERS_MAX 1024 /* workers of one pool */
+#define SALP_BACKTRACE_MAX 48 /* frames of one backtrace */
+
+/* What is known about an item that failed. Pointers are valid during the callback only. */
+typedef struct salp_failure {
+    size_t index;          /* the item, from 0 */
+    int error;             /* the job's own negative result; SALP_ECRASHED: see signal and exit_status;
+                              -ETIMEDOUT: .item_timeout; SALP_ELIMIT: .memory_limit;
+                              -ENOMEM: ended by the kernel for lack of memory; SALP_EDAMAGED */
+    pid_t worker;          /* process that ran it; 0 on threads */
+    int signal;            /* signal that ended the worker, or 0 */
+    void *address;         /* for SIGSEGV, SIGBUS, SIGILL, SIGFPE: the address of the fault, else NULL */
+    int exit_status;       /* when the worker exited: its status, else -1 */
+    int attempt;           /* 1 for the first run of the item */
+    const char *backtrace; /* lines "#0 function at file:line (module)", or "" when there is none */
+} salp_failure;
+
+typedef enum salp_engine {
+    SALP_THREADS = 0, /* workers are threads: least cost, no isolation */
+    SALP_PROCESSES,   /* workers are processes: a fault stays where it happened */
+    SALP_CLUSTER,     /* workers on other machines: not built yet, refused with -ENOTSUP */
+} salp_engine;
+
+/* Where worker processes come from. */
+typedef enum salp_start {
+    SALP_FORK = 0, /* from this process, as it is when the pool is opened: memory, open files, working directory */
+    SALP_SERVER,   /* from a clean copy of this program, started once and kept for all pools: safe and cheap in
+                      programs with many threads or much memory */
+    SALP_SPAWN,    /* from a clean copy of this program, started for this pool */
+} salp_start;
+/*
+ * For SALP_SERVER and SALP_SPAWN the program is executed anew and stopped before main: constructors have run, main has
+ * not; only standard input, output and error stay open. A job is found again by its module (the program or a shared
+ * library, checked by build ID) and its offset in it; a library that the program loaded later is loaded by the workers.
+ * A job whose module cannot be found or differs gets SALP_EUNKNOWN. Pointers to data mean nothing there: .context needs
+ * .context_size, .initializer_arg needs .initializer_arg_size. Not available in statically linked programs (-ENOTSUP).
+ * The environment variable SALP_STEWARD carries the hand-over to the copy, which removes it.
+ */
+
+typedef struct salp_pool_options {
+    salp_engine engine;
+    int workers;                 /* 0: as many as this program may use (affinity and cgroup quota) */
+    salp_start start;            /* processes only */
+    salp_fn *initializer;        /* run once in each worker before its first item; an error ends the worker */
+    void *initializer_arg;       /* passed to it */
+    size_t initializer_arg_size; /* > 0: workers get a copy of so many bytes; 0: the pointer as it is */
+    size_t items_per_worker;     /* replace a worker after so many items; 0: never */
+    int64_t item_timeout;        /* nanoseconds one item may take; 0: no limit. Processes only: looked at often
+                                    enough that it ends at most an eighth (or 5 ms) late, never early */
+    size_t memory_limit;         /* bytes of memory of its own that a worker may gain; 0: no limit. Processes only:
+                                    looked at every 5 ms */
+    int retries;                 /* more tries for items whose worker died or timed out; default 0 */
+} salp_pool_options;
+
+/*
+ * Opens a pool and starts its workers.
+ * Threads: any. Waits: until the workers are started, not for their initializers.
+ * Owns: *pool, until salp_pool_close. What initializer_arg points to must stay until then when
+ * initializer_arg_size is 0; else it is copied.
+ * Errors: -EINVAL pool is NULL, an option is out of range (workers < 0 or > SALP_WORKERS_MAX, a negative time,
+ * retries < 0, an unknown engine or start); -ENOTSUP SALP_CLUSTER, item_timeout or memory_limit on threads, .start
+ * SALP_SERVER or SALP_SPAWN in a static program; -EAGAIN the system allows no more processes or threads; -ENOMEM;
+ * -EMFILE, -ENFILE no descriptors left; -ENOSPC no shared memory left; -EFBIG the limit on file sizes (ulimit -f) is
+ * too small for the pool's memory; SALP_EUNKNOWN the initializer's module cannot be found by a fresh copy.
+ */
+SALP_API int salp_pool_open(salp_pool **pool, const salp_pool_options *options);
+
+/*
+ * Waits for what was given to the pool (futures are resolved, their on_done called), ends the workers and frees the
+ * pool. NULL is accepted.
+ * Threads: any; no other thread may use the pool any more. Waits: yes.
+ * Errors (the pool stays as it was): SALP_EINSIDE called by a job or callback of this pool; SALP_EFORKED.
+ */
+SALP_API int salp_pool_close(salp_pool *pool);
+
+/*
+ * Stops the pool now: what was pending ends with -ECANCELED, calls made later with SALP_ECLOSED. Worker processes are
+ * killed; on threads, items that are running end first. The pool must still be closed.
+ * Threads: any, also while others wait in calls of this pool. Waits: until the workers are gone.
+ * Errors: -EINVAL pool is NULL; SALP_EINSIDE; SALP_EFORKED.
+ */
+SALP_API int salp_pool_terminate(salp_pool *pool);
+
+/* The number of workers, or -EINVAL for NULL. Threads: any. Waits: no. */
+SALP_API int salp_pool_workers(const salp_pool *pool);
+
+/*
+ * Why a pool is broken (calls end with SALP_EBROKEN), in words; "" for a pool that works. The text stays until the
+ * pool is closed. Threads: any. Waits: no.
+ */
+SALP_API const char *salp_pool_reason(const salp_pool *pool);
+
+/* How many items have ended. Called by the thread that waits for the call (asynchronous calls: a thread of the pool),
+   now and then, in any case once at the end with done == count if every item was run. Must not use the same pool. */
+typedef void salp_progress_fn(size_t done, size_t count, void *arg);
+
+/* One item has failed for good (its retries are used up). Called where salp_progress_fn is. */
+typedef void salp_failure_fn(const salp_failure *failure, void *arg);
+
+typedef struct salp_map_options {
+    size_t chunk;                  /* items that a worker takes at a time; 0: chosen while running, from their measured
+                                      duration, and given up again when another worker has nothing to do */
+    void *context;                 /* passed to the job */
+    size_t context_size;           /* > 0: each worker gets its own copy of so many bytes for this call; 0: the pointer
+                                      as it is (processes started by SALP_FORK see it as it was when the pool opened) */
+    int *errors;                   /* int[count]: each item's own result; then every item is run */
+    salp_progress_fn *on_progress;
+    void *on_progress_arg;
+    salp_failure_fn *on_failure;
+    void *on_failure_arg;
+    salp_done_fn *on_done;         /* asynchronous calls only, else -EINVAL */
+    void *on_done_arg;
+} salp_map_options;
+
+/*
+ * Runs job over count items: item i reads in + i * in_size and writes out + i * out_size.
+ * Without .errors the first failure stops the map: items that were not started are not run. With it every item is run.
+ * `in` may be NULL when in_size is 0 (jobs then get NULL), `out` when out_size is 0. `out` of an item that failed or was
+ * not run is left as it was (processes) or as the job left it (threads).
+ * On threads the calling thread takes part unless an initializer was given, so that a map too short to be worth a
+ * wake-up runs in line.
+ * Threads: any. Waits: yes.
+ * Returns 0 when every item succeeded, else the error of the lowest failed index.
+ * Errors: -EINVAL pool or job is NULL, a NULL array with a size, an array without a size, sizes that overflow,
+ * a context size without a context; -ENOMEM, -ENOSPC no (shared) memory for the inputs and results; SALP_EUNKNOWN job
+ * or context did not exist when the workers were started; SALP_EBROKEN see salp_pool_reason; SALP_ECLOSED;
+ * -ECANCELED the pool was terminated meanwhile; SALP_EINSIDE called by a job of this pool; SALP_EFORKED; else the
+ * error of an item.
+ */
+SALP_API int salp_map(salp_pool *pool, salp_job *job, const void *in, size_t in_size, void *out, size_t out_size,
+                      size_t count, const salp_map_options *options);
+
+/*
+ * As salp_map, with one input from each column: the job gets an array of column_count pointers.
+ * Errors: as salp_map; also -EINVAL for column_count < 1 or > SALP_COLUMNS_MAX, a column without data or size.
+ */
+SALP_API int salp_starmap(salp_pool *pool, salp_starjob *job, const salp_column columns[], int column_count, void *out,
+                          size_t out_size, size_t count, const salp_map_options *options);
+
+/* As salp_map with one item. */
+SALP_API int salp_apply(salp_pool *pool, salp_job *job, const void *in, size_t in_size, void *out, size_t out_size,
+                        const salp_map_options *options);
+
+/*
+ * As salp_apply with a message of any length. What the job appended is appended to *out (which the caller frees with
+ * salp_buffer_free), also when the job failed by its own result; nothing is when its worker died.
+ */
+SALP_API int salp_call(salp_pool *pool, salp_bytes_job *job, salp_bytes in, salp_buffer *out,
+                       const salp_map_options *options);
+
+/*
+ * The same without waiting: the future is resolved with what the call would have returned. `out`, `errors` and *out
+ * of salp_call_async must stay until then. Inputs: salp_map_async and salp_starmap_async may read them until then;
+ * salp_apply_async and salp_call_async copy theirs before they return. A context with a size is always copied.
+ * `future` may be NULL when on_done is given or nobody is to know.
+ * At most 64 calls of a pool of processes are under way at once; one more waits here for a place.
+ * Errors: those of the call's arguments at once (nothing was started then); all others through the future.
+ * SALP_EINSIDE: called by a job of this pool; -EAGAIN: no place, and called by a callback, which may not wait.
+ */
+SALP_API int salp_map_async(salp_future **future, salp_pool *pool, salp_job *job, const void *in, size_t in_size,
+                            void *out, size_t out_size, size_t count, const salp_map_options *options);
+SALP_API int salp_starmap_async(salp_future **future, salp_pool *pool, salp_starjob *job, const salp_column columns[],
+                                int column_count, void *out, size_t out_size, size_t count,
+                                const salp_map_options *options);
+SALP_API int salp_apply_async(salp_future **future, salp_pool *pool, salp_job *job, const void *in, size_t in_size,
+                              void *out, size_t out_size, const salp_map_options *options);
+SALP_API int salp_call_async(salp_future **future, salp_pool *pool, salp_bytes_job *job, salp_bytes in,
+                             salp_buffer *out, const salp_map_options *options);
+
+/*
+ * A source of inputs: writes the next one to `in` and returns 1, or returns 0 at the end, or a negative error, which
+ * ends the results after those already begun. Called only by salp_imap and salp_results_next, in their thread.
+ */
+typedef int salp_source(void *in, void *arg);
+
+typedef struct salp_results salp_results;
+
+typedef struct salp_imap_options {
+    bool ordered;        /* results in the order of the inputs; default: as they end */
+    size_t window;       /* inputs taken from the source whose results were not yet fetched, at most;
+                            0: 4 for each worker, more for short items (at most 1024) */
+    size_t chunk;        /* items given to a worker at a time; 0: chosen from their measured duration */
+    void *context;       /* as in salp_map_options */
+    size_t context_size;
+    salp_failure_fn *on_failure; /* called by salp_results_next */
+    void *on_failure_arg;
+} salp_imap_options;
+
+/*
+ * Starts a map over inputs that come one by one and may never end. The source is pulled only as room appears in the
+ * window, so a slow reader holds it back.
+ * Owns: *results, until salp_results_close; close it before the pool. Threads: one at a time for each salp_results.
+ * Waits: no longer than the source does.
+ * Errors: -EINVAL results, pool, job or next is NULL, in_size is 0; -ENOMEM; and those of salp_map_async.
+ */
+SALP_API int salp_imap(salp_results **results, salp_pool *pool, salp_job *job, salp_source *next, void *source_arg,
+                       size_t in_size, size_t out_size, const salp_imap_options *options);
+
+/*
+ * The next result: copied to out (which may be NULL), its index (from 0) to *index (which may be NULL). Waits: yes.
+ * Returns 1 with a result; 0 at the end; the error of the item, with *index set (the next call goes on with the
+ * others); or, with *index == SIZE_MAX, an error that ends the results: that of the source, SALP_EBROKEN, -ECANCELED.
+ */
+SALP_API int salp_results_next(salp_results *results, void *out, size_t *index);
+
+/* Ends the results early or late: no further item starts, running ones are waited for. NULL is accepted. Waits: yes. */
+SALP_API void salp_results_close(salp_results *results);
+
+SALP_END
+
+#endif

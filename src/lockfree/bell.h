@@ -1,0 +1,47 @@
+/*
+ * An event count: sleep until something may have changed.
+ *
+ *     seen = salp__bell_look(bell);          the one who makes the change:
+ *     if (the condition holds) go on;            make the condition hold;
+ *     salp__bell_wait(bell, seen, deadline);     salp__bell_ring(bell, n);
+ *     look again
+ *
+ * No wake-up is lost: a ring after the look changes the word, so the sleep ends at once or does not begin. Nobody is
+ * woken by a system call when nobody sleeps.
+ *
+ * I1  `sleepers` is raised before the word is compared in the kernel, and read by the ringer after the word was
+ *     raised; all four are sequentially consistent, so either the ringer sees the sleeper or the sleeper's compare
+ *     sees the ring.
+ * I2  A sleeper that is killed leaves `sleepers` too high: later rings make a system call for nothing, nothing else.
+ *
+ * All zeros is a bell that nobody has rung. May lie in memory shared by processes.
+ * The same idea: Fober, Orlarey, Letz, "Optimised Lock-Free FIFO Queue"; Vyukov's eventcount.
+ *
+ * Threads: any, on both sides.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__BELL_H
+#define SALP__BELL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct salp__bell {
+    _Atomic uint32_t rings;
+    _Atomic uint32_t sleepers;
+} salp__bell;
+
+uint32_t salp__bell_look(salp__bell *bell);
+
+/* Returns 0 (rung, or spurious: look again) or -ETIMEDOUT. `shared`: between processes. */
+int salp__bell_wait(salp__bell *bell, uint32_t seen, int64_t deadline, bool shared);
+
+/* Wakes up to `count` sleepers. */
+void salp__bell_ring(salp__bell *bell, int count, bool shared);
+
+/* Says that something changed to those who look without sleeping, and wakes nobody. */
+void salp__bell_touch(salp__bell *bell);
+
+#endif

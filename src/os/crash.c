@@ -1,0 +1,110 @@
+/*
+ * Fault handlers of a worker process.
+ *
+ * The handler runs in a process that has gone wrong. It touches only the note, its own stack and the unwinder, which
+ * on glibc 2.35 and later takes no lock and allocates nothing (_dl_find_object). Should the unwinder itself fault, the
+ * signal is blocked, so the kernel ends the process: the note then lacks its backtrace, which is why the address is
+ * written first and the signal number (which makes the note valid) before unwinding.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "os/crash.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "os/memory.h"
+#include "os/process.h"
+#include "os/symbols.h"
+
+enum { STACK_SIZE = 64 * 1024 };
+
+static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS };
+enum { FAULT_COUNT = sizeof faults / sizeof *faults };
+
+/* Handlers get no argument of ours, so this has to be found from nowhere. One process is one worker. */
+static salp__crash_note *note_here;
+static struct sigaction before[FAULT_COUNT];
+
+static bool has_address(int number)
+{
+    return number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE;
+}
+
+static void pass_on(int number, siginfo_t *info, void *context)
+{
+    for (int i = 0; i < FAULT_COUNT; i++) {
+        if (faults[i] != number)
+            continue;
+        if (before[i].sa_flags & SA_SIGINFO) {
+            before[i].sa_sigaction(number, info, context);
+            return;
+        }
+        if (before[i].sa_handler != SIG_DFL && before[i].sa_handler != SIG_IGN) {
+            before[i].sa_handler(number);
+            return;
+        }
+    }
+    struct sigaction action = { .sa_handler = SIG_DFL };
+    sigaction(number, &action, NULL);
+    /* A fault comes again when its instruction does; a signal that was sent does not. */
+    if (info->si_code <= 0)
+        raise(number);
+}
+
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+    salp__crash_note *note = note_here;
+    note->address = has_address(number) && info->si_code > 0 ? (uint64_t)(uintptr_t)info->si_addr : 0;
+    note->frames = 0;
+    /* release: the reader waits for the end of this process; the order matters to the compiler alone. */
+    atomic_store_explicit(&note->signal, number, memory_order_release);
+    note->frames = salp__backtrace_capture(context, note->addresses, SALP_BACKTRACE_MAX);
+    pass_on(number, info, context);
+}
+
+int salp__crash_watch(salp__crash_note *note)
+{
+    void *stack;
+    int error = salp__map_private(&stack, STACK_SIZE);
+    if (error < 0)
+        return error;
+    salp__must(sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = STACK_SIZE }, NULL) == 0);
+    note_here = note;
+    for (int i = 0; i < FAULT_COUNT; i++) {
+        struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+        sigemptyset(&action.sa_mask);
+        salp__must(sigaction(faults[i], &action, &before[i]) == 0);
+    }
+    return 0;
+}
+
+static void on_exit_called(int status, void *arg)
+{
+    (void)arg;
+    salp__flush_output();
+    salp__process_leave(status);
+}
+
+void salp__crash_watch_exit(void)
+{
+    /* on_exit, since atexit does not tell the status; registered last, so called first. No memory: exit() then runs
+       the program's own handlers as well, which is what a plain fork does. */
+    (void)on_exit(on_exit_called, NULL);
+}
+
+void salp__forget_unflushed(void)
+{
+    __fpurge(stdout);
+    __fpurge(stderr);
+}
+
+void salp__flush_output(void)
+{
+    fflush(stdout);
+    fflush(stderr);
+}

@@ -1,0 +1,40 @@
+/*
+ * What a dying process writes down about its end, for whoever finds it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__CRASH_H
+#define SALP__CRASH_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <salp/pool.h>
+
+/*
+ * In memory that outlives the process. `signal` is stored last (release); whoever reads the note does so after the
+ * process has ended, which orders everything.
+ */
+typedef struct salp__crash_note {
+    _Atomic int signal; /* 0: nothing was written down */
+    int frames;
+    uint64_t address;
+    uint64_t addresses[SALP_BACKTRACE_MAX];
+} salp__crash_note;
+
+/*
+ * Handlers for the signals of faults (SEGV, BUS, ILL, FPE, ABRT, TRAP, SYS), on a stack of their own, which fill in the
+ * note. A handler that the program had installed before is called afterwards, else the process ends by the signal.
+ * Returns 0 or -ENOMEM.
+ */
+int salp__crash_watch(salp__crash_note *note);
+
+/* exit() called by a job ends the process with that status at once: what the program registered with atexit was meant
+   for the program, not for its worker. Standard output is flushed. */
+void salp__crash_watch_exit(void);
+
+/* Throws away what the program had not flushed when this process was forked: it will flush it itself. */
+void salp__forget_unflushed(void);
+void salp__flush_output(void);
+
+#endif

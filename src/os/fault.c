@@ -1,0 +1,56 @@
+/*
+ * The counter behind SALP__FAULT; empty in every build but the one that tests faults.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "os/fault.h"
+
+#ifdef SALP_FAULTS
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+/* Shared with the processes forked later, so that one plan is carried out once. */
+static struct plan {
+    _Atomic long left; /* calls until the one that fails; 0: none */
+    _Atomic int role;
+    _Atomic int fired;
+} *plan;
+static salp__role role_here;
+
+void salp__fault_arm(salp__role role, long nth)
+{
+    if (!plan) {
+        void *memory = mmap(NULL, sizeof *plan, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
+            __builtin_trap();
+        plan = memory;
+    }
+    atomic_store(&plan->role, role);
+    atomic_store(&plan->fired, 0);
+    atomic_store(&plan->left, nth);
+}
+
+bool salp__fault_fired(void)
+{
+    return plan && atomic_load(&plan->fired);
+}
+
+void salp__fault_enter(salp__role role)
+{
+    role_here = role;
+}
+
+bool salp__fault_due(void)
+{
+    if (!plan || atomic_load(&plan->left) <= 0 || atomic_load(&plan->role) != (int)role_here)
+        return false;
+    if (atomic_fetch_sub(&plan->left, 1) != 1)
+        return false;
+    atomic_store(&plan->fired, 1);
+    return true;
+}
+#endif
+
+/* A translation unit may not be empty. */
+typedef int salp__fault_unit;

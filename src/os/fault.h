@@ -1,0 +1,43 @@
+/*
+ * Makes the n-th system call or allocation fail, in the build that tests faults.
+ *
+ * In every other build SALP__FAULT is nothing. Each wrapper in os/ that can fail
+ * begins with SALP__FAULT(the error to return); a test arms the n-th call for
+ * n = 1, 2, ... until a run succeeds, and looks for leaks after each.
+ *
+ * The count is one for each process: a fork inherits it as it stands. The role
+ * says whose calls are counted, so that a test can make the steward fail alone.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__FAULT_H
+#define SALP__FAULT_H
+
+#include <stdbool.h>
+
+typedef enum salp__role {
+    SALP__PROGRAM = 0,
+    SALP__STEWARD,
+    SALP__WORKER,
+} salp__role;
+
+#ifdef SALP_FAULTS
+#define SALP__FAULT(error)                                                                         \
+    do {                                                                                           \
+        if (salp__fault_due())                                                                     \
+            return (error);                                                                        \
+    } while (0)
+
+void salp__fault_arm(salp__role role, long nth); /* the nth call from now fails; 0: none does */
+bool salp__fault_fired(void);                    /* whether it has failed, in any process */
+void salp__fault_enter(salp__role role);
+bool salp__fault_due(void);
+#else
+#define SALP__FAULT(error) ((void)0)
+static inline void salp__fault_enter(salp__role role)
+{
+    (void)role;
+}
+#endif
+
+#endif

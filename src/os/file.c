@@ -1,0 +1,220 @@
+/* Descriptors. SPDX-License-Identifier: MIT */
+#include "os/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <salp/time.h>
+
+#include "base/assert.h"
+#include "os/clock.h"
+#include "os/fault.h"
+
+enum { HIGH_DESCRIPTOR = 500 };
+
+int salp__memfd_open(const char *name)
+{
+    SALP__FAULT(-EMFILE);
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int salp__eventfd_open(void)
+{
+    SALP__FAULT(-EMFILE);
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+void salp__eventfd_ring(int fd)
+{
+    uint64_t one = 1;
+    /* EAGAIN: the counter is full, so the reader has long been told. */
+    while (write(fd, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
+}
+
+void salp__eventfd_drain(int fd)
+{
+    uint64_t count;
+    while (read(fd, &count, sizeof count) < 0 && errno == EINTR)
+        continue;
+}
+
+static int check_file_limit(size_t end)
+{
+    struct rlimit limit;
+    salp__must(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    return limit.rlim_cur != RLIM_INFINITY && end > limit.rlim_cur ? -EFBIG : 0;
+}
+
+int salp__file_reserve(int fd, size_t offset, size_t size)
+{
+    SALP__FAULT(-ENOSPC);
+    int error = check_file_limit(offset + size);
+    if (error < 0)
+        return error;
+    while (fallocate(fd, 0, (off_t)offset, (off_t)size) < 0) {
+        if (errno != EINTR)
+            return -errno;
+    }
+    return 0;
+}
+
+int salp__file_extend(int fd, size_t size)
+{
+    SALP__FAULT(-ENOSPC);
+    int error = check_file_limit(size);
+    if (error < 0)
+        return error;
+    struct stat status;
+    salp__must(fstat(fd, &status) == 0);
+    if ((size_t)status.st_size >= size)
+        return 0;
+    while (ftruncate(fd, (off_t)size) < 0) {
+        if (errno != EINTR)
+            return -errno;
+    }
+    return 0;
+}
+
+void salp__file_punch(int fd, size_t offset, size_t size)
+{
+    while (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) < 0)
+        salp__must(errno == EINTR);
+}
+
+int salp__file_read(int fd, void *data, size_t size, size_t offset)
+{
+    SALP__FAULT(-EIO);
+    while (size > 0) {
+        ssize_t count = pread(fd, data, size, (off_t)offset);
+        if (count == 0)
+            return -EIO;
+        if (count < 0) {
+            if (errno == EINTR)
+                continue;
+            return -errno;
+        }
+        data = (char *)data + count;
+        offset += (size_t)count;
+        size -= (size_t)count;
+    }
+    return 0;
+}
+
+int salp__file_write(int fd, const void *data, size_t size, size_t offset)
+{
+    SALP__FAULT(-ENOSPC);
+    while (size > 0) {
+        ssize_t count = pwrite(fd, data, size, (off_t)offset);
+        if (count == 0)
+            return -EIO;
+        if (count < 0) {
+            if (errno == EINTR)
+                continue;
+            return -errno;
+        }
+        data = (const char *)data + count;
+        offset += (size_t)count;
+        size -= (size_t)count;
+    }
+    return 0;
+}
+
+int salp__file_move_high(int fd)
+{
+    SALP__FAULT(-EMFILE);
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR);
+    if (high < 0 && errno == EINVAL)
+        return fd; /* RLIMIT_NOFILE is below that number: it stays where it is */
+    if (high < 0)
+        return -errno;
+    salp__file_close(fd);
+    return high;
+}
+
+bool salp__file_identify(int fd, salp__file_identity *identity)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return false;
+    *identity = (salp__file_identity){ .device = status.st_dev, .inode = status.st_ino };
+    return true;
+}
+
+void salp__file_close(int fd)
+{
+    if (fd >= 0)
+        (void)close(fd); /* Linux frees the number whatever close returns */
+}
+
+int salp__file_text(const char *path, char *text, size_t size)
+{
+    SALP__FAULT(-EMFILE);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    size_t length = 0;
+    int error = 0;
+    while (length < size - 1) {
+        ssize_t count = read(fd, text + length, size - 1 - length);
+        if (count == 0)
+            break;
+        if (count < 0) {
+            if (errno == EINTR)
+                continue;
+            error = -errno;
+            break;
+        }
+        length += (size_t)count;
+    }
+    salp__file_close(fd);
+    text[length] = '\0';
+    return error < 0 ? error : (int)length;
+}
+
+int salp__poll(const int fds[], bool ready[], int count, int64_t deadline)
+{
+    struct pollfd polled[8];
+    salp__must(count <= 8);
+    for (int i = 0; i < count; i++)
+        polled[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+    struct timespec time, *until = NULL;
+    if (deadline != SALP_FOREVER) {
+        int64_t left = deadline - salp__now();
+        if (left < 0)
+            left = 0;
+        time = (struct timespec){ .tv_sec = left / SALP_SECONDS(1), .tv_nsec = left % SALP_SECONDS(1) };
+        until = &time;
+    }
+    int result = ppoll(polled, (nfds_t)count, until, NULL);
+    if (result < 0) {
+        /* ENOMEM: the kernel could not allocate; the caller looks at everything and polls again. */
+        salp__must(errno == EINTR || errno == ENOMEM);
+        return -EINTR;
+    }
+    for (int i = 0; i < count; i++)
+        ready[i] = fds[i] >= 0 && polled[i].revents != 0;
+    return result;
+}
+
+void salp__close_all_but(int first, const int keep[], int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (keep[i] < first)
+            continue;
+        if (keep[i] > first)
+            (void)syscall(SYS_close_range, (unsigned)first, (unsigned)keep[i] - 1, 0);
+        first = keep[i] + 1;
+    }
+    (void)syscall(SYS_close_range, (unsigned)first, ~0U, 0);
+}

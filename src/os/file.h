@@ -1,0 +1,59 @@
+/*
+ * Descriptors. All that are made here are close-on-exec.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__FILE_H
+#define SALP__FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Memory that lives as long as somebody holds or maps it; no name in any directory. */
+int salp__memfd_open(const char *name);
+
+/* An eventfd, not blocking. */
+int salp__eventfd_open(void);
+void salp__eventfd_ring(int fd);
+void salp__eventfd_drain(int fd);
+
+/*
+ * Backs [offset, offset + size) with real memory, extending the file, so that later stores cannot fail.
+ * Errors: -ENOSPC, -ENOMEM; -EFBIG past RLIMIT_FSIZE (asked first: the kernel would send SIGXFSZ).
+ */
+int salp__file_reserve(int fd, size_t offset, size_t size);
+
+/* Extends the file with a hole up to `size`. Errors as above. */
+int salp__file_extend(int fd, size_t size);
+
+/* Gives the memory of a range back; it reads as zeros again. */
+void salp__file_punch(int fd, size_t offset, size_t size);
+
+/* All of `size` bytes at an offset, or a negative error; a short file is -EIO. */
+int salp__file_read(int fd, void *data, size_t size, size_t offset);
+int salp__file_write(int fd, const void *data, size_t size, size_t offset);
+
+/* A copy of the descriptor with a high number, out of the way of what jobs open and close by number. */
+int salp__file_move_high(int fd);
+
+/* Which file this is: two descriptors are of one file when both numbers are equal. false: not open. */
+typedef struct salp__file_identity {
+    uint64_t device;
+    uint64_t inode;
+} salp__file_identity;
+bool salp__file_identify(int fd, salp__file_identity *identity);
+
+void salp__file_close(int fd); /* accepts -1 */
+
+/* Reads a small file (of /proc, say) as text. Returns the length, cut at size - 1, or a negative error. */
+int salp__file_text(const char *path, char *text, size_t size);
+
+/* Waits until one of the descriptors (-1: not looked at) can be read. ready[i] says which. Returns their number, 0 at
+   the deadline, or -EINTR. At most 8 descriptors. */
+int salp__poll(const int fds[], bool ready[], int count, int64_t deadline);
+
+/* Closes every descriptor from `first` on that is not in keep[] (in rising order). */
+void salp__close_all_but(int first, const int keep[], int count);
+
+#endif

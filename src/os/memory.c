@@ -1,0 +1,91 @@
+/* Memory of this process. SPDX-License-Identifier: MIT */
+#include "os/memory.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "os/fault.h"
+
+void *salp__allocate(size_t size)
+{
+    SALP__FAULT(NULL);
+    return calloc(1, size);
+}
+
+void salp__free(void *memory)
+{
+    free(memory);
+}
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t salp__pages(size_t size)
+{
+    size_t page = page_size();
+    return (size + page - 1) / page * page;
+}
+
+int salp__map_private(void **address, size_t size)
+{
+    SALP__FAULT(-ENOMEM);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    *address = memory;
+    return 0;
+}
+
+int salp__map_wiped_on_fork(void **address, size_t size)
+{
+    int error = salp__map_private(address, size);
+    if (error < 0)
+        return error;
+    if (madvise(*address, size, MADV_WIPEONFORK) == 0)
+        return 0;
+    error = -errno;
+    salp__unmap(*address, size);
+    return error;
+}
+
+int salp__map_file(void **address, int fd, size_t offset, size_t size, bool writable)
+{
+    SALP__FAULT(-ENOMEM);
+    int rights = PROT_READ | (writable ? PROT_WRITE : 0);
+    void *memory = mmap(NULL, size, rights, MAP_SHARED, fd, (off_t)offset);
+    if (memory == MAP_FAILED)
+        return -errno;
+    *address = memory;
+    return 0;
+}
+
+void salp__unmap(void *address, size_t size)
+{
+    if (address)
+        salp__must(munmap(address, size) == 0);
+}
+
+void salp__protect_from_writing(void *address, size_t size)
+{
+    salp__must(mprotect(address, size, PROT_READ) == 0);
+}
+
+void salp__protect_from_all(void *address, size_t size)
+{
+    salp__must(mprotect(address, size, PROT_NONE) == 0);
+}
+
+bool salp__readable(const void *address)
+{
+    /* mincore fails with ENOMEM for pages that are not mapped; it does not tell whether they may be read, but what
+       is mapped without any right is a guard, and a job that follows a pointer into one crashes with a clear address. */
+    unsigned char resident;
+    uintptr_t page = (uintptr_t)address / page_size() * page_size();
+    return mincore((void *)page, 1, &resident) == 0;
+}

@@ -1,0 +1,37 @@
+/*
+ * Memory of this process.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__MEMORY_H
+#define SALP__MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Zeroed memory, or NULL. */
+void *salp__allocate(size_t size);
+void salp__free(void *memory);
+
+/* `size` rounded up to whole pages; 0 stays 0. Sizes must be below 2^62. */
+size_t salp__pages(size_t size);
+
+/* Private zeroed pages. Returns 0 or -ENOMEM. */
+int salp__map_private(void **address, size_t size);
+
+/* Pages of which a child made by fork sees zeros. Returns 0, -ENOMEM or -EINVAL. */
+int salp__map_wiped_on_fork(void **address, size_t size);
+
+/* Pages of a file, shared. Returns 0, -ENOMEM, -EBADF, ... */
+int salp__map_file(void **address, int fd, size_t offset, size_t size, bool writable);
+
+void salp__unmap(void *address, size_t size);
+
+/* Takes the right to write (or any right) to pages away. */
+void salp__protect_from_writing(void *address, size_t size);
+void salp__protect_from_all(void *address, size_t size);
+
+/* Whether one byte at the address can be read, asked without reading it here. */
+bool salp__readable(const void *address);
+
+#endif

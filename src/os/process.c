@@ -1,0 +1,246 @@
+/* Processes. SPDX-License-Identifier: MIT */
+#include "os/process.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <salp/time.h>
+
+#include "base/assert.h"
+#include "os/clock.h"
+#include "os/fault.h"
+#include "os/file.h"
+
+pid_t salp__process_self(void)
+{
+    return getpid();
+}
+
+pid_t salp__process_parent(void)
+{
+    return getppid();
+}
+
+pid_t salp__process_fork(void)
+{
+    SALP__FAULT(-EAGAIN);
+    pid_t pid = fork();
+    return pid < 0 ? -errno : pid;
+}
+
+extern char **environ;
+
+static int count_environment(void)
+{
+    int count = 0;
+    while (environ && environ[count])
+        count++;
+    return count;
+}
+
+pid_t salp__process_spawn_self(const char *variable, const int keep[], int count)
+{
+    SALP__FAULT(-EAGAIN);
+    int inherited = count_environment();
+    const char **environment = calloc((size_t)inherited + 2, sizeof *environment);
+    if (!environment)
+        return -ENOMEM;
+    environment[0] = variable;
+    memcpy(environment + 1, environ, (size_t)inherited * sizeof *environment);
+
+    posix_spawn_file_actions_t actions;
+    int error = posix_spawn_file_actions_init(&actions);
+    if (error != 0)
+        goto free_environment;
+    /* A descriptor duplicated onto itself loses its close-on-exec mark, in the child alone. */
+    for (int i = 0; i < count && error == 0; i++)
+        error = posix_spawn_file_actions_adddup2(&actions, keep[i], keep[i]);
+    pid_t pid = -1;
+    char *const argv[] = { program_invocation_name, NULL };
+    if (error == 0)
+        error = posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv, (char *const *)environment);
+    posix_spawn_file_actions_destroy(&actions);
+free_environment:
+    free(environment);
+    return error != 0 ? -error : pid;
+}
+
+void salp__process_leave(int status)
+{
+    _exit(status);
+}
+
+int salp__process_watch(pid_t pid)
+{
+    SALP__FAULT(-EMFILE);
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+void salp__process_signal(pid_t pid, int number)
+{
+    (void)kill(pid, number);
+}
+
+void salp__process_signal_group(pid_t group, int number)
+{
+    (void)kill(-group, number);
+}
+
+bool salp__process_freeze(pid_t pid, int64_t nanoseconds)
+{
+    if (kill(pid, SIGSTOP) < 0)
+        return false;
+    int64_t deadline = salp__later(nanoseconds);
+    do {
+        siginfo_t info = { 0 };
+        if (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WEXITED | WNOHANG | WNOWAIT) < 0)
+            return false;
+        if (info.si_pid == pid)
+            return info.si_code == CLD_STOPPED;
+        salp__give_way();
+    } while (salp__now() < deadline);
+    return false;
+}
+
+bool salp__process_end_with(pid_t parent)
+{
+    salp__must(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+    /* The mark is not retroactive: a parent that ended before it was set sends nothing. */
+    return getppid() == parent;
+}
+
+void salp__process_adopt_orphans(void)
+{
+    salp__must(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+}
+
+void salp__process_own_group(pid_t pid)
+{
+    /* Parent and child both do this, and the first one wins: the other's failure (gone, a session leader) is none. */
+    (void)setpgid(pid, 0);
+}
+
+int salp__process_ended(salp__ending *ending)
+{
+    siginfo_t info = { 0 };
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return errno == ECHILD ? -ECHILD : 0;
+    if (info.si_pid == 0)
+        return 0;
+    bool exited = info.si_code == CLD_EXITED;
+    *ending = (salp__ending){
+        .pid = info.si_pid,
+        .signal = exited ? 0 : info.si_status,
+        .exit_status = exited ? info.si_status : -1,
+    };
+    return 1;
+}
+
+void salp__process_reap(pid_t pid)
+{
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+}
+
+bool salp__process_reap_until(pid_t pid, int watch, int64_t deadline)
+{
+    bool ended = false;
+    while (!ended) {
+        int count = salp__poll(&watch, &ended, 1, deadline);
+        if (count == 0)
+            return false;
+        if (count < 0)
+            ended = false;
+    }
+    salp__process_reap(pid);
+    return true;
+}
+
+int salp__process_children(pid_t pids[], int max)
+{
+    char text[16384];
+    if (salp__file_text("/proc/thread-self/children", text, sizeof text) < 0)
+        return 0;
+    int count = 0;
+    char *end, *at = text;
+    while (count < max) {
+        long pid = strtol(at, &end, 10);
+        if (end == at)
+            break;
+        pids[count++] = (pid_t)pid;
+        at = end;
+    }
+    return count;
+}
+
+int64_t salp__process_own_memory(pid_t pid)
+{
+    char path[64], text[256];
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    int length = salp__file_text(path, text, sizeof text);
+    if (length < 0)
+        return length;
+    int64_t size, resident, shared;
+    if (sscanf(text, "%" SCNd64 " %" SCNd64 " %" SCNd64, &size, &resident, &shared) != 3)
+        return -EIO;
+    return (resident - shared) * sysconf(_SC_PAGESIZE);
+}
+
+uint64_t salp__process_memory_kills(void)
+{
+    char text[16384];
+    if (salp__file_text("/proc/vmstat", text, sizeof text) < 0)
+        return 0;
+    const char *line = strstr(text, "\noom_kill ");
+    return line ? strtoull(line + strlen("\noom_kill "), NULL, 10) : 0;
+}
+
+void salp__signals_block(sigset_t *before)
+{
+    sigset_t all;
+    sigfillset(&all);
+    salp__must(pthread_sigmask(SIG_SETMASK, &all, before) == 0);
+}
+
+void salp__signals_restore(const sigset_t *before)
+{
+    salp__must(pthread_sigmask(SIG_SETMASK, before, NULL) == 0);
+}
+
+void salp__signals_own_children(struct sigaction *before)
+{
+    struct sigaction action = { .sa_handler = SIG_DFL };
+    salp__must(sigaction(SIGCHLD, &action, before) == 0);
+}
+
+void salp__signals_return_children(const struct sigaction *before)
+{
+    salp__must(sigaction(SIGCHLD, before, NULL) == 0);
+}
+
+int salp__signals_watch_children(void)
+{
+    SALP__FAULT(-EMFILE);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+void salp__signals_drain(int fd)
+{
+    struct signalfd_siginfo info[8];
+    while (read(fd, info, sizeof info) > 0)
+        continue;
+}

@@ -1,0 +1,84 @@
+/*
+ * Processes: making, watching and ending them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__PROCESS_H
+#define SALP__PROCESS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+pid_t salp__process_self(void);
+pid_t salp__process_parent(void);
+
+/* fork. Returns the child's pid, 0 in the child, -EAGAIN or -ENOMEM. */
+pid_t salp__process_fork(void);
+
+/*
+ * Executes this program anew, with one more environment variable ("NAME=value") and the descriptors of keep[] open
+ * under their numbers. The parent's memory is not copied. Returns the pid or a negative error.
+ */
+pid_t salp__process_spawn_self(const char *variable, const int keep[], int count);
+
+/* Ends this process without running what the program registered for exit. */
+_Noreturn void salp__process_leave(int status);
+
+/* A descriptor that can be read once the process has ended. */
+int salp__process_watch(pid_t pid);
+
+/* Sends a signal; a process that is gone is no error. */
+void salp__process_signal(pid_t pid, int number);
+void salp__process_signal_group(pid_t group, int number);
+
+/* Stops the process and waits, at most so long, until it stands still. false: it did not (it sits in the kernel), or
+   it is gone. */
+bool salp__process_freeze(pid_t pid, int64_t nanoseconds);
+
+/* This process gets SIGKILL when its parent ends. false: the parent has ended already. */
+bool salp__process_end_with(pid_t parent);
+
+/* Orphaned descendants become children of this process, not of init. */
+void salp__process_adopt_orphans(void);
+
+/* Puts a process (0: this one) into a group of its own: a Ctrl-C at the terminal is not for it. */
+void salp__process_own_group(pid_t pid);
+
+typedef struct salp__ending {
+    pid_t pid;
+    int signal;      /* that ended it, or 0 */
+    int exit_status; /* or -1 */
+} salp__ending;
+
+/* A child that has ended, left as a zombie: its pid and group cannot be reused yet. 1, 0: none has, -ECHILD: there are
+   no children. */
+int salp__process_ended(salp__ending *ending);
+
+/* Takes the zombie away; waits for the end when it has not ended. A child that somebody else reaped is no error. */
+void salp__process_reap(pid_t pid);
+/* The same within a bound. false: it has not ended. */
+bool salp__process_reap_until(pid_t pid, int watch, int64_t deadline);
+
+/* The children of this process. Returns how many were written to pids[]; at most max. */
+int salp__process_children(pid_t pids[], int max);
+
+/* Bytes of memory that belong to the process alone (resident, not backed by a file), or a negative error. */
+int64_t salp__process_own_memory(pid_t pid);
+
+/* How many processes the kernel has ended for lack of memory; 0 where it does not say. */
+uint64_t salp__process_memory_kills(void);
+
+/* Blocks every signal in this thread. */
+void salp__signals_block(sigset_t *before);
+void salp__signals_restore(const sigset_t *before);
+/* SIGCHLD as the system delivers it by default, so that children can be waited for. */
+void salp__signals_own_children(struct sigaction *before);
+void salp__signals_return_children(const struct sigaction *before);
+/* A descriptor that can be read when a child has ended; SIGCHLD must be blocked. */
+int salp__signals_watch_children(void);
+void salp__signals_drain(int fd);
+
+#endif

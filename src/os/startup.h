@@ -1,0 +1,23 @@
+/*
+ * Between the program's constructors and its main.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__STARTUP_H
+#define SALP__STARTUP_H
+
+#include <stdbool.h>
+
+/* Whether this program can be executed anew and stopped before main: it is linked dynamically. */
+bool salp__startup_possible(void);
+
+typedef void salp__constructor(int argc, char **argv, char **environment);
+
+/*
+ * Has `function`, which must not return, called after all constructors, instead of main. To be called from a
+ * constructor of the library, `self`: when that is itself the last one of the program, the function is called at once.
+ * Returns 0 or -ENOTSUP.
+ */
+int salp__startup_divert(void (*function)(void), salp__constructor *self);
+
+#endif

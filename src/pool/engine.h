@@ -1,0 +1,68 @@
+/*
+ * What a pool asks of its engine, and the pool itself.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__ENGINE_H
+#define SALP__ENGINE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <salp/pool.h>
+
+#include "lockfree/bell.h"
+#include "os/thread.h"
+#include "pool/call.h"
+
+typedef struct salp__engine {
+    /* Starts the workers; stores its own state in pool->state. */
+    int (*open)(salp_pool *pool);
+    /* Runs a synchronous call to its end and returns its result. */
+    int (*run)(salp_pool *pool, salp__call *call);
+    /* Begins an asynchronous call; salp__call_finish comes later, perhaps before this returns. A negative result:
+       nothing was begun. */
+    int (*start)(salp_pool *pool, salp__call *call);
+    /* No further item of the call starts. */
+    void (*cancel)(salp_pool *pool, salp__call *call);
+    /* Ends all calls with -ECANCELED; afterwards no worker runs a job. Called once. */
+    void (*terminate)(salp_pool *pool);
+    /* Ends the workers and frees the state. No call is under way. */
+    void (*close)(salp_pool *pool);
+    const char *(*reason)(const salp_pool *pool);
+} salp__engine;
+
+extern const salp__engine salp__threads;
+extern const salp__engine salp__processes;
+
+struct salp_pool {
+    const salp__engine *engine; /* [const after open] */
+    salp_pool_options options;  /* [const after open] workers is never 0 */
+    const int *mine;            /* [const after open] 1; reads 0 in a process forked from the one that opened the pool */
+    void *state;                /* [owner: engine] */
+    _Atomic int phase;          /* see enum below; release when it changes, acquire before a call begins */
+    salp__lock lock;
+    int calls;                  /* [lock] under way */
+    salp__bell ended;           /* rung, under the lock, when the last call under way ends, and after a termination */
+};
+
+enum { SALP__OPEN, SALP__TERMINATING, SALP__TERMINATED };
+
+/* The error that every call of the pool ends with, when it was terminated or is broken; else 0. */
+int salp__pool_ended(const salp_pool *pool);
+
+/*
+ * Which pools' jobs or callbacks the calling thread is in: a chain of frames, innermost first.
+ */
+typedef struct salp__inside_frame {
+    const salp_pool *pool;
+    struct salp__inside_frame *outer;
+    bool callback; /* not a job: may begin calls, may not wait */
+} salp__inside_frame;
+
+void salp__inside_enter(salp__inside_frame *frame, const salp_pool *pool, bool callback);
+void salp__inside_leave(salp__inside_frame *frame);
+bool salp__inside(const salp_pool *pool);
+bool salp__inside_callback(const salp_pool *pool);
+
+#endif

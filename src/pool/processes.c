@@ -1,0 +1,347 @@
+/*
+ * The engine of processes, in the program: opening, waiting, ending.
+ *
+ * The program gets no extra thread (but for asynchronous calls, see attendant.c) and no signal. A thread that waits for
+ * a call sleeps on the call's bell, which a worker or the steward rings. Should the steward itself be killed, nobody
+ * would ring; so who waits looks a few times a second whether it is alive.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "pool/processes.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <salp/time.h>
+
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/memory.h"
+#include "os/process.h"
+#include "pool/steward.h"
+#include "task/park.h"
+
+static const int64_t liveness_interval = SALP_MILLISECONDS(250);
+
+/* ---- has it ended? ---- */
+
+static void wake_all(salp__process_engine *engine)
+{
+    for (int slot = 0; slot < SALP__SLOTS; slot++)
+        salp__wake(&engine->control.shared->live[slot].bell, INT_MAX, true);
+    salp__wake(&engine->control.shared->attend, INT_MAX, true);
+    salp__wake(&engine->places, INT_MAX, false);
+}
+
+/* The first reason stays. */
+static int set_ended(salp__process_engine *engine, int error, const char *reason)
+{
+    salp__lock_take(&engine->lock);
+    int ended = atomic_load_explicit(&engine->ended, memory_order_relaxed); /* the lock orders it */
+    if (ended == 0) {
+        snprintf(engine->reason, sizeof engine->reason, "%s", reason);
+        /* release: pairs with the acquire in salp__processes_ended; the reason is then readable. */
+        atomic_store_explicit(&engine->ended, error, memory_order_release);
+        ended = error;
+    }
+    salp__lock_release(&engine->lock);
+    wake_all(engine);
+    return ended;
+}
+
+static bool steward_gone(const salp__process_engine *engine)
+{
+    bool gone = false;
+    return salp__poll(&engine->steward, &gone, 1, 0) > 0 && gone;
+}
+
+int salp__processes_ended(salp__process_engine *engine)
+{
+    int ended = atomic_load_explicit(&engine->ended, memory_order_acquire);
+    if (ended < 0)
+        return ended;
+    const salp__records *records = engine->control.records;
+    /* acquire: pairs with the release in the steward; the reason is then readable. */
+    if (atomic_load_explicit(&records->broken, memory_order_acquire))
+        return set_ended(engine, SALP_EBROKEN, records->reason);
+    return 0;
+}
+
+/* The same, when nothing was heard for a while. */
+static int look_for_steward(salp__process_engine *engine)
+{
+    int ended = salp__processes_ended(engine);
+    if (ended < 0 || !steward_gone(engine))
+        return ended;
+    /* acquire: pairs with salp_pool_terminate, which has the steward end. */
+    if (atomic_load_explicit(&engine->pool->phase, memory_order_acquire) != SALP__OPEN)
+        return set_ended(engine, -ECANCELED, "the pool was terminated");
+    return set_ended(engine, SALP_EBROKEN, "the pool's steward process was killed");
+}
+
+/* ---- calls ---- */
+
+static int wait_for(salp__process_engine *engine, salp__call *call)
+{
+    salp__bell *bell = &engine->control.shared->live[call->engine.processes.slot].bell;
+    int ended = 0;
+    for (;;) {
+        uint32_t seen = salp__bell_look(bell);
+        if (salp__slot_done(engine, call))
+            return salp__slot_end(engine, call, 0);
+        ended = salp__processes_ended(engine);
+        if (ended < 0)
+            return salp__slot_end(engine, call, ended);
+        salp__slot_serve(engine, call);
+        int64_t deadline = salp__later(salp__slot_pause(call));
+        if (salp__park(bell, seen, deadline, true, SALP__LOOK_FIRST) == -ETIMEDOUT)
+            look_for_steward(engine);
+    }
+}
+
+static int run(salp_pool *pool, salp__call *call)
+{
+    salp__process_engine *engine = pool->state;
+    int error = salp__slot_begin(engine, call, true);
+    return error < 0 ? error : wait_for(engine, call);
+}
+
+static int start(salp_pool *pool, salp__call *call)
+{
+    salp__process_engine *engine = pool->state;
+    int error = salp__attendant_start(engine);
+    if (error < 0)
+        return error;
+    error = salp__slot_begin(engine, call, !salp__inside_callback(pool));
+    if (error < 0)
+        return error;
+    salp__attendant_take(engine, call);
+    return 0;
+}
+
+static void cancel(salp_pool *pool, salp__call *call)
+{
+    call->engine.processes.override = -ECANCELED;
+    salp__slot_stop(pool->state, call);
+}
+
+/* ---- opening ---- */
+
+static void fill_head(salp__process_engine *engine, const sigset_t *signals)
+{
+    const salp_pool_options *options = &engine->pool->options;
+    salp__head *head = engine->control.head;
+    head->start = options->start;
+    head->signals = *signals;
+    head->items_per_worker = options->items_per_worker;
+    head->item_timeout = options->item_timeout;
+    head->memory_limit = options->memory_limit;
+    head->retries = options->retries;
+    head->initializer_arg = (uint64_t)(uintptr_t)options->initializer_arg;
+}
+
+static int place_initializer(salp__process_engine *engine)
+{
+    const salp_pool_options *options = &engine->pool->options;
+    salp__head *head = engine->control.head;
+    if (!options->initializer)
+        return 0;
+    if (options->start != SALP_FORK && options->initializer_arg && options->initializer_arg_size == 0)
+        return -EINVAL;
+    union {
+        salp_fn *function;
+        void *address;
+    } initializer = { .function = options->initializer };
+    int error = salp__slot_function(engine, initializer.address, &head->initializer);
+    if (error < 0 || options->initializer_arg_size == 0)
+        return error;
+    uint64_t size = salp__pages(options->initializer_arg_size);
+    head->initializer_copy.size = options->initializer_arg_size;
+    error = salp__arena_take(engine, size, &head->initializer_copy.offset);
+    if (error < 0)
+        return error;
+    return salp__file_write(engine->control.arena, options->initializer_arg, options->initializer_arg_size,
+                            head->initializer_copy.offset);
+}
+
+static int fork_steward(salp__process_engine *engine, int program)
+{
+    pid_t pid = salp__process_fork();
+    if (pid < 0)
+        return pid;
+    if (pid == 0)
+        salp__steward_main(&engine->control, &(salp__steward_start){ .program = program, .door = engine->door });
+    engine->steward_pid = pid;
+    engine->steward = salp__process_watch(pid);
+    if (engine->steward >= 0)
+        return 0;
+    salp__process_signal(pid, SIGKILL); /* its workers end with it */
+    salp__process_reap(pid);
+    return engine->steward;
+}
+
+static int wait_until_opened(salp__process_engine *engine)
+{
+    salp__bell *bell = &engine->control.shared->opened;
+    for (;;) {
+        uint32_t seen = salp__bell_look(bell);
+        /* acquire: pairs with the release in the steward. */
+        int opened = atomic_load_explicit(&engine->control.records->opened, memory_order_acquire);
+        if (opened != 0)
+            return opened > 0 ? 0 : opened;
+        if (steward_gone(engine))
+            return SALP_EBROKEN;
+        salp__park(bell, seen, salp__later(liveness_interval), true, SALP__SLEEP);
+    }
+}
+
+static void wait_for_steward(salp__process_engine *engine)
+{
+    if (engine->steward_pid > 0)
+        salp__process_reap_until(engine->steward_pid, engine->steward, SALP_FOREVER);
+    while (engine->steward_pid == 0 && !steward_gone(engine)) {
+        bool gone;
+        salp__poll(&engine->steward, &gone, 1, SALP_FOREVER);
+    }
+}
+
+/* Every signal is blocked meanwhile: the steward must not run the program's handlers. */
+static int start_steward(salp__process_engine *engine, const sigset_t *signals)
+{
+    fill_head(engine, signals);
+    int error = place_initializer(engine);
+    if (error < 0)
+        return error;
+    int program = salp__process_watch(salp__process_self());
+    if (program < 0)
+        return program;
+    int high = salp__file_move_high(program);
+    if (high < 0) {
+        salp__file_close(program);
+        return high;
+    }
+    salp_start kind = engine->pool->options.start;
+    if (kind == SALP_FORK)
+        error = fork_steward(engine, high);
+    else
+        error = salp__spawn_steward(&engine->control, kind, engine->door, high, &engine->steward_pid, &engine->steward);
+    salp__file_close(high);
+    if (error < 0)
+        return error;
+    error = wait_until_opened(engine);
+    if (error == 0)
+        return 0;
+    wait_for_steward(engine);
+    salp__file_close(engine->steward);
+    return error;
+}
+
+static int open_door(salp__process_engine *engine)
+{
+    int door = salp__eventfd_open();
+    if (door < 0)
+        return door;
+    engine->door = salp__file_move_high(door);
+    if (engine->door < 0)
+        salp__file_close(door);
+    return engine->door < 0 ? engine->door : 0;
+}
+
+static int open_engine(salp_pool *pool)
+{
+    salp__process_engine *engine = salp__allocate(sizeof *engine);
+    if (!engine)
+        return -ENOMEM;
+    engine->pool = pool;
+    engine->free_slots = UINT64_MAX;
+    int error = salp__control_open(&engine->control, (uint32_t)pool->options.workers);
+    if (error < 0)
+        goto free_engine;
+    engine->arena_end = engine->control.head->regions;
+    error = open_door(engine);
+    if (error < 0)
+        goto close_control;
+    if (pool->options.start == SALP_FORK)
+        error = salp__modules_snapshot(&engine->modules);
+    if (error < 0)
+        goto close_door;
+    salp__lock_open(&engine->lock);
+    salp__lock_open(&engine->telling);
+    salp__list_open(&engine->attended);
+    sigset_t signals;
+    salp__signals_block(&signals);
+    error = start_steward(engine, &signals);
+    salp__signals_restore(&signals);
+    if (error < 0)
+        goto close_locks;
+    pool->state = engine;
+    return 0;
+
+close_locks:
+    salp__lock_close(&engine->telling);
+    salp__lock_close(&engine->lock);
+    salp__module_map_free(engine->modules);
+close_door:
+    salp__file_close(engine->door);
+close_control:
+    salp__control_close(&engine->control);
+free_engine:
+    salp__free(engine);
+    return error;
+}
+
+/* ---- ending ---- */
+
+static void dismiss_steward(salp__process_engine *engine, uint32_t phase)
+{
+    /* release: pairs with the acquire in workers and steward. */
+    atomic_store_explicit(&engine->control.shared->phase, phase, memory_order_release);
+    salp__wake(&engine->control.shared->work, INT_MAX, true);
+    salp__eventfd_ring(engine->door);
+    wait_for_steward(engine);
+}
+
+static void terminate(salp_pool *pool)
+{
+    salp__process_engine *engine = pool->state;
+    /* Before anybody waits in vain: who wakes finds the pool ended. The workers may still be running jobs, but nobody
+       copies results out of a call that did not end by itself before they are gone. */
+    dismiss_steward(engine, SALP__ENDING);
+    set_ended(engine, -ECANCELED, "the pool was terminated");
+}
+
+static void close_engine(salp_pool *pool)
+{
+    salp__process_engine *engine = pool->state;
+    salp__attendant_end(engine);
+    if (atomic_load_explicit(&pool->phase, memory_order_acquire) == SALP__OPEN)
+        dismiss_steward(engine, SALP__CLOSING);
+    salp__file_close(engine->steward);
+    for (int slot = 0; slot < SALP__SLOTS; slot++)
+        salp__unmap(engine->slots[slot].memory, engine->slots[slot].size);
+    salp__symbols_close(engine->symbols);
+    salp__lock_close(&engine->telling);
+    salp__lock_close(&engine->lock);
+    salp__module_map_free(engine->modules);
+    salp__file_close(engine->door);
+    salp__control_close(&engine->control);
+    salp__free(engine);
+}
+
+static const char *reason(const salp_pool *pool)
+{
+    salp__process_engine *engine = pool->state;
+    return salp__processes_ended(engine) == SALP_EBROKEN ? engine->reason : "";
+}
+
+const salp__engine salp__processes = {
+    .open = open_engine,
+    .run = run,
+    .start = start,
+    .cancel = cancel,
+    .terminate = terminate,
+    .close = close_engine,
+    .reason = reason,
+};

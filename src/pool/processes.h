@@ -1,0 +1,102 @@
+/*
+ * The program's side of a pool of processes.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__PROCESSES_H
+#define SALP__PROCESSES_H
+
+#include "base/list.h"
+#include "os/modules.h"
+#include "os/symbols.h"
+#include "os/thread.h"
+#include "pool/control.h"
+#include "pool/engine.h"
+
+/* A slot as the program knows it. A region stays with its slot, so that the next call finds warm pages. */
+typedef struct salp__slot {
+    uint64_t ticket;   /* of the last call in it */
+    uint64_t offset;   /* of its region in the arena */
+    uint64_t size;     /* of the region */
+    uint64_t reserved; /* bytes of it, from its start, that are backed by memory */
+    char *memory;      /* the region, mapped */
+} salp__slot;
+
+typedef struct salp__process_engine {
+    salp_pool *pool;
+    salp__control control;
+    int door;    /* eventfd, wakes the steward */
+    int steward; /* descriptor: readable when the steward has ended */
+    pid_t steward_pid; /* 0 when it is not our child */
+    salp__module_map *modules; /* what existed when the workers were started; NULL: they find functions by module */
+
+    salp__lock lock;
+    salp__bell places;    /* rung when a slot becomes free */
+    uint64_t free_slots;  /* [lock] a bit for each */
+    uint64_t tickets;     /* [lock] given out so far */
+    uint64_t arena_end;   /* [lock] where the next region may begin */
+    uint32_t module_count; /* [lock] entries of the table that are in use */
+    salp__slot slots[SALP__SLOTS]; /* [owner: the call that has the slot] */
+
+    salp__list attended;     /* [lock] asynchronous calls under way */
+    bool attendant_started;  /* [lock] */
+    bool attendant_ends;     /* [lock] */
+    salp__thread attendant;
+
+    _Atomic int ended; /* 0, or the error that all calls end with; release: reason is written */
+    char reason[256];
+
+    salp__lock telling; /* around user's callbacks of failures: one set of symbols */
+    salp__symbols *symbols; /* [telling] */
+} salp__process_engine;
+
+/* ---- slots.c ---- */
+
+/* Describes the call in a free slot, and begins it. `wait`: for a slot, when none is free; else -EAGAIN. */
+int salp__slot_begin(salp__process_engine *engine, salp__call *call, bool wait);
+
+/* The result of a call that is done (or that `ended` has ended), with everything copied to where the user wants it;
+   gives the slot back. */
+int salp__slot_end(salp__process_engine *engine, salp__call *call, int ended);
+
+/* No further item starts. */
+void salp__slot_stop(salp__process_engine *engine, salp__call *call);
+
+bool salp__slot_done(const salp__process_engine *engine, const salp__call *call);
+
+/* What a call needs between its beginning and its end: failures and progress told, room for a long answer. */
+void salp__slot_serve(salp__process_engine *engine, salp__call *call);
+
+/* How long the caller of a call may sleep before it has to be served again. */
+int64_t salp__slot_pause(const salp__call *call);
+
+/* Writes down where workers find a function. Errors: SALP_EUNKNOWN, -ENOSPC. */
+int salp__slot_function(salp__process_engine *engine, void *address, salp__function_ref *ref);
+
+/* Reserves and maps room in the arena, outside of all regions. */
+int salp__arena_take(salp__process_engine *engine, uint64_t size, uint64_t *offset);
+
+/* ---- failures.c ---- */
+
+void salp__failures_tell(salp__process_engine *engine, salp__call *call);
+void salp__failures_tell_own(const salp__call *call, const unsigned char *states,
+                             const int *errors, uint64_t begin, uint64_t count);
+
+/* ---- attendant.c ---- */
+
+/* Has the attendant, a thread that is started for the first asynchronous call, look after a call that has begun. */
+int salp__attendant_start(salp__process_engine *engine);
+void salp__attendant_take(salp__process_engine *engine, salp__call *call);
+void salp__attendant_end(salp__process_engine *engine);
+
+/* ---- processes.c ---- */
+
+/* Whether the pool has ended (terminated, broken, its steward killed), and with what error; 0: it has not. */
+int salp__processes_ended(salp__process_engine *engine);
+
+/* ---- spawn.c ---- */
+
+/* Starts a steward in a fresh copy of this program, or forks it from the server. *pid is 0 when it is not our child. */
+int salp__spawn_steward(const salp__control *control, salp_start start, int door, int program, pid_t *pid, int *watch);
+
+#endif

@@ -1,0 +1,514 @@
+/*
+ * Calls of a pool of processes, seen from the program.
+ *
+ *   region of a slot:  | context | column 0 | column 1 | ... | states | results | errors (a hole until written) |
+ *
+ * The program copies the inputs in, the workers map the region read-only, and put results, states and errors in with
+ * pwrite. At the end the program copies the results out. What an item left is judged by its state alone: results and
+ * errors of an item without one are never looked at, so they need not be cleared between calls.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/memory.h"
+#include "pool/processes.h"
+#include "task/park.h"
+
+enum { REGION_MIN = 64 * 1024 };
+
+static const uint64_t region_kept = 256UL << 20; /* bytes that stay allocated between calls */
+static const int64_t progress_interval = SALP_MILLISECONDS(50);
+static const int64_t liveness_interval = SALP_MILLISECONDS(250);
+
+/* ---- functions ---- */
+
+/* In the table of modules, which the workers read: its index + 1. */
+static int64_t enter_module(salp__process_engine *engine, const salp__module *module)
+{
+    salp__control *control = &engine->control;
+    for (uint32_t i = 0; i < engine->module_count; i++) {
+        salp__module *known = &control->modules[i];
+        if (strcmp(known->path, module->path) == 0 && known->build_id_size == module->build_id_size &&
+            memcmp(known->build_id, module->build_id, module->build_id_size) == 0)
+            return i + 1;
+    }
+    if (engine->module_count == SALP__MODULES)
+        return -ENOSPC;
+    uint64_t offset = control->head->modules + engine->module_count * sizeof *module;
+    int error = salp__file_reserve(control->arena, offset, sizeof *module);
+    if (error < 0)
+        return error;
+    control->modules[engine->module_count] = *module;
+    return ++engine->module_count;
+}
+
+int salp__slot_function(salp__process_engine *engine, void *address, salp__function_ref *ref)
+{
+    if (engine->modules) {
+        /* Workers were forked from us: what was code then is code there. */
+        if (!salp__module_map_holds(engine->modules, address))
+            return SALP_EUNKNOWN;
+        *ref = (salp__function_ref){ .place = (uint64_t)(uintptr_t)address };
+        return 0;
+    }
+    salp__module module;
+    uint64_t offset;
+    if (salp__module_of(address, &module, &offset) < 0)
+        return SALP_EUNKNOWN;
+    salp__lock_take(&engine->lock);
+    int64_t index = enter_module(engine, &module);
+    salp__lock_release(&engine->lock);
+    if (index < 0)
+        return (int)index;
+    *ref = (salp__function_ref){ .place = offset, .module = (uint32_t)index };
+    return 0;
+}
+
+/* ---- taking and giving slots ---- */
+
+static int find_free_locked(salp__process_engine *engine)
+{
+    for (uint64_t free_slots = engine->free_slots; free_slots != 0; free_slots &= free_slots - 1) {
+        int slot = __builtin_ctzl(free_slots);
+        /* A worker may still be on its way out of the last call here: control.h, I3. */
+        if (salp__unattended(&engine->control, slot, engine->slots[slot].ticket)) {
+            engine->free_slots &= ~(1UL << slot);
+            return slot;
+        }
+    }
+    return -1;
+}
+
+static int take_slot(salp__process_engine *engine, salp__call *call, bool wait)
+{
+    for (;;) {
+        uint32_t seen = salp__bell_look(&engine->places);
+        int error = salp__processes_ended(engine);
+        if (error < 0)
+            return error;
+        salp__lock_take(&engine->lock);
+        int slot = find_free_locked(engine);
+        bool leaving = slot < 0 && engine->free_slots != 0;
+        if (slot >= 0)
+            engine->slots[slot].ticket = ++engine->tickets;
+        salp__lock_release(&engine->lock);
+        if (slot >= 0) {
+            call->engine.processes.slot = slot;
+            return 0;
+        }
+        if (!wait)
+            return -EAGAIN;
+        /* Nobody rings when a worker leaves a call that is done, which takes it microseconds. */
+        int64_t deadline = salp__later(leaving ? SALP_MICROSECONDS(50) : liveness_interval);
+        salp__park(&engine->places, seen, deadline, false, SALP__SLEEP);
+    }
+}
+
+static void give_slot(salp__process_engine *engine, salp__call *call)
+{
+    int slot = call->engine.processes.slot;
+    salp__slot *s = &engine->slots[slot];
+    if (s->reserved > region_kept) {
+        salp__file_punch(engine->control.arena, s->offset, s->size);
+        s->reserved = 0;
+    }
+    salp__lock_take(&engine->lock);
+    engine->free_slots |= 1UL << slot;
+    salp__lock_release(&engine->lock);
+    salp__wake(&engine->places, 1, false);
+}
+
+/* ---- regions ---- */
+
+int salp__arena_take(salp__process_engine *engine, uint64_t size, uint64_t *offset)
+{
+    salp__lock_take(&engine->lock);
+    *offset = engine->arena_end;
+    int error = salp__file_extend(engine->control.arena, engine->arena_end + size);
+    if (error == 0)
+        engine->arena_end += size;
+    salp__lock_release(&engine->lock);
+    return error;
+}
+
+static void drop_region(salp__process_engine *engine, salp__slot *s)
+{
+    salp__unmap(s->memory, s->size);
+    if (s->size > 0)
+        salp__file_punch(engine->control.arena, s->offset, s->size);
+    s->memory = NULL;
+    s->size = s->reserved = 0;
+}
+
+/* A region of at least `size` bytes, the first `stored` of which the program can store to. */
+static int prepare_region(salp__process_engine *engine, salp__slot *s, uint64_t size, uint64_t stored)
+{
+    int error;
+    if (s->size < size) {
+        drop_region(engine, s);
+        uint64_t rounded = REGION_MIN;
+        while (rounded < size)
+            rounded *= 2;
+        error = salp__arena_take(engine, rounded, &s->offset);
+        if (error < 0)
+            return error;
+        void *memory;
+        error = salp__map_file(&memory, engine->control.arena, s->offset, rounded, true);
+        if (error < 0)
+            return error;
+        s->memory = memory;
+        s->size = rounded;
+    }
+    if (s->reserved < stored) {
+        error = salp__file_reserve(engine->control.arena, s->offset, stored);
+        if (error < 0)
+            return error;
+        s->reserved = stored;
+    }
+    return 0;
+}
+
+static uint64_t place_next(uint64_t *end, uint64_t size)
+{
+    uint64_t at = (*end + 63) / 64 * 64;
+    *end = at + size;
+    return at;
+}
+
+/* Where everything lies in the region: offsets from its start. `stored`: bytes that have to be backed by memory. */
+static uint64_t lay_out(const salp__call *call, uint32_t workers, salp__params *params, uint64_t *stored)
+{
+    uint64_t end = 0, count = call->count;
+    params->context = (salp__span){ place_next(&end, call->options.context_size), call->options.context_size };
+    for (int i = 0; i < call->column_count; i++)
+        params->columns[i] = (salp__span){ place_next(&end, call->columns[i].size * count), call->columns[i].size };
+    params->states = place_next(&end, count);
+    uint64_t out_size = call->kind == SALP__MESSAGE ? SALP__ANSWER_ROOM : call->out_size;
+    params->out = (salp__span){ place_next(&end, out_size * count), out_size };
+    *stored = end;
+    params->errors = place_next(&end, count * sizeof(int));
+    if (call->kind != SALP__MESSAGE && out_size > SALP__WINDOW_BYTES) {
+        uint64_t window = salp__pages(out_size) + salp__pages(sizeof(int));
+        end = salp__pages(end);
+        params->windows = (salp__span){ end, window };
+        end += window * workers;
+    }
+    return end;
+}
+
+static void shift(const salp__call *call, salp__params *params, uint64_t offset)
+{
+    params->context.offset += offset;
+    for (int i = 0; i < call->column_count; i++)
+        params->columns[i].offset += offset;
+    params->states += offset;
+    params->out.offset += offset;
+    params->errors += offset;
+    params->windows.offset += offset;
+}
+
+static void copy_in(const salp__call *call, const salp__params *params, const salp__slot *s)
+{
+    if (call->options.context_size > 0)
+        memcpy(s->memory + params->context.offset, call->options.context, call->options.context_size);
+    for (int i = 0; i < call->column_count; i++)
+        memcpy(s->memory + params->columns[i].offset, call->columns[i].data, call->columns[i].size * call->count);
+    memset(s->memory + params->states, SALP__UNDONE, call->count);
+}
+
+/* ---- beginning ---- */
+
+static int check_start(const salp__process_engine *engine, const salp__call *call)
+{
+    /* A pointer means nothing in workers that do not come from our memory. */
+    if (engine->pool->options.start != SALP_FORK && call->options.context && call->options.context_size == 0)
+        return -EINVAL;
+    return 0;
+}
+
+static void publish(salp__process_engine *engine, salp__call *call)
+{
+    salp__control *control = &engine->control;
+    int slot = call->engine.processes.slot;
+    salp__live *live = &control->shared->live[slot];
+    const salp__params *params = &control->head->params[slot];
+    salp__slot_records *records = &control->records->slots[slot];
+    salp__lanes_split(salp__lanes_of(control, slot), (int)control->head->workers,
+                      (salp__range){ .end = params->units });
+    /* relaxed, all: nobody is attached; the state below publishes them. */
+    atomic_store_explicit(&live->suspect, 0, memory_order_relaxed);
+    atomic_store_explicit(&live->refused, 0, memory_order_relaxed);
+    atomic_store_explicit(&live->redo, 0, memory_order_relaxed);
+    atomic_store_explicit(&live->answer_needs, 0, memory_order_relaxed);
+    atomic_store_explicit(&live->room_size, 0, memory_order_relaxed);
+    atomic_store_explicit(&live->answer_size, 0, memory_order_relaxed);
+    atomic_store_explicit(&live->signal, 0, memory_order_relaxed);
+    atomic_store_explicit(&live->done, 0, memory_order_relaxed);
+    atomic_store_explicit(&live->failed, 0, memory_order_relaxed);
+    atomic_store_explicit(&records->read, atomic_load_explicit(&records->written, memory_order_relaxed),
+                          memory_order_relaxed);
+    /* seq_cst: pairs with salp__attach. */
+    atomic_store(&live->state, salp__state(engine->slots[slot].ticket, SALP__RUNNING));
+    atomic_fetch_or_explicit(&control->shared->running, 1UL << slot, memory_order_relaxed);
+    atomic_fetch_or_explicit(&control->shared->runnable, 1UL << slot, memory_order_release);
+    uint32_t workers = control->head->workers;
+    salp__wake(&control->shared->work, (int)(params->units < workers ? params->units : workers), true);
+    if (control->head->item_timeout > 0 || control->head->memory_limit > 0)
+        salp__eventfd_ring(engine->door);
+}
+
+static int describe(salp__process_engine *engine, salp__call *call)
+{
+    int slot = call->engine.processes.slot;
+    salp__params *params = &engine->control.head->params[slot];
+    salp__slot *s = &engine->slots[slot];
+    salp__units units = salp__units_of(call->count, call->options.chunk);
+    *params = (salp__params){
+        .kind = call->kind,
+        .column_count = (uint32_t)call->column_count,
+        .count = call->count,
+        .unit = units.size,
+        .units = units.count,
+        .fixed = call->options.chunk > 0,
+        .stops = !call->options.errors,
+        .reports = salp__call_reports(call),
+        .attended = call->future != NULL,
+        .context_pointer = (uint64_t)(uintptr_t)call->options.context,
+    };
+    int error = salp__slot_function(engine, call->function.address, &params->function);
+    if (error < 0)
+        return error;
+    uint64_t stored, size = lay_out(call, engine->control.head->workers, params, &stored);
+    error = prepare_region(engine, s, size, stored);
+    if (error < 0)
+        return error;
+    copy_in(call, params, s);
+    shift(call, params, s->offset);
+    params->region = (salp__span){ s->offset, s->size };
+    return 0;
+}
+
+int salp__slot_begin(salp__process_engine *engine, salp__call *call, bool wait)
+{
+    int error = check_start(engine, call);
+    if (error < 0)
+        return error;
+    call->engine.processes = (salp__process_call){ .slot = -1 };
+    error = take_slot(engine, call, wait);
+    if (error < 0)
+        return error;
+    error = describe(engine, call);
+    if (error < 0) {
+        give_slot(engine, call);
+        return error;
+    }
+    publish(engine, call);
+    return 0;
+}
+
+/* ---- in between ---- */
+
+static salp__live *live_of(const salp__process_engine *engine, const salp__call *call)
+{
+    return &engine->control.shared->live[call->engine.processes.slot];
+}
+
+bool salp__slot_done(const salp__process_engine *engine, const salp__call *call)
+{
+    uint64_t ticket = engine->slots[call->engine.processes.slot].ticket;
+    /* seq_cst: pairs with the compare-and-swap in salp__finish; all results are then in the arena. */
+    return atomic_load(&live_of(engine, call)->state) == salp__state(ticket, SALP__DONE);
+}
+
+void salp__slot_stop(salp__process_engine *engine, salp__call *call)
+{
+    int slot = call->engine.processes.slot;
+    salp__live *live = live_of(engine, call);
+    atomic_fetch_or(&live->signal, SALP__STOP); /* seq_cst: a worker that attaches after our look sees it */
+    salp__wake(&live->room, 1, true);
+    /* Nobody may be attached, and then nobody else would find out that it is over. */
+    salp__finish(&engine->control, slot, engine->slots[slot].ticket, false);
+}
+
+static void make_room(salp__process_engine *engine, salp__call *call)
+{
+    salp__process_call *state = &call->engine.processes;
+    salp__live *live = live_of(engine, call);
+    uint64_t needs = atomic_load(&live->answer_needs);
+    if (needs == 0 || state->room_size >= needs)
+        return;
+    if (state->room_size > 0) /* of an earlier try of this item */
+        salp__file_punch(engine->control.arena, state->room_offset, state->room_size);
+    state->room_size = 0;
+    uint64_t size = salp__pages(needs), offset;
+    int error = salp__arena_take(engine, size, &offset);
+    if (error == 0)
+        error = salp__file_reserve(engine->control.arena, offset, size);
+    if (error < 0) {
+        int32_t none = 0;
+        atomic_compare_exchange_strong(&live->refused, &none, error);
+        salp__slot_stop(engine, call);
+        return;
+    }
+    state->room_offset = offset;
+    state->room_size = size;
+    atomic_store_explicit(&live->room_offset, offset, memory_order_relaxed); /* published by the next */
+    atomic_store_explicit(&live->room_size, size, memory_order_release);
+    salp__wake(&live->room, 1, true);
+}
+
+static void tell_progress(salp__process_engine *engine, salp__call *call)
+{
+    salp__process_call *state = &call->engine.processes;
+    if (!call->options.on_progress)
+        return;
+    int64_t now = salp__now();
+    size_t done = atomic_load_explicit(&live_of(engine, call)->done, memory_order_relaxed);
+    if (done > call->count)
+        done = call->count; /* a death may have been counted twice */
+    if (now - state->progress_at < progress_interval || done <= state->progress_told)
+        return;
+    state->progress_at = now;
+    state->progress_told = done;
+    call->options.on_progress(done, call->count, call->options.on_progress_arg);
+}
+
+void salp__slot_serve(salp__process_engine *engine, salp__call *call)
+{
+    if (call->kind == SALP__MESSAGE)
+        make_room(engine, call);
+    if (salp__call_reports(call))
+        salp__failures_tell(engine, call);
+    tell_progress(engine, call);
+}
+
+int64_t salp__slot_pause(const salp__call *call)
+{
+    return call->options.on_progress ? progress_interval : liveness_interval;
+}
+
+/* ---- the end ---- */
+
+static int read_answer(salp__process_engine *engine, salp__call *call)
+{
+    salp__live *live = live_of(engine, call);
+    uint64_t size = atomic_load_explicit(&live->answer_size, memory_order_relaxed); /* published by the state */
+    int error = salp_buffer_reserve(call->answer, size);
+    if (error == 0 && size > 0)
+        error = salp__file_read(engine->control.arena, (char *)call->answer->data + call->answer->size, size,
+                                atomic_load_explicit(&live->answer_offset, memory_order_relaxed));
+    if (error == 0)
+        call->answer->size += size;
+    return error;
+}
+
+static void free_room(salp__process_engine *engine, const salp__process_call *state)
+{
+    if (state->room_size > 0)
+        salp__file_punch(engine->control.arena, state->room_offset, state->room_size);
+}
+
+typedef struct collection {
+    salp__process_engine *engine;
+    salp__call *call;
+    const char *states, *results;
+    uint64_t ran; /* items that have a state */
+    int first_error;
+} collection;
+
+static void copy_results(const collection *c, uint64_t begin, uint64_t count)
+{
+    uint64_t size = c->call->out_size;
+    if (size > 0 && count > 0)
+        memcpy((char *)c->call->out + begin * size, c->results + begin * size, count * size);
+}
+
+/* Items [begin, begin + count), of which some have failed, were not run, or have values. */
+static int collect_piece(collection *c, uint64_t begin, uint64_t count, int undone)
+{
+    const salp__params *params = &c->engine->control.head->params[c->call->engine.processes.slot];
+    int values[1024];
+    int error = salp__file_read(c->engine->control.arena, values, count * sizeof *values,
+                                params->errors + begin * sizeof *values);
+    if (error < 0)
+        return error;
+    for (uint64_t i = 0; i < count; i++) {
+        unsigned char state = (unsigned char)c->states[begin + i];
+        if (state == SALP__UNDONE)
+            values[i] = undone;
+        else if (state == SALP__RAN)
+            values[i] = 0;
+        if (state == SALP__RAN || state == SALP__VALUE)
+            copy_results(c, begin + i, 1);
+        c->ran += state != SALP__UNDONE;
+        if ((state == SALP__FAILED || state == SALP__REPORTED) && c->first_error == 0)
+            c->first_error = values[i] < 0 ? values[i] : SALP_EDAMAGED;
+        if (c->call->options.errors)
+            c->call->options.errors[begin + i] = values[i];
+    }
+    salp__failures_tell_own(c->call, (const unsigned char *)c->states + begin, values, begin, count);
+    return 0;
+}
+
+static bool all_ran(const char *states, uint64_t count)
+{
+    static const char ran[1024] = { [0 ... 1023] = SALP__RAN };
+    return memcmp(states, ran, count) == 0;
+}
+
+static int collect(collection *c, int undone)
+{
+    uint64_t count = c->call->count, smooth = 0; /* results from `smooth` on are good and not yet copied */
+    for (uint64_t at = 0; at < count; at += 1024) {
+        uint64_t piece = count - at < 1024 ? count - at : 1024;
+        if (all_ran(c->states + at, piece)) {
+            c->ran += piece;
+            if (c->call->options.errors)
+                memset(c->call->options.errors + at, 0, piece * sizeof(int));
+            continue;
+        }
+        copy_results(c, smooth, at - smooth);
+        smooth = at + piece;
+        int error = collect_piece(c, at, piece, undone);
+        if (error < 0)
+            return error;
+    }
+    copy_results(c, smooth, count > smooth ? count - smooth : 0);
+    return 0;
+}
+
+int salp__slot_end(salp__process_engine *engine, salp__call *call, int ended)
+{
+    int slot = call->engine.processes.slot;
+    const salp__params *params = &engine->control.head->params[slot];
+    const salp__slot *s = &engine->slots[slot];
+    salp__live *live = live_of(engine, call);
+    collection c = {
+        .engine = engine,
+        .call = call,
+        .states = s->memory + (params->states - s->offset),
+        .results = s->memory + (params->out.offset - s->offset),
+    };
+    atomic_fetch_and_explicit(&engine->control.shared->running, ~(1UL << slot), memory_order_relaxed);
+    if (salp__call_reports(call))
+        salp__failures_tell(engine, call);
+    int refused = atomic_load_explicit(&live->refused, memory_order_relaxed);
+    int stopped = ended < 0 ? ended : refused;
+    if (stopped == 0)
+        stopped = call->engine.processes.override;
+    int error = collect(&c, stopped < 0 ? stopped : -ECANCELED);
+    if (error == 0 && call->kind == SALP__MESSAGE && c.ran > 0)
+        error = read_answer(engine, call);
+    if (call->options.on_progress)
+        call->options.on_progress(c.ran, call->count, call->options.on_progress_arg);
+    free_room(engine, &call->engine.processes);
+    give_slot(engine, call);
+    if (stopped < 0)
+        return stopped;
+    return error < 0 ? error : c.first_error;
+}

@@ -1,0 +1,23 @@
+/*
+ * Futures as their makers see them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__FUTURE_H
+#define SALP__FUTURE_H
+
+#include <salp/future.h>
+
+/* How a future reaches the one who will resolve it. Both are called only while the future has no result. */
+typedef struct salp__future_owner {
+    void (*cancel)(void *object);     /* asks for an early end; must not wait nor resolve the future itself */
+    bool (*inside)(const void *object); /* whether the calling thread is one that the result depends on */
+} salp__future_owner;
+
+/* A future that only its owner resolves. It is held twice: by the user and by the owner. */
+int salp__future_open(salp_future **future, const salp__future_owner *owner, void *object);
+
+/* Stores the result, wakes who waits, calls `done`, and drops the owner's hold. The object is not used afterwards. */
+void salp__future_settle(salp_future *future, int result, salp_done_fn *done, void *arg);
+
+#endif

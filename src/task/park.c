@@ -1,0 +1,39 @@
+/* Waiting. SPDX-License-Identifier: MIT */
+#include "task/park.h"
+
+#include <errno.h>
+
+#include <salp/time.h>
+
+#include "os/clock.h"
+
+/* About half of what a sleep and a wake cost: waiting so long before sleeping at most doubles the cost of a wait
+   (Karlin, Li, Manasse, Owicki, "Empirical studies of competitive spinning"). */
+static const int64_t looking = SALP_MICROSECONDS(20);
+
+static bool look_for_a_while(salp__bell *bell, uint32_t seen)
+{
+    int64_t end = salp__later(looking);
+    do {
+        for (int i = 0; i < 32; i++) {
+            if (salp__bell_look(bell) != seen)
+                return true;
+            salp__relax();
+        }
+        /* The one we wait for may need this very processor. */
+        salp__give_way();
+    } while (salp__now() < end);
+    return false;
+}
+
+int salp__park(salp__bell *bell, uint32_t seen, int64_t deadline, bool shared, salp__patience patience)
+{
+    if (patience == SALP__LOOK_FIRST && look_for_a_while(bell, seen))
+        return 0;
+    return salp__bell_wait(bell, seen, deadline, shared);
+}
+
+void salp__wake(salp__bell *bell, int count, bool shared)
+{
+    salp__bell_ring(bell, count, shared);
+}
