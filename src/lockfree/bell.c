@@ -23,11 +23,18 @@ int salp__bell_wait(salp__bell *bell, uint32_t seen, int64_t deadline, bool shar
 void salp__bell_ring(salp__bell *bell, int count, bool shared)
 {
     atomic_fetch_add(&bell->rings, 1); /* seq_cst: I1; also publishes the caller's change to who looks */
-    if (atomic_load(&bell->sleepers) > 0) /* seq_cst: I1 */
-        salp__futex_wake(&bell->rings, count, shared);
+    /* seq_cst: a looker who is counted here looked before the ring with a value that is now old, so he will see it. */
+    uint32_t lookers = atomic_load(&bell->lookers);
+    if (atomic_load(&bell->sleepers) > 0 && (uint32_t)count > lookers) /* seq_cst: I1 */
+        salp__futex_wake(&bell->rings, count - (int)lookers, shared);
 }
 
-void salp__bell_touch(salp__bell *bell)
+void salp__bell_look_begin(salp__bell *bell)
 {
-    atomic_fetch_add(&bell->rings, 1);
+    atomic_fetch_add(&bell->lookers, 1);
+}
+
+void salp__bell_look_end(salp__bell *bell)
+{
+    atomic_fetch_sub(&bell->lookers, 1);
 }

@@ -31,6 +31,7 @@
 typedef struct salp__bell {
     _Atomic uint32_t rings;
     _Atomic uint32_t sleepers;
+    _Atomic uint32_t lookers; /* who looks at the bell again and again, and so need not be woken: see task/park.h */
 } salp__bell;
 
 uint32_t salp__bell_look(salp__bell *bell);
@@ -38,10 +39,15 @@ uint32_t salp__bell_look(salp__bell *bell);
 /* Returns 0 (rung, or spurious: look again) or -ETIMEDOUT. `shared`: between processes. */
 int salp__bell_wait(salp__bell *bell, uint32_t seen, int64_t deadline, bool shared);
 
-/* Wakes up to `count` sleepers. */
+/* Rings, and wakes up to `count` sleepers, less those who are looking. */
 void salp__bell_ring(salp__bell *bell, int count, bool shared);
 
-/* Says that something changed to those who look without sleeping, and wakes nobody. */
-void salp__bell_touch(salp__bell *bell);
+/*
+ * Says that the caller looks at the bell without sleeping, from before salp__bell_look_begin until after
+ * salp__bell_look_end, and will not sleep on a value that it has seen before. So a ringer who finds n lookers knows
+ * that n will come without being woken. Not for a looker that may be killed.
+ */
+void salp__bell_look_begin(salp__bell *bell);
+void salp__bell_look_end(salp__bell *bell);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include <elfutils/libdwfl.h>
 
-#define SALP__VDSO_NAME "[vdso]"     /* a module of this name is read from memory */
+#define SALP__VDSO_NAME "[vdso]"   /* a module of this name is read from memory */
 #define SALP__DELETED " (deleted)" /* behind the name of a file that has lost it */
 
 /*

@@ -17,9 +17,8 @@ static bool parse(char *line, salp__mapping *mapping)
     unsigned major_number, minor_number;
     int path = -1;
     line[strcspn(line, "\n")] = '\0';
-    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n",
-               &mapping->start, &mapping->end, permissions, &mapping->offset, &major_number,
-               &minor_number, &mapping->inode, &path) < 7 ||
+    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n", &mapping->start, &mapping->end,
+               permissions, &mapping->offset, &major_number, &minor_number, &mapping->inode, &path) < 7 ||
         path < 0)
         return false;
     mapping->device = makedev(major_number, minor_number);

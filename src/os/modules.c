@@ -28,11 +28,13 @@
 #define PROGRAM "/proc/self/exe" /* names the program's file even after it was moved or deleted */
 
 enum {
-    PADDING = 4,              /* notes are padded so, save for segments that ask for 8 */
+    PADDING = 4, /* notes are padded so, save for segments that ask for 8 */
     WIDE_PADDING = 8,
-    NOTES_LONGEST = 1 << 20,  /* of a file; more is not a file of a linker */
+    NOTES_LONGEST = 1 << 20, /* of a file; more is not a file of a linker */
     FIRST_CAPACITY = 32,
 };
+
+typedef ElfW(Phdr) program_header;
 
 /* ---- build IDs ---- */
 
@@ -54,8 +56,7 @@ static bool find_build_id(const char *notes, size_t size, size_t align, salp__mo
         if (content + header.n_descsz > size)
             return false;
         if (header.n_type == NT_GNU_BUILD_ID && header.n_namesz == sizeof ELF_NOTE_GNU &&
-            memcmp(notes + sizeof header, ELF_NOTE_GNU, sizeof ELF_NOTE_GNU) == 0 &&
-            header.n_descsz > 0) {
+            memcmp(notes + sizeof header, ELF_NOTE_GNU, sizeof ELF_NOTE_GNU) == 0 && header.n_descsz > 0) {
             module->build_id_size = header.n_descsz;
             if (module->build_id_size > SALP__BUILD_ID_MAX)
                 module->build_id_size = SALP__BUILD_ID_MAX;
@@ -71,12 +72,11 @@ static bool find_build_id(const char *notes, size_t size, size_t align, salp__mo
 }
 
 /* A segment that a broken linker script left out of the loaded ones is not in memory. */
-static bool is_loaded(const struct dl_phdr_info *info, const ElfW(Phdr) *segment)
+static bool is_loaded(const struct dl_phdr_info *info, const program_header *segment)
 {
     for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *load = &info->dlpi_phdr[i];
-        if (load->p_type == PT_LOAD && (load->p_flags & PF_R) &&
-            segment->p_vaddr >= load->p_vaddr &&
+        const program_header *load = &info->dlpi_phdr[i];
+        if (load->p_type == PT_LOAD && (load->p_flags & PF_R) && segment->p_vaddr >= load->p_vaddr &&
             segment->p_vaddr + segment->p_filesz <= load->p_vaddr + load->p_filesz)
             return true;
     }
@@ -87,15 +87,15 @@ static void read_build_id(const struct dl_phdr_info *info, salp__module *module)
 {
     module->build_id_size = 0;
     for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        const program_header *segment = &info->dlpi_phdr[i];
         if (segment->p_type == PT_NOTE && is_loaded(info, segment) &&
-            find_build_id((const char *)(uintptr_t)(info->dlpi_addr + segment->p_vaddr),
-                          segment->p_filesz, segment->p_align, module))
+            find_build_id((const char *)(uintptr_t)(info->dlpi_addr + segment->p_vaddr), segment->p_filesz,
+                          segment->p_align, module))
             return;
     }
 }
 
-static bool read_notes(int fd, const ElfW(Phdr) *segment, salp__module *module)
+static bool read_notes(int fd, const program_header *segment, salp__module *module)
 {
     if (segment->p_type != PT_NOTE || segment->p_filesz > NOTES_LONGEST)
         return false;
@@ -114,12 +114,11 @@ static void read_build_id_of_file(const char *path, salp__module *module)
     if (fd < 0)
         return;
     ElfW(Ehdr) header;
-    ElfW(Phdr) segment;
-    if (salp__file_read(fd, &header, sizeof header, 0) == 0 &&
-        memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_phentsize == sizeof segment) {
+    program_header segment;
+    if (salp__file_read(fd, &header, sizeof header, 0) == 0 && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
+        header.e_phentsize == sizeof segment) {
         for (size_t i = 0; i < header.e_phnum; i++) {
-            if (salp__file_read(fd, &segment, sizeof segment,
-                                header.e_phoff + i * sizeof segment) < 0 ||
+            if (salp__file_read(fd, &segment, sizeof segment, header.e_phoff + i * sizeof segment) < 0 ||
                 read_notes(fd, &segment, module))
                 break;
         }
@@ -136,9 +135,8 @@ static enum salp__module_kind kind_of(const struct dl_phdr_info *info)
     /* The vdso has a name but no file; the kernel tells where its header lies. */
     unsigned long vdso = getauxval(AT_SYSINFO_EHDR);
     for (int i = 0; vdso != 0 && i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-        if (segment->p_type == PT_LOAD &&
-            vdso - (info->dlpi_addr + segment->p_vaddr) < segment->p_memsz)
+        const program_header *segment = &info->dlpi_phdr[i];
+        if (segment->p_type == PT_LOAD && vdso - (info->dlpi_addr + segment->p_vaddr) < segment->p_memsz)
             return SALP__MODULE_KERNEL;
     }
     return SALP__MODULE_LIBRARY;
@@ -147,9 +145,8 @@ static enum salp__module_kind kind_of(const struct dl_phdr_info *info)
 static bool has_code_at(const struct dl_phdr_info *info, uint64_t offset)
 {
     for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-        if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X) &&
-            offset - segment->p_vaddr < segment->p_memsz)
+        const program_header *segment = &info->dlpi_phdr[i];
+        if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X) && offset - segment->p_vaddr < segment->p_memsz)
             return true;
     }
     return false;
@@ -168,8 +165,7 @@ static void read_file_times(const char *path, salp__module *module)
 
 static bool same_build_id(const salp__module *a, const salp__module *b)
 {
-    return a->build_id_size == b->build_id_size &&
-           memcmp(a->build_id, b->build_id, a->build_id_size) == 0;
+    return a->build_id_size == b->build_id_size && memcmp(a->build_id, b->build_id, a->build_id_size) == 0;
 }
 
 /* Without a build ID a file that is gone cannot be told from another one, so it equals none. */
@@ -394,8 +390,8 @@ static void identify(const struct dl_phdr_info *info, struct code *code)
 static bool same_code(const struct code *a, const struct code *b)
 {
     return a->base == b->base && a->build_id_size == b->build_id_size &&
-           memcmp(a->build_id, b->build_id, a->build_id_size) == 0 &&
-           a->file_size == b->file_size && a->file_changed == b->file_changed;
+           memcmp(a->build_id, b->build_id, a->build_id_size) == 0 && a->file_size == b->file_size &&
+           a->file_changed == b->file_changed;
 }
 
 static bool grow(salp__module_map *map)
@@ -419,7 +415,7 @@ static int add_module(struct dl_phdr_info *info, size_t size, void *arg)
     identify(info, &code);
     (void)read_generation(info, size, &map->generation);
     for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        const program_header *segment = &info->dlpi_phdr[i];
         if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X))
             continue;
         if (!grow(map))

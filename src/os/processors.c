@@ -6,8 +6,8 @@
  *
  * A quota stands in a file of a cgroup, and holds for all groups below. So the way is:
  *
- *   /proc/self/cgroup      in which group of which hierarchy are we    "4:cpu,cpuacct:/docker/77"   "0::/user.slice/a"
- *   /proc/self/mountinfo   where is that hierarchy to be seen          root /docker/77 on /sys/fs/cgroup/cpu,cpuacct
+ *   /proc/self/cgroup      in which group of which hierarchy    "4:cpu,cpuacct:/docker/77"   "0::/user.slice/a"
+ *   /proc/self/mountinfo   where is that hierarchy to be seen    root /docker/77 on /sys/fs/cgroup/cpu,cpuacct
  *   the group's folder     path of the group, relative to that root, below the mount point
  *   every folder up to the mount point                                 cpu.max, or cpu.cfs_quota_us / cpu.cfs_period_us
  *
@@ -16,8 +16,8 @@
  *
  * In a cgroup namespace paths are shown relative to its root, and begin with "/.." where they lead out of it. What the
  * names are up there is not shown. So a group can be found below a mount when the path of the mount's root begins the
- * path of the group; and when the mount's root is some folders above the namespace ("/../.."), the mount point itself is
- * known to be an ancestor. Other mounts do not hold the group, and say nothing about it.
+ * path of the group; and when the mount's root is some folders above the namespace ("/../.."), the mount point itself
+ * is known to be an ancestor. Other mounts do not hold the group, and say nothing about it.
  *
  * Formats: cgroups(7), proc_pid_mountinfo(5), the kernel's admin-guide/cgroup-v2 and scheduler/sched-bwc.
  *
@@ -110,8 +110,8 @@ static bool unescape(char *to, size_t size, const char *from)
     size_t length = 0;
     while (*from) {
         char c = *from++;
-        if (c == '\\' && from[0] >= '0' && from[0] <= '3' && from[1] >= '0' && from[1] <= '7' &&
-            from[2] >= '0' && from[2] <= '7') {
+        if (c == '\\' && from[0] >= '0' && from[0] <= '3' && from[1] >= '0' && from[1] <= '7' && from[2] >= '0' &&
+            from[2] <= '7') {
             c = (char)((from[0] - '0') << 6 | (from[1] - '0') << 3 | (from[2] - '0'));
             from += 3;
         }
@@ -144,8 +144,7 @@ static bool parse_mount(char *line, struct mount *mount)
         mount->generation = V1;
     else
         return false;
-    return unescape(mount->root, sizeof mount->root, root) &&
-           unescape(mount->point, sizeof mount->point, point);
+    return unescape(mount->root, sizeof mount->root, root) && unescape(mount->point, sizeof mount->point, point);
 }
 
 /* How many "/.." a path begins with; *rest is what follows them: "" or "/...". */

@@ -16,9 +16,9 @@ int salp__processors_usable(void);
 int salp__processors_limited(const char *root, int available);
 
 /*
- * The processor time that the cgroups of this process allow, as a number of processors (1.5: three seconds in each two),
- * or INFINITY where nothing limits it. `root` is put before every path that is read: "" for this system, else a folder
- * with a recorded proc/self/cgroup, proc/self/mountinfo and the files of the cgroups.
+ * The processor time that the cgroups of this process allow, as a number of processors (1.5: three seconds in each
+ * two), or INFINITY where nothing limits it. `root` is put before every path that is read: "" for this system, else a
+ * folder with a recorded proc/self/cgroup, proc/self/mountinfo and the files of the cgroups.
  * Returns 0; without anything to read or to understand there is no limit. -ENOENT: no cgroups at all; -ENOMEM. *quota
  * is set in any case.
  */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "os/file.h"
+#include "os/futex.h"
 #include "os/memory.h"
 #include "pool/call.h"
 #include "task/park.h"
@@ -165,6 +166,31 @@ bool salp__drained(const salp__control *control, int slot, uint64_t ticket)
         return false;
     atomic_thread_fence(memory_order_seq_cst); /* the lanes before the places: I2 */
     return salp__unattended(control, slot, ticket) && atomic_load(&live->returned) == returned;
+}
+
+void salp__idle(const salp__control *control, salp__place *place, uint32_t seen, bool look_first)
+{
+    salp__bell *bell = &control->shared->work;
+    if (look_first) {
+        /* seq_cst: a ringer who finds the mark has rung after `seen`, so we see it, now or in the wait below. A mark of
+           a worker that died is taken away by the steward, who then rings for what it may have swallowed. */
+        atomic_store(&place->looking, 1);
+        bool rung = salp__look(bell, seen);
+        atomic_store(&place->looking, 0);
+        if (rung)
+            return;
+    }
+    salp__park(bell, seen, SALP_FOREVER, true, SALP__SLEEP);
+}
+
+void salp__wake_idle(const salp__control *control, uint32_t count)
+{
+    salp__bell *bell = &control->shared->work;
+    atomic_fetch_add(&bell->rings, 1); /* seq_cst: before the marks, see salp__idle, and the sleepers, see bell.h */
+    for (uint32_t i = 0; i < control->head->workers && count > 0; i++)
+        count -= atomic_load(&control->places[i].looking) != 0;
+    if (count > 0 && atomic_load(&bell->sleepers) > 0)
+        salp__futex_wake(&bell->rings, (int)count, true);
 }
 
 void salp__tell(const salp__control *control, int slot)

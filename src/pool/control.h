@@ -111,6 +111,12 @@ typedef struct salp__params {
     salp__span windows; /* size 0: the workers' own do; else one of so many bytes for each worker */
 } salp__params;
 
+/* Bytes of an item's result that pass through the window: the answer to a message does not. */
+static inline uint64_t salp__result_size(const salp__params *params, bool message)
+{
+    return message ? 0 : params->out.size;
+}
+
 /* The states of an item. Bytes that workers and the steward write with pwrite only. */
 enum {
     SALP__UNDONE = 0,
@@ -162,6 +168,7 @@ typedef struct salp__place {
     _Atomic uint64_t done;  /* items of it that are complete */
     _Atomic uint64_t limit; /* items of it that are complete or claimed to be run in it */
     _Atomic uint64_t sum;   /* over the results that are complete; stored before `done` */
+    _Atomic uint32_t looking; /* idle, and looks at the bell: it need not be woken */
     _Atomic uint32_t ready; /* initialized */
     _Atomic int32_t start_error; /* of the initializer */
     _Atomic int32_t pid;
@@ -285,6 +292,12 @@ void salp__finish(const salp__control *control, int slot, uint64_t ticket, bool 
 
 /* Whether the call is over but for the items that dead workers lost. */
 bool salp__drained(const salp__control *control, int slot, uint64_t ticket);
+
+/* An idle worker waits for something to do. */
+void salp__idle(const salp__control *control, salp__place *place, uint32_t seen, bool look_first);
+
+/* Wakes up to `count` idle workers, less those who look anyway. */
+void salp__wake_idle(const salp__control *control, uint32_t count);
 
 /* Wakes whoever waits for the call. */
 void salp__tell(const salp__control *control, int slot);

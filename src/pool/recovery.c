@@ -36,6 +36,7 @@ typedef struct estate {
     int slot;
     uint64_t ticket;
     salp__window window;
+    uint64_t size; /* of a result in it */
     /* What the place says, read once. */
     uint32_t stage;
     uint64_t begin, done, limit, sum;
@@ -128,7 +129,7 @@ typedef struct stretch {
 
 static int read_stretch(const estate *e, uint64_t count, stretch *held)
 {
-    uint64_t size = e->params->out.size;
+    uint64_t size = e->size;
     held->results = salp__allocate(count * size + 1);
     held->errors = salp__allocate(count * sizeof *held->errors + 1);
     if (!held->results || !held->errors)
@@ -149,7 +150,7 @@ static void free_stretch(stretch *held)
 /* How many items of the stretch are complete, judged by the sum; or -1 when the sum fits neither way. */
 static int64_t count_complete(const estate *e, const stretch *held, uint64_t readable)
 {
-    uint64_t size = e->params->out.size, sum = 0;
+    uint64_t size = e->size, sum = 0;
     for (uint64_t i = 0; i <= e->done && i <= readable; i++) {
         /* The sum is stored before the count: one more may be complete than the count says. */
         if (i >= e->done && sum == e->sum)
@@ -162,7 +163,7 @@ static int64_t count_complete(const estate *e, const stretch *held, uint64_t rea
 
 static void deliver(const estate *e, const stretch *held, uint64_t count)
 {
-    uint64_t size = e->params->out.size, failed = 0;
+    uint64_t size = e->size, failed = 0;
     unsigned char states[SALP__WINDOW_ITEMS];
     for (uint64_t i = 0; i < count; i++) {
         states[i] = held->errors[i] < 0 ? SALP__FAILED : held->errors[i] > 0 ? SALP__VALUE : SALP__RAN;
@@ -315,6 +316,7 @@ static bool open_estate(estate *e, salp__recovery *recovery, const salp__death *
         .slot = slot,
         .ticket = attached / SALP__SLOTS,
         .window = salp__window_of(control, params, death->worker),
+        .size = salp__result_size(params, params->kind == SALP__MESSAGE),
         .stage = atomic_load_explicit(&place->stage, memory_order_acquire),
         .begin = atomic_load_explicit(&place->begin, memory_order_relaxed),
         .done = atomic_load_explicit(&place->done, memory_order_relaxed),
@@ -344,7 +346,7 @@ bool salp__recover(salp__recovery *recovery, const salp__death *death)
     } else if (e.stage != SALP__IDLE) {
         if (e.params->reports && !room_for_record(&e))
             return false;
-        uint64_t settled = e.params->kind == SALP__MESSAGE ? 0 : settle_stretch(recovery, &e);
+        uint64_t settled = settle_stretch(recovery, &e);
         if (e.stage == SALP__BUSY && settled < e.limit)
             blame(recovery, &e, e.begin + settled);
     }
@@ -386,7 +388,7 @@ static void begin_epoch(const salp__control *control, int slot, uint64_t first, 
     /* relaxed, all: nobody is attached; attaching (seq_cst) follows the release below. */
     atomic_store_explicit(&live->redo, 1, memory_order_relaxed);
     atomic_fetch_or_explicit(&control->shared->runnable, 1UL << slot, memory_order_release);
-    salp__wake(&control->shared->work, (int)control->head->workers, true);
+    salp__wake_idle(control, control->head->workers);
 }
 
 static void settle(salp__recovery *recovery, int slot, uint64_t ticket)

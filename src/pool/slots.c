@@ -257,7 +257,7 @@ static void publish(salp__process_engine *engine, salp__call *call)
     atomic_fetch_or_explicit(&control->shared->running, 1UL << slot, memory_order_relaxed);
     atomic_fetch_or_explicit(&control->shared->runnable, 1UL << slot, memory_order_release);
     uint32_t workers = control->head->workers;
-    salp__wake(&control->shared->work, (int)(params->units < workers ? params->units : workers), true);
+    salp__wake_idle(control, params->units < workers ? params->units : workers);
     if (control->head->item_timeout > 0 || control->head->memory_limit > 0)
         salp__eventfd_ring(engine->door);
 }

@@ -247,6 +247,9 @@ static void bury(steward *s, int index, const salp__ending *ending)
     if (c->death.verdict == SALP__NO_VERDICT)
         c->death.out_of_memory = killed_for_memory(s, ending);
     c->pid = 0;
+    /* It may have been counted on to see a ring. */
+    if (atomic_exchange(&s->control->places[index].looking, 0))
+        salp__wake_idle(s->control, 1);
     judge_start(s, index, ending);
     recover(s, index);
 }

@@ -119,41 +119,62 @@ static int run_star(salp__call *call, size_t index, void *context)
     return call->function.starjob(in, (char *)call->out + index * call->out_size, context);
 }
 
-static inline int run_item(salp__call *call, size_t index, void *context)
+static int run_item(salp__call *call, size_t index, void *context)
 {
-    const salp_column *in = &call->columns[0];
-    switch (call->kind) {
-    case SALP__JOB:
-        return call->function.job(in->data ? (const char *)in->data + index * in->size : NULL,
-                                  call->out ? (char *)call->out + index * call->out_size : NULL, context);
-    case SALP__STARJOB:
-        return run_star(call, index, context);
-    case SALP__MESSAGE:
-        return run_message(call, context);
+    return call->kind == SALP__STARJOB ? run_star(call, index, context) : run_message(call, context);
+}
+
+/* Whether to go on with item i, of a claim that began with item `begin`. */
+static inline bool go_on(const salp__thread_call *state, salp__pace *pace, size_t begin, size_t i)
+{
+    /* relaxed: a request, not a message. */
+    uint32_t signal = atomic_load_explicit(&state->signal, memory_order_relaxed);
+    if (SALP__LIKELY(signal == 0) || i == begin)
+        return true;
+    if (signal & SALP__STOP)
+        return false;
+    return state->units.size > 1 || !salp__pace_overdue(pace, i - begin);
+}
+
+static inline void note_result(salp__call *call, salp__runner *runner, size_t index, int result)
+{
+    if (call->options.errors)
+        call->options.errors[index] = result;
+    if (SALP__UNLIKELY(result < 0))
+        note_failure(call, runner, index, result);
+}
+
+/* The loop that is run most, with what it needs in registers. */
+static size_t run_jobs(salp__call *call, salp__runner *runner, salp__pace *pace, size_t begin, size_t end)
+{
+    salp_job *job = call->function.job;
+    void *context = runner->context;
+    size_t in_size = call->columns[0].size, out_size = call->out_size;
+    const char *in = call->columns[0].data ? (const char *)call->columns[0].data + begin * in_size : NULL;
+    char *out = call->out ? (char *)call->out + begin * out_size : NULL;
+    bool recorded = call->options.errors != NULL;
+    size_t i = begin;
+    for (; i < end && go_on(&call->engine.threads, pace, begin, i); i++) {
+        int result = job(in, out, context);
+        if (SALP__UNLIKELY(recorded || result < 0))
+            note_result(call, runner, i, result);
+        if (in)
+            in += in_size;
+        if (out)
+            out += out_size;
     }
-    return -EINVAL;
+    return i;
 }
 
 /* Runs items from begin until end, or until it is asked to stop or to give something up. Returns where it stopped. */
 static size_t run_items(salp__call *call, salp__runner *runner, salp__pace *pace, size_t begin, size_t end)
 {
-    salp__thread_call *state = &call->engine.threads;
-    int *errors = call->options.errors;
-    bool whole = state->units.size > 1;
-    for (size_t i = begin; i < end; i++) {
-        /* relaxed: a request, not a message. */
-        uint32_t signal = atomic_load_explicit(&state->signal, memory_order_relaxed);
-        if (SALP__UNLIKELY(signal) && i > begin) {
-            if ((signal & SALP__STOP) || (!whole && salp__pace_overdue(pace, i - begin)))
-                return i;
-        }
-        int result = run_item(call, i, runner->context);
-        if (errors)
-            errors[i] = result;
-        if (SALP__UNLIKELY(result < 0))
-            note_failure(call, runner, i, result);
-    }
-    return end;
+    if (call->kind == SALP__JOB)
+        return run_jobs(call, runner, pace, begin, end);
+    size_t i = begin;
+    for (; i < end && go_on(&call->engine.threads, pace, begin, i); i++)
+        note_result(call, runner, i, run_item(call, i, runner->context));
+    return i;
 }
 
 static void tell_progress(salp__call *call, bool last)

@@ -136,7 +136,8 @@ static uint64_t count_failed(const worker *w, uint64_t count)
 /* Hands the results over and begins an empty stretch. */
 static void deliver(worker *w)
 {
-    uint64_t begin = get(&w->place->begin), done = get(&w->place->done), size = w->params->out.size;
+    uint64_t begin = get(&w->place->begin), done = get(&w->place->done);
+    uint64_t size = salp__result_size(w->params, w->params->kind == SALP__MESSAGE);
     if (done > 0) {
         int error = 0;
         check_descriptors(w);
@@ -191,16 +192,10 @@ static uint64_t extend(worker *w, uint64_t begin, uint64_t count)
 
 /* ---- running ---- */
 
-static inline int run_item(worker *w, uint64_t index, void *out)
+static int run_star(const worker *w, uint64_t index, void *out)
 {
     const salp__params *params = w->params;
     const char *region = w->views[w->slot].region;
-    if (SALP__LIKELY(params->kind == SALP__JOB)) {
-        const salp__span *column = &params->columns[0];
-        const void *in = params->column_count > 0 ? region + (column->offset - params->region.offset) + index * column->size
-                                                  : NULL;
-        return w->function.job(in, out, w->context);
-    }
     const void *in[SALP_COLUMNS_MAX];
     for (uint32_t i = 0; i < params->column_count; i++) {
         const salp__span *column = &params->columns[i];
@@ -216,42 +211,84 @@ static void note_result(worker *w, uint64_t position, int result)
     w->negative |= result < 0;
 }
 
-/* Runs the items that were added to the stretch. Returns how many; fewer when it was asked to stop or to give some up. */
-static uint64_t run_items(worker *w, salp__pace *pace, uint64_t begin, uint64_t count)
+/* Whether to go on after i items of those that were added. */
+static inline bool go_on(const worker *w, salp__pace *pace, uint64_t i)
 {
-    salp__place *place = w->place;
-    uint64_t size = w->params->out.size, position = get(&place->done), sum = get(&place->sum);
+    /* relaxed: a request, not a message. */
+    uint32_t signal = atomic_load_explicit(&w->live->signal, memory_order_relaxed);
+    if (SALP__LIKELY(signal == 0))
+        return true;
+    if (signal & SALP__STOP)
+        return false;
+    return i == 0 || w->params->unit > 1 || !salp__pace_overdue(pace, i);
+}
+
+/* The item at `position` of the stretch has returned: says so, in the order that I1 asks for. */
+static inline uint64_t complete(worker *w, uint64_t position, uint64_t sum, const void *out, uint64_t size, int result)
+{
+    if (SALP__UNLIKELY(!*(volatile const int *)w->mine))
+        salp__process_leave(0); /* I4 */
+    if (SALP__UNLIKELY(result != 0))
+        note_result(w, position, result);
+    sum = salp__mix_result(sum, out, size, result);
+    set(&w->place->sum, sum);
+    /* release: after the sum, I1. */
+    atomic_store_explicit(&w->place->done, position + 1, memory_order_release);
+    return sum;
+}
+
+/* The loop that is run most, with what it needs in registers. */
+static uint64_t run_jobs(worker *w, salp__pace *pace, uint64_t begin, uint64_t count)
+{
+    const salp__params *params = w->params;
+    const salp__span *column = &params->columns[0];
+    salp_job *job = w->function.job;
+    void *context = w->context;
+    uint64_t in_size = column->size, size = params->out.size, position = get(&w->place->done), sum = get(&w->place->sum);
+    const char *in = NULL;
     char *out = size > 0 ? w->results + position * size : NULL;
-    bool whole = w->params->unit > 1, stops = w->params->stops;
+    if (params->column_count > 0)
+        in = w->views[w->slot].region + (column->offset - params->region.offset) + begin * in_size;
     uint64_t i = 0;
-    set_stage(w, SALP__BUSY);
-    for (; i < count; i++, position++) {
-        /* relaxed: a request, not a message. */
-        uint32_t signal = atomic_load_explicit(&w->live->signal, memory_order_relaxed);
-        if (SALP__UNLIKELY(signal)) {
-            if ((signal & SALP__STOP) || (i > 0 && !whole && salp__pace_overdue(pace, i)))
-                break;
-        }
-        int result = run_item(w, begin + i, out);
-        if (SALP__UNLIKELY(!*(volatile const int *)w->mine))
-            salp__process_leave(0); /* I4 */
-        if (SALP__UNLIKELY(result != 0))
-            note_result(w, position, result);
-        sum = salp__mix_result(sum, out, size, result);
-        set(&place->sum, sum);
-        /* release: after the sum, I1. */
-        atomic_store_explicit(&place->done, position + 1, memory_order_release);
-        if (size > 0)
+    for (; i < count && go_on(w, pace, i); i++, position++) {
+        int result = job(in, out, context);
+        sum = complete(w, position, sum, out, size, result);
+        if (in)
+            in += in_size;
+        if (out)
             out += size;
-        if (SALP__UNLIKELY(result < 0) && stops) {
+        if (SALP__UNLIKELY(result < 0) && params->stops) {
             i++;
             break;
         }
     }
-    set(&place->limit, get(&place->done));
-    set_stage(w, SALP__HELD);
-    w->ran += i;
     return i;
+}
+
+static uint64_t run_stars(worker *w, salp__pace *pace, uint64_t begin, uint64_t count)
+{
+    uint64_t size = w->params->out.size, position = get(&w->place->done), sum = get(&w->place->sum), i = 0;
+    for (; i < count && go_on(w, pace, i); i++, position++) {
+        char *out = size > 0 ? w->results + position * size : NULL;
+        int result = run_star(w, begin + i, out);
+        sum = complete(w, position, sum, out, size, result);
+        if (result < 0 && w->params->stops) {
+            i++;
+            break;
+        }
+    }
+    return i;
+}
+
+/* Runs the items that were added to the stretch. Returns how many; fewer when it was asked to stop or to give some up. */
+static uint64_t run_items(worker *w, salp__pace *pace, uint64_t begin, uint64_t count)
+{
+    set_stage(w, SALP__BUSY);
+    uint64_t ran = w->params->kind == SALP__JOB ? run_jobs(w, pace, begin, count) : run_stars(w, pace, begin, count);
+    set(&w->place->limit, get(&w->place->done));
+    set_stage(w, SALP__HELD);
+    w->ran += ran;
+    return ran;
 }
 
 /* In a later epoch: the next run of items in [begin, end) that have no state. */
@@ -296,7 +333,7 @@ static void return_rest(worker *w, uint64_t begin, uint64_t end)
     salp__must(returned); /* our lane is empty, or begins where this range ends: lanes I3 */
     atomic_fetch_and_explicit(&w->live->signal, ~(uint32_t)SALP__HUNGRY, memory_order_relaxed);
     atomic_fetch_or_explicit(&w->control->shared->runnable, 1UL << w->slot, memory_order_relaxed);
-    salp__wake(&w->control->shared->work, 1, true);
+    salp__wake_idle(w->control, 1);
 }
 
 /* A claim of a later epoch: whatever in it has no state. */
@@ -408,6 +445,7 @@ static void run_message(worker *w)
     } else {
         if (result != 0)
             note_result(w, 0, result);
+        set(&w->place->sum, salp__mix_result(0, NULL, 0, result));
         set(&w->place->done, 1);
     }
     set_stage(w, SALP__HELD);
@@ -563,7 +601,7 @@ static _Noreturn void end(int status)
 static _Noreturn void serve(worker *w)
 {
     salp__shared *shared = w->control->shared;
-    salp__patience patience = SALP__SLEEP;
+    bool worked = false;
     for (;;) {
         uint32_t seen = salp__bell_look(&shared->work);
         /* acquire: after it, no call of the pool is under way. */
@@ -573,14 +611,14 @@ static _Noreturn void serve(worker *w)
         if (slot >= 0 && visit(w, slot)) {
             if (w->ran >= w->limit)
                 end(SALP__EXIT_RETIRED);
-            patience = SALP__LOOK_FIRST;
+            worked = true;
             continue;
         }
         if (slot >= 0)
             continue; /* it ended meanwhile, or another one began */
         be_hungry(w);
-        salp__park(&shared->work, seen, SALP_FOREVER, true, patience);
-        patience = SALP__SLEEP;
+        salp__idle(w->control, w->place, seen, worked);
+        worked = false;
     }
 }
 

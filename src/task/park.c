@@ -11,7 +11,7 @@
    (Karlin, Li, Manasse, Owicki, "Empirical studies of competitive spinning"). */
 static const int64_t looking = SALP_MICROSECONDS(20);
 
-static bool look_for_a_while(salp__bell *bell, uint32_t seen)
+bool salp__look(salp__bell *bell, uint32_t seen)
 {
     int64_t end = salp__later(looking);
     do {
@@ -28,8 +28,16 @@ static bool look_for_a_while(salp__bell *bell, uint32_t seen)
 
 int salp__park(salp__bell *bell, uint32_t seen, int64_t deadline, bool shared, salp__patience patience)
 {
-    if (patience == SALP__LOOK_FIRST && look_for_a_while(bell, seen))
+    if (patience == SALP__LOOK_FIRST && !shared) {
+        salp__bell_look_begin(bell);
+        bool rung = salp__look(bell, seen);
+        salp__bell_look_end(bell);
+        if (rung)
+            return 0;
+    } else if (patience == SALP__LOOK_FIRST && salp__look(bell, seen)) {
+        /* Between processes nobody is counted, since who looks may be killed and would be counted for ever. */
         return 0;
+    }
     return salp__bell_wait(bell, seen, deadline, shared);
 }
 

@@ -26,6 +26,9 @@ typedef enum salp__patience {
  */
 int salp__park(salp__bell *bell, uint32_t seen, int64_t deadline, bool shared, salp__patience patience);
 
+/* Looks for some 20 microseconds whether the bell is rung. */
+bool salp__look(salp__bell *bell, uint32_t seen);
+
 /* Wakes up to `count` of those who wait. */
 void salp__wake(salp__bell *bell, int count, bool shared);
 
