@@ -6,10 +6,11 @@
  *
  * A quota stands in a file of a cgroup, and holds for all groups below. So the way is:
  *
- *   /proc/self/cgroup      in which group of which hierarchy    "4:cpu,cpuacct:/docker/77"   "0::/user.slice/a"
+ *   /proc/self/cgroup      in which group of which hierarchy     "4:cpu,cpuacct:/docker/77"   "0::/user.slice/a"
  *   /proc/self/mountinfo   where is that hierarchy to be seen    root /docker/77 on /sys/fs/cgroup/cpu,cpuacct
- *   the group's folder     path of the group, relative to that root, below the mount point
- *   every folder up to the mount point                                 cpu.max, or cpu.cfs_quota_us / cpu.cfs_period_us
+ *   the group's folder     its path, relative to that root, below the mount point
+ *   and every folder       cpu.max, or cpu.cfs_quota_us / cpu.cfs_period_us
+ *   up to the mount point
  *
  * and the smallest quota counts. Both generations are read, as a system can have both mounted; the controller "cpu" is
  * in only one of them, and the files are missing in the other.

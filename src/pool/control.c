@@ -12,7 +12,6 @@
 #include "os/file.h"
 #include "os/futex.h"
 #include "os/memory.h"
-#include "pool/call.h"
 #include "task/park.h"
 
 /* ---- layout ---- */
@@ -227,6 +226,8 @@ uint64_t salp__mix_bytes(uint64_t sum, const void *data, uint64_t size)
 {
     const unsigned char *bytes = data;
     uint64_t word[4];
+    if (size == 0)
+        return sum;
     if (size >= sizeof word) {
         /* Four sums side by side, since each step of one waits for the step before it. */
         uint64_t sums[4] = { sum, sum + 1, sum + 2, sum + 3 };

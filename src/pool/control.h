@@ -54,6 +54,7 @@
 #include "lockfree/lanes.h"
 #include "os/crash.h"
 #include "os/modules.h"
+#include "pool/call.h"
 
 enum {
     SALP__SLOTS = 64,   /* calls under way; a bit mask has one bit for each */
@@ -112,9 +113,9 @@ typedef struct salp__params {
 } salp__params;
 
 /* Bytes of an item's result that pass through the window: the answer to a message does not. */
-static inline uint64_t salp__result_size(const salp__params *params, bool message)
+static inline uint64_t salp__result_size(const salp__params *params)
 {
-    return message ? 0 : params->out.size;
+    return params->kind == SALP__MESSAGE ? 0 : params->out.size;
 }
 
 /* The states of an item. Bytes that workers and the steward write with pwrite only. */

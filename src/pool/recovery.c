@@ -16,7 +16,6 @@
 
 #include "os/file.h"
 #include "os/memory.h"
-#include "pool/call.h"
 #include "task/park.h"
 
 typedef struct attempt {
@@ -316,7 +315,7 @@ static bool open_estate(estate *e, salp__recovery *recovery, const salp__death *
         .slot = slot,
         .ticket = attached / SALP__SLOTS,
         .window = salp__window_of(control, params, death->worker),
-        .size = salp__result_size(params, params->kind == SALP__MESSAGE),
+        .size = salp__result_size(params),
         .stage = atomic_load_explicit(&place->stage, memory_order_acquire),
         .begin = atomic_load_explicit(&place->begin, memory_order_relaxed),
         .done = atomic_load_explicit(&place->done, memory_order_relaxed),

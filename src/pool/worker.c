@@ -33,7 +33,6 @@
 #include "os/file.h"
 #include "os/memory.h"
 #include "os/process.h"
-#include "pool/call.h"
 #include "pool/pace.h"
 #include "task/park.h"
 
@@ -137,7 +136,7 @@ static uint64_t count_failed(const worker *w, uint64_t count)
 static void deliver(worker *w)
 {
     uint64_t begin = get(&w->place->begin), done = get(&w->place->done);
-    uint64_t size = salp__result_size(w->params, w->params->kind == SALP__MESSAGE);
+    uint64_t size = salp__result_size(w->params);
     if (done > 0) {
         int error = 0;
         check_descriptors(w);
