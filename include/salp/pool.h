@@ -170,7 +170,8 @@ typedef void salp_failure_fn(const salp_failure *failure, void *arg);
 
 typedef struct salp_map_options {
     size_t chunk;                  /* items that a worker takes at a time; 0: chosen while running, from their measured
-                                      duration, and given up again when another worker has nothing to do */
+                                      duration; a worker returns what it has not begun, at the end of the item it is
+                                      on, when another one has nothing to do */
     void *context;                 /* passed to the job */
     size_t context_size;           /* > 0: each worker gets its own copy of so many bytes for this call; 0: the pointer
                                       as it is (processes started by SALP_FORK see it as it was when the pool opened) */

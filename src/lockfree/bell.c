@@ -20,13 +20,22 @@ int salp__bell_wait(salp__bell *bell, uint32_t seen, int64_t deadline, bool shar
     return result == -ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
+/* Counts on up to `most` lookers, and takes them off: the next ring has to find others. */
+static uint32_t take_lookers(salp__bell *bell, uint32_t most)
+{
+    uint32_t lookers = atomic_load(&bell->lookers), taken; /* seq_cst, all: I3 */
+    do
+        taken = lookers < most ? lookers : most;
+    while (taken > 0 && !atomic_compare_exchange_weak(&bell->lookers, &lookers, lookers - taken));
+    return taken;
+}
+
 void salp__bell_ring(salp__bell *bell, int count, bool shared)
 {
     atomic_fetch_add(&bell->rings, 1); /* seq_cst: I1; also publishes the caller's change to who looks */
-    /* seq_cst: a looker who is counted here looked before the ring with a value that is now old, so he will see it. */
-    uint32_t lookers = atomic_load(&bell->lookers);
-    if (atomic_load(&bell->sleepers) > 0 && (uint32_t)count > lookers) /* seq_cst: I1 */
-        salp__futex_wake(&bell->rings, count - (int)lookers, shared);
+    count -= (int)take_lookers(bell, (uint32_t)count);
+    if (count > 0 && atomic_load(&bell->sleepers) > 0) /* seq_cst: I1 */
+        salp__futex_wake(&bell->rings, count, shared);
 }
 
 void salp__bell_look_begin(salp__bell *bell)
@@ -36,5 +45,7 @@ void salp__bell_look_begin(salp__bell *bell)
 
 void salp__bell_look_end(salp__bell *bell)
 {
-    atomic_fetch_sub(&bell->lookers, 1);
+    uint32_t lookers = atomic_load(&bell->lookers);
+    while (lookers > 0 && !atomic_compare_exchange_weak(&bell->lookers, &lookers, lookers - 1))
+        continue;
 }

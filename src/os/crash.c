@@ -1,10 +1,9 @@
 /*
  * Fault handlers of a worker process.
  *
- * The handler runs in a process that has gone wrong. It touches only the note, its own stack and the unwinder, which
- * on glibc 2.35 and later takes no lock and allocates nothing (_dl_find_object). Should the unwinder itself fault, the
- * signal is blocked, so the kernel ends the process: the note then lacks its backtrace, which is why the address is
- * written first and the signal number (which makes the note valid) before unwinding.
+ * The handler runs in a process that has gone wrong. It touches only the note, its own stack and the unwinder
+ * (os/backtrace.c), which neither locks nor allocates and catches faults of its own. The address and the signal number,
+ * which makes the note valid, are written before it is called all the same: whatever happens then, they stand.
  *
  * SPDX-License-Identifier: MIT
  */

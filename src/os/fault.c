@@ -18,6 +18,11 @@ static struct plan {
 } *plan;
 static salp__role role_here;
 
+void salp__fault_share(void *page)
+{
+    plan = page;
+}
+
 void salp__fault_arm(salp__role role, long nth)
 {
     if (!plan) {

@@ -5,8 +5,8 @@
  * begins with SALP__FAULT(the error to return); a test arms the n-th call for
  * n = 1, 2, ... until a run succeeds, and looks for leaks after each.
  *
- * The count is one for each process: a fork inherits it as it stands. The role
- * says whose calls are counted, so that a test can make the steward fail alone.
+ * The count is one for a process and all its forks. The role says whose calls are
+ * counted, so that a test can make the steward fail alone.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,6 +32,9 @@ void salp__fault_arm(salp__role role, long nth); /* the nth call from now fails;
 bool salp__fault_fired(void);                    /* whether it has failed, in any process */
 void salp__fault_enter(salp__role role);
 bool salp__fault_due(void);
+
+/* Has the count kept in a page of shared memory, zeroed at first, for processes that are no forks of each other. */
+void salp__fault_share(void *page);
 #else
 #define SALP__FAULT(error) ((void)0)
 static inline void salp__fault_enter(salp__role role)

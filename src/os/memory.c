@@ -80,12 +80,3 @@ void salp__protect_from_all(void *address, size_t size)
 {
     salp__must(mprotect(address, size, PROT_NONE) == 0);
 }
-
-bool salp__readable(const void *address)
-{
-    /* mincore fails with ENOMEM for pages that are not mapped; it does not tell whether they may be read, but what
-       is mapped without any right is a guard, and a job that follows a pointer into one crashes with a clear address. */
-    unsigned char resident;
-    uintptr_t page = (uintptr_t)address / page_size() * page_size();
-    return mincore((void *)page, 1, &resident) == 0;
-}

@@ -31,7 +31,4 @@ void salp__unmap(void *address, size_t size);
 void salp__protect_from_writing(void *address, size_t size);
 void salp__protect_from_all(void *address, size_t size);
 
-/* Whether one byte at the address can be read, asked without reading it here. */
-bool salp__readable(const void *address);
-
 #endif

@@ -56,8 +56,8 @@ uint64_t salp__modules_generation(void);
 /* The code that was loaded at one moment. */
 typedef struct salp__module_map salp__module_map;
 
-/* Owns: *map, until salp__module_map_free. Errors: -ENOMEM. */
-int salp__modules_snapshot(salp__module_map **map);
+/* Owns: *out, until salp__module_map_free. Errors: -ENOMEM. */
+int salp__modules_snapshot(salp__module_map **out);
 
 /*
  * Whether the address was code at that moment and still is code of the same module at the same

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -181,6 +182,16 @@ int salp__process_children(pid_t pids[], int max)
         at = end;
     }
     return count;
+}
+
+int salp__process_readable(pid_t pid, const void *address)
+{
+    char byte;
+    struct iovec here = { .iov_base = &byte, .iov_len = 1 };
+    struct iovec there = { .iov_base = (void *)(uintptr_t)address, .iov_len = 1 };
+    if (process_vm_readv(pid, &here, 1, &there, 1, 0) == 1)
+        return 1;
+    return errno == EFAULT ? 0 : -errno;
 }
 
 int64_t salp__process_own_memory(pid_t pid)

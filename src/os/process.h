@@ -65,6 +65,9 @@ bool salp__process_reap_until(pid_t pid, int watch, int64_t deadline);
 /* The children of this process. Returns how many were written to pids[]; at most max. */
 int salp__process_children(pid_t pids[], int max);
 
+/* Whether a byte of another process's memory can be read: 1, 0, or a negative error when we may not ask. */
+int salp__process_readable(pid_t pid, const void *address);
+
 /* Bytes of memory that belong to the process alone (resident, not backed by a file), or a negative error. */
 int64_t salp__process_own_memory(pid_t pid);
 

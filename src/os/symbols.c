@@ -1,8 +1,8 @@
 /*
  * Describing addresses, with libdwfl.
  *
- * Modules are reported to libdwfl from /proc/self/maps, anew for each description: that costs some ten microseconds,
- * libdwfl keeps what it has read of modules that are still there, and nothing has to tell whether something was loaded.
+ * Modules are reported to libdwfl from /proc/self/maps, anew for each description: that costs a fraction of a
+ * millisecond, libdwfl keeps what it has read of modules that are still there, and nobody has to tell what was loaded.
  * (dwfl_linux_proc_report would do nearly the same. But it joins neighbouring mappings of one file into one module, and
  * libelf's own mapping of a library may come to lie just below the library.)
  *

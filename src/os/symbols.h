@@ -30,8 +30,8 @@ int salp__backtrace_capture(void *ucontext, uint64_t *addresses, int max);
 /* What is known about the code of this process. Threads: one at a time for each. */
 typedef struct salp__symbols salp__symbols;
 
-/* Cheap: files are read when an address in them is asked for. Owns: *symbols. Errors: -ENOMEM. */
-int salp__symbols_open(salp__symbols **symbols);
+/* Files are read when an address in them is asked for. Owns: *out, until salp__symbols_close. Errors: -ENOMEM. */
+int salp__symbols_open(salp__symbols **out);
 
 /*
  * Writes lines "#0 function at file:line (module)" for addresses as captured above, of this process or one with the
@@ -47,7 +47,7 @@ int salp__symbols_open(salp__symbols **symbols);
  * Files are mapped until salp__symbols_close; descriptors (close-on-exec) stay open until then for separate files of
  * debug information alone.
  */
-size_t salp__symbols_describe(salp__symbols *symbols, const uint64_t *addresses, int count, char *text, size_t size);
+size_t salp__symbols_describe(salp__symbols *symbols, const uint64_t *addresses, int count, char *out, size_t size);
 
 void salp__symbols_close(salp__symbols *symbols); /* accepts NULL */
 

@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <limits.h>
 
 #include "os/clock.h"
@@ -65,7 +66,8 @@ static void *attend(void *arg)
         salp__lock_release(&engine->lock);
         if (ends)
             break;
-        salp__park(bell, seen, pause == SALP_FOREVER ? SALP_FOREVER : salp__later(pause), true, SALP__LOOK_FIRST);
+        if (salp__park(bell, seen, salp__later(pause), true, SALP__LOOK_FIRST) == -ETIMEDOUT)
+            salp__processes_look(engine);
     }
     salp__inside_leave(&frame);
     return NULL;

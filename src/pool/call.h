@@ -35,16 +35,23 @@ typedef union salp__function {
 typedef struct salp__units {
     size_t size;    /* items in a unit */
     uint32_t count; /* of units */
+    uint32_t fixed; /* units to claim at a time; 0: to be found out */
 } salp__units;
 
-static inline salp__units salp__units_of(size_t count, size_t chunk)
+/* `limited`: workers are replaced after a number of items, so that a chunk may have to be cut. */
+static inline salp__units salp__units_of(size_t count, size_t chunk, bool limited)
 {
-    size_t size = chunk > 0 ? chunk : 1;
+    size_t size = chunk > 0 && !limited ? chunk : 1;
     if (size > count && count > 0)
         size = count;
     while ((count + size - 1) / size > UINT32_MAX)
         size *= 2;
-    return (salp__units){ .size = size, .count = (uint32_t)((count + size - 1) / size) };
+    size_t fixed = chunk == 0 ? 0 : limited && chunk > size ? chunk / size : 1;
+    return (salp__units){
+        .size = size,
+        .count = (uint32_t)((count + size - 1) / size),
+        .fixed = fixed > UINT32_MAX ? UINT32_MAX : (uint32_t)fixed,
+    };
 }
 
 /* What the engine of threads keeps of a call. */

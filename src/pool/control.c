@@ -186,8 +186,11 @@ void salp__wake_idle(const salp__control *control, uint32_t count)
 {
     salp__bell *bell = &control->shared->work;
     atomic_fetch_add(&bell->rings, 1); /* seq_cst: before the marks, see salp__idle, and the sleepers, see bell.h */
-    for (uint32_t i = 0; i < control->head->workers && count > 0; i++)
-        count -= atomic_load(&control->places[i].looking) != 0;
+    for (uint32_t i = 0; i < control->head->workers && count > 0; i++) {
+        /* Taken away, since he comes once, however often it rang: who rings next has to find another one. */
+        _Atomic uint32_t *looking = &control->places[i].looking;
+        count -= atomic_load(looking) != 0 && atomic_exchange(looking, 0) != 0;
+    }
     if (count > 0 && atomic_load(&bell->sleepers) > 0)
         salp__futex_wake(&bell->rings, (int)count, true);
 }

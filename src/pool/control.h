@@ -98,7 +98,7 @@ typedef struct salp__params {
     uint64_t count;
     uint64_t unit; /* items in a unit of the lanes */
     uint32_t units;
-    bool fixed;         /* the user chose the chunk */
+    uint32_t fixed;     /* units to claim at a time; 0: to be found out */
     bool stops;         /* at the first failure */
     bool reports;       /* wants records of failures */
     bool attended;      /* asynchronous: wake the attendant, not a caller */
@@ -109,6 +109,8 @@ typedef struct salp__params {
     uint64_t context_pointer;
     uint64_t states;    /* offset of a byte for each item, see below */
     uint64_t errors;    /* offset of an int for each item; valid where the state says so */
+    uint64_t runners;   /* likewise, the pid of the worker that ran a failed item; when failures are reported */
+    uint64_t tries;     /* offset of a byte for each item: how often it has ended its worker; when there are retries */
     salp__span windows; /* size 0: the workers' own do; else one of so many bytes for each worker */
 } salp__params;
 

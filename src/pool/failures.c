@@ -6,6 +6,8 @@
  */
 #include "pool/processes.h"
 
+#include "os/file.h"
+
 enum { TEXT_SIZE = 8192 };
 
 /* The addresses of a record as they are in this process. */
@@ -70,21 +72,32 @@ void salp__failures_tell(salp__process_engine *engine, salp__call *call)
     }
 }
 
-void salp__failures_tell_own(const salp__call *call, const unsigned char *states,
-                             const int *errors, uint64_t begin, uint64_t count)
+int salp__failures_tell_own(salp__process_engine *engine, const salp__call *call, uint64_t begin, uint64_t count)
 {
+    int slot = call->engine.processes.slot, arena = engine->control.arena;
+    const salp__params *params = &engine->control.head->params[slot];
+    const char *memory = engine->slots[slot].memory - engine->slots[slot].offset;
+    bool retried = engine->control.head->retries > 0;
     if (!salp__call_reports(call))
-        return;
-    for (uint64_t i = 0; i < count; i++) {
-        if (states[i] != SALP__FAILED)
+        return 0;
+    for (uint64_t i = begin; i < begin + count; i++) {
+        if (memory[params->states + i] != SALP__FAILED)
             continue;
+        int values[2];
+        int error = salp__file_read(arena, &values[0], sizeof *values, params->errors + i * sizeof *values);
+        if (error == 0)
+            error = salp__file_read(arena, &values[1], sizeof *values, params->runners + i * sizeof *values);
+        if (error < 0)
+            return error;
         salp_failure failure = {
-            .index = begin + i,
-            .error = errors[i],
+            .index = i,
+            .error = values[0],
+            .worker = values[1],
             .exit_status = -1,
-            .attempt = 1,
+            .attempt = 1 + (retried ? (unsigned char)memory[params->tries + i] : 0),
             .backtrace = "",
         };
         call->options.on_failure(&failure, call->options.on_failure_arg);
     }
+    return 0;
 }

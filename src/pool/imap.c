@@ -68,6 +68,7 @@ struct salp_results {
     size_t pulled, fetched;
     bool exhausted; /* the source has ended, or nothing more may be pulled */
     int error;      /* what the results end with */
+    int start_error; /* of the first batch that could not be begun */
 };
 
 /* ---- batches ---- */
@@ -190,6 +191,8 @@ static void pull_batch(salp_results *r, size_t count)
     }
     int error = start_batch(r, b);
     if (error < 0) {
+        r->start_error = error;
+        r->error = 0; /* of the source, perhaps: what it gave before is lost, which is worse */
         end_with(r, error);
         free_batch(b);
         return;
@@ -363,13 +366,21 @@ int salp_imap(salp_results **results, salp_pool *pool, salp_job *job, salp_sourc
     };
     if (options->window > 0 && r->batch_size > options->window)
         r->batch_size = options->window;
+    if (options->context_size > 0) {
+        r->options.context = salp__allocate(options->context_size);
+        if (!r->options.context) {
+            salp__free(r);
+            return -ENOMEM;
+        }
+        memcpy(r->options.context, options->context, options->context_size);
+    }
     salp__lock_open(&r->lock);
     salp__list_open(&r->batches);
     *results = r;
     fill(r);
-    /* What cannot even begin is told at once; the source may have given inputs already, which are lost with it. */
-    if (r->error < 0 && r->pulled == 0) {
-        error = r->error;
+    /* What cannot even begin is told at once; the inputs that the source has given are lost with it. */
+    if (r->start_error < 0 && r->pulled == 0) {
+        error = r->start_error;
         salp_results_close(r);
         *results = NULL;
     }
@@ -397,5 +408,7 @@ void salp_results_close(salp_results *r)
         free_batch(b);
     }
     salp__lock_close(&r->lock);
+    if (r->options.context_size > 0)
+        salp__free(r->options.context);
     salp__free(r);
 }

@@ -25,15 +25,16 @@ enum { SALP__PACE_TARGET = SALP_MICROSECONDS(100) };
 
 typedef struct salp__pace {
     uint32_t want;      /* units to claim next */
-    bool fixed;         /* the user chose the chunk: always one unit */
+    bool fixed;         /* the user chose: always that many */
     int64_t began;      /* when the present claim was begun */
     size_t next_look;   /* item of the claim before which to look at the clock again, when somebody is hungry */
     int64_t item_time;  /* nanoseconds, as last measured */
 } salp__pace;
 
-static inline void salp__pace_open(salp__pace *pace, bool fixed)
+/* `fixed`: units to claim each time; 0: to be found out. */
+static inline void salp__pace_open(salp__pace *pace, uint32_t fixed)
 {
-    *pace = (salp__pace){ .want = 1, .fixed = fixed, .began = salp__now() };
+    *pace = (salp__pace){ .want = fixed > 0 ? fixed : 1, .fixed = fixed > 0, .began = salp__now() };
 }
 
 static inline void salp__pace_begin(salp__pace *pace)
@@ -49,12 +50,11 @@ static inline void salp__pace_end(salp__pace *pace, size_t items, size_t unit)
     if (items == 0)
         return;
     pace->item_time = spent / (int64_t)items;
-#ifdef SALP_HOSTILE
-    pace->want = 1; /* a claim at every chance */
-    (void)unit;
-#else
     if (pace->fixed)
         return;
+#ifdef SALP_HOSTILE
+    (void)unit; /* a claim at every chance */
+#else
     int64_t unit_time = spent * (int64_t)unit / (int64_t)items + 1;
     uint64_t want = (uint64_t)(SALP__PACE_TARGET / unit_time), most = (uint64_t)pace->want * 8;
     want = want < 1 ? 1 : want > most ? most : want;

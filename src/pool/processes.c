@@ -69,8 +69,7 @@ int salp__processes_ended(salp__process_engine *engine)
     return 0;
 }
 
-/* The same, when nothing was heard for a while. */
-static int look_for_steward(salp__process_engine *engine)
+int salp__processes_look(salp__process_engine *engine)
 {
     int ended = salp__processes_ended(engine);
     if (ended < 0 || !steward_gone(engine))
@@ -97,7 +96,7 @@ static int wait_for(salp__process_engine *engine, salp__call *call)
         salp__slot_serve(engine, call);
         int64_t deadline = salp__later(salp__slot_pause(call));
         if (salp__park(bell, seen, deadline, true, SALP__LOOK_FIRST) == -ETIMEDOUT)
-            look_for_steward(engine);
+            salp__processes_look(engine);
     }
 }
 
@@ -228,8 +227,12 @@ static int start_steward(salp__process_engine *engine, const sigset_t *signals)
     else
         error = salp__spawn_steward(&engine->control, kind, engine->door, high, &engine->steward_pid, &engine->steward);
     salp__file_close(high);
-    if (error < 0)
+    if (error < 0) {
+        /* There may be a steward that we were not told of. release: as in dismiss_steward. */
+        atomic_store_explicit(&engine->control.shared->phase, SALP__ENDING, memory_order_release);
+        salp__eventfd_ring(engine->door);
         return error;
+    }
     error = wait_until_opened(engine);
     if (error == 0)
         return 0;

@@ -79,8 +79,8 @@ int salp__arena_take(salp__process_engine *engine, uint64_t size, uint64_t *offs
 /* ---- failures.c ---- */
 
 void salp__failures_tell(salp__process_engine *engine, salp__call *call);
-void salp__failures_tell_own(const salp__call *call, const unsigned char *states,
-                             const int *errors, uint64_t begin, uint64_t count);
+/* Those of the items from begin on that failed by their own result, and have no record. */
+int salp__failures_tell_own(salp__process_engine *engine, const salp__call *call, uint64_t begin, uint64_t count);
 
 /* ---- attendant.c ---- */
 
@@ -93,6 +93,9 @@ void salp__attendant_end(salp__process_engine *engine);
 
 /* Whether the pool has ended (terminated, broken, its steward killed), and with what error; 0: it has not. */
 int salp__processes_ended(salp__process_engine *engine);
+
+/* The same, when nothing was heard for a while: looks whether the steward lives. */
+int salp__processes_look(salp__process_engine *engine);
 
 /* ---- spawn.c ---- */
 

@@ -12,6 +12,7 @@
 #include "pool/recovery.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "os/file.h"
@@ -45,6 +46,35 @@ void salp__recovery_open(salp__recovery *recovery, salp__control *control)
 {
     recovery->control = control;
     salp__list_open(&recovery->attempts);
+}
+
+/* ---- writing what the worker would have written ---- */
+
+static void refuse(const estate *e, int error)
+{
+    int32_t none = 0;
+    /* relaxed: as in the worker. */
+    atomic_compare_exchange_strong_explicit(&e->live->refused, &none, error, memory_order_relaxed, memory_order_relaxed);
+    atomic_fetch_or_explicit(&e->live->signal, SALP__STOP, memory_order_relaxed);
+}
+
+static void put(const estate *e, const void *data, uint64_t size, uint64_t offset)
+{
+    int error = salp__file_write(e->control->arena, data, size, offset);
+    if (error < 0)
+        refuse(e, error);
+}
+
+static void put_state(const estate *e, uint64_t index, int error, unsigned char state)
+{
+    int runner = e->death->ending.pid;
+    put(e, &error, sizeof error, e->params->errors + index * sizeof error);
+    put(e, &runner, sizeof runner, e->params->runners + index * sizeof runner);
+    put(e, &state, sizeof state, e->params->states + index);
+    atomic_fetch_add_explicit(&e->live->done, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&e->live->failed, 1, memory_order_relaxed);
+    if (e->params->stops)
+        atomic_fetch_or_explicit(&e->live->signal, SALP__STOP, memory_order_relaxed);
 }
 
 /* ---- attempts ---- */
@@ -89,34 +119,9 @@ static int count_attempt(salp__recovery *recovery, const estate *e, uint64_t ind
     }
     one->count++;
     *again = one->count <= retries;
+    unsigned char tries = one->count < UCHAR_MAX ? (unsigned char)one->count : UCHAR_MAX;
+    put(e, &tries, sizeof tries, e->params->tries + index);
     return one->count;
-}
-
-/* ---- writing what the worker would have written ---- */
-
-static void refuse(const estate *e, int error)
-{
-    int32_t none = 0;
-    /* relaxed: as in the worker. */
-    atomic_compare_exchange_strong_explicit(&e->live->refused, &none, error, memory_order_relaxed, memory_order_relaxed);
-    atomic_fetch_or_explicit(&e->live->signal, SALP__STOP, memory_order_relaxed);
-}
-
-static void put(const estate *e, const void *data, uint64_t size, uint64_t offset)
-{
-    int error = salp__file_write(e->control->arena, data, size, offset);
-    if (error < 0)
-        refuse(e, error);
-}
-
-static void put_state(const estate *e, uint64_t index, int error, unsigned char state)
-{
-    put(e, &error, sizeof error, e->params->errors + index * sizeof error);
-    put(e, &state, sizeof state, e->params->states + index);
-    atomic_fetch_add_explicit(&e->live->done, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&e->live->failed, 1, memory_order_relaxed);
-    if (e->params->stops)
-        atomic_fetch_or_explicit(&e->live->signal, SALP__STOP, memory_order_relaxed);
 }
 
 /* ---- the stretch ---- */
@@ -160,7 +165,7 @@ static int64_t count_complete(const estate *e, const stretch *held, uint64_t rea
     return sum == e->sum && readable == e->done + 1 ? (int64_t)readable : -1;
 }
 
-static void deliver(const estate *e, const stretch *held, uint64_t count)
+static void deliver(const estate *e, stretch *held, uint64_t count)
 {
     uint64_t size = e->size, failed = 0;
     unsigned char states[SALP__WINDOW_ITEMS];
@@ -171,6 +176,10 @@ static void deliver(const estate *e, const stretch *held, uint64_t count)
     if (size > 0)
         put(e, held->results, count * size, e->params->out.offset + e->begin * size);
     put(e, held->errors, count * sizeof *held->errors, e->params->errors + e->begin * sizeof *held->errors);
+    for (uint64_t i = 0; failed > 0 && i < count; i++)
+        held->errors[i] = e->death->ending.pid;
+    if (failed > 0)
+        put(e, held->errors, count * sizeof *held->errors, e->params->runners + e->begin * sizeof *held->errors);
     put(e, states, count, e->params->states + e->begin);
     atomic_fetch_add_explicit(&e->live->done, count, memory_order_relaxed);
     atomic_fetch_add_explicit(&e->live->failed, failed, memory_order_relaxed);
@@ -229,8 +238,11 @@ static void relate(const estate *e, salp__record *record)
     for (int i = 0; i < record->frames; i++) {
         salp__module module;
         uint64_t offset;
-        if (salp__module_of((void *)(uintptr_t)record->addresses[i], &module, &offset) < 0)
+        if (salp__module_of((void *)(uintptr_t)record->addresses[i], &module, &offset) < 0) {
+            if (i == 0) /* a jump to nowhere: the frames below say from where */
+                record->addresses[kept++] = record->addresses[i];
             continue;
+        }
         for (uint32_t k = 0; k < SALP__MODULES; k++) {
             const salp__module *known = &e->control->modules[k];
             if (strcmp(known->path, module.path) != 0 || known->kind != module.kind)

@@ -1,7 +1,8 @@
 /*
  * Calls of a pool of processes, seen from the program.
  *
- *   region of a slot:  | context | column 0 | column 1 | ... | states | results | errors (a hole until written) |
+ *   region of a slot:  | context | column 0 | column 1 | ... | states | results | tries | errors | runners |
+ *                                                                                      (holes until written)
  *
  * The program copies the inputs in, the workers map the region read-only, and put results, states and errors in with
  * pwrite. At the end the program copies the results out. What an item left is judged by its state alone: results and
@@ -16,6 +17,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/memory.h"
+#include "os/process.h"
 #include "pool/processes.h"
 #include "task/park.h"
 
@@ -181,8 +183,9 @@ static uint64_t place_next(uint64_t *end, uint64_t size)
 }
 
 /* Where everything lies in the region: offsets from its start. `stored`: bytes that have to be backed by memory. */
-static uint64_t lay_out(const salp__call *call, uint32_t workers, salp__params *params, uint64_t *stored)
+static uint64_t lay_out(const salp__call *call, const salp__head *head, salp__params *params, uint64_t *stored)
 {
+    bool retries = head->retries > 0;
     uint64_t end = 0, count = call->count;
     params->context = (salp__span){ place_next(&end, call->options.context_size), call->options.context_size };
     for (int i = 0; i < call->column_count; i++)
@@ -190,13 +193,15 @@ static uint64_t lay_out(const salp__call *call, uint32_t workers, salp__params *
     params->states = place_next(&end, count);
     uint64_t out_size = call->kind == SALP__MESSAGE ? SALP__ANSWER_ROOM : call->out_size;
     params->out = (salp__span){ place_next(&end, out_size * count), out_size };
+    params->tries = retries ? place_next(&end, count) : end;
     *stored = end;
     params->errors = place_next(&end, count * sizeof(int));
+    params->runners = place_next(&end, count * sizeof(int));
     if (call->kind != SALP__MESSAGE && out_size > SALP__WINDOW_BYTES) {
         uint64_t window = salp__pages(out_size) + salp__pages(sizeof(int));
         end = salp__pages(end);
         params->windows = (salp__span){ end, window };
-        end += window * workers;
+        end += window * head->workers;
     }
     return end;
 }
@@ -209,26 +214,35 @@ static void shift(const salp__call *call, salp__params *params, uint64_t offset)
     params->states += offset;
     params->out.offset += offset;
     params->errors += offset;
+    params->runners += offset;
+    params->tries += offset;
     params->windows.offset += offset;
 }
 
-static void copy_in(const salp__call *call, const salp__params *params, const salp__slot *s)
+static void copy_in(const salp__call *call, const salp__params *params, const salp__slot *s, bool retries)
 {
     if (call->options.context_size > 0)
         memcpy(s->memory + params->context.offset, call->options.context, call->options.context_size);
     for (int i = 0; i < call->column_count; i++)
         memcpy(s->memory + params->columns[i].offset, call->columns[i].data, call->columns[i].size * call->count);
     memset(s->memory + params->states, SALP__UNDONE, call->count);
+    if (retries)
+        memset(s->memory + params->tries, 0, call->count);
 }
 
 /* ---- beginning ---- */
 
 static int check_start(const salp__process_engine *engine, const salp__call *call)
 {
+    const void *context = call->options.context;
+    if (!context || call->options.context_size > 0)
+        return 0;
     /* A pointer means nothing in workers that do not come from our memory. */
-    if (engine->pool->options.start != SALP_FORK && call->options.context && call->options.context_size == 0)
+    if (engine->pool->options.start != SALP_FORK)
         return -EINVAL;
-    return 0;
+    /* The steward's memory is ours as it was when the workers were started. Where the system does not let us look (0 is
+       "cannot be read", an error is "not allowed to ask"), a wrong pointer is a crash of the item. */
+    return salp__process_readable(engine->steward_pid, context) == 0 ? SALP_EUNKNOWN : 0;
 }
 
 static void publish(salp__process_engine *engine, salp__call *call)
@@ -267,14 +281,14 @@ static int describe(salp__process_engine *engine, salp__call *call)
     int slot = call->engine.processes.slot;
     salp__params *params = &engine->control.head->params[slot];
     salp__slot *s = &engine->slots[slot];
-    salp__units units = salp__units_of(call->count, call->options.chunk);
+    salp__units units = salp__units_of(call->count, call->options.chunk, engine->control.head->items_per_worker > 0);
     *params = (salp__params){
         .kind = call->kind,
         .column_count = (uint32_t)call->column_count,
         .count = call->count,
         .unit = units.size,
         .units = units.count,
-        .fixed = call->options.chunk > 0,
+        .fixed = units.fixed,
         .stops = !call->options.errors,
         .reports = salp__call_reports(call),
         .attended = call->future != NULL,
@@ -283,11 +297,11 @@ static int describe(salp__process_engine *engine, salp__call *call)
     int error = salp__slot_function(engine, call->function.address, &params->function);
     if (error < 0)
         return error;
-    uint64_t stored, size = lay_out(call, engine->control.head->workers, params, &stored);
+    uint64_t stored, size = lay_out(call, engine->control.head, params, &stored);
     error = prepare_region(engine, s, size, stored);
     if (error < 0)
         return error;
-    copy_in(call, params, s);
+    copy_in(call, params, s, engine->control.head->retries > 0);
     shift(call, params, s->offset);
     params->region = (salp__span){ s->offset, s->size };
     return 0;
@@ -451,8 +465,7 @@ static int collect_piece(collection *c, uint64_t begin, uint64_t count, int undo
         if (c->call->options.errors)
             c->call->options.errors[begin + i] = values[i];
     }
-    salp__failures_tell_own(c->call, (const unsigned char *)c->states + begin, values, begin, count);
-    return 0;
+    return salp__failures_tell_own(c->engine, c->call, begin, count);
 }
 
 static bool all_ran(const char *states, uint64_t count)

@@ -191,29 +191,31 @@ static int start_server_locked(int program)
     return 0;
 }
 
-static int ask_server_locked(const int fds[3], int *watch)
-{
-    int error = salp__channel_send(server.channel, fds, 3);
-    if (error < 0)
-        return error;
-    int count = salp__channel_receive(server.channel, watch, 1);
-    return count == 1 ? 0 : count < 0 ? count : -EPIPE;
-}
-
-static int fork_from_server(const int fds[3], int *watch)
+/* Sends the request. A server that was killed meanwhile is replaced once. */
+static int ask_server_locked(const int fds[3])
 {
     int error = -EPIPE;
-    salp__lock_take(&server.lock);
-    /* Twice: a server that was killed is replaced once. */
     for (int i = 0; i < 2 && error == -EPIPE; i++) {
         if (server.owner != 0 && (server.owner != salp__process_self() || i > 0))
             forget_server_locked();
         error = server.owner == 0 ? start_server_locked(fds[2]) : 0;
         if (error == 0)
-            error = ask_server_locked(fds, watch);
+            error = salp__channel_send(server.channel, fds, 3);
     }
-    salp__lock_release(&server.lock);
     return error == -EPIPE ? -EAGAIN : error;
+}
+
+static int fork_from_server(const int fds[3], int *watch)
+{
+    salp__lock_take(&server.lock);
+    int error = ask_server_locked(fds);
+    int count = error < 0 ? error : salp__channel_receive(server.channel, watch, 1);
+    /* An answer that comes too late would be taken for that of the next request. Nor may this one be made again: there
+       may be a steward that we know nothing of, and two on one control block are one too many. */
+    if (error == 0 && count != 1)
+        forget_server_locked();
+    salp__lock_release(&server.lock);
+    return count == 1 ? 0 : count < 0 ? count : -EAGAIN;
 }
 
 int salp__spawn_steward(const salp__control *control, salp_start start, int door, int program, pid_t *pid, int *watch)

@@ -213,7 +213,7 @@ static void judge_start(steward *s, int index, const salp__ending *ending)
         return;
     if (ending->signal == SIGKILL) {
         if (++s->killed_starts >= HOPELESS_KILLS)
-            break_pool(s, "workers are killed before they have started", "signal", ending->signal);
+            break_pool(s, "workers are killed before or in the initializer", "signal", ending->signal);
         return;
     }
     if (++s->failed_starts < HOPELESS_STARTS)
@@ -247,9 +247,9 @@ static void bury(steward *s, int index, const salp__ending *ending)
     if (c->death.verdict == SALP__NO_VERDICT)
         c->death.out_of_memory = killed_for_memory(s, ending);
     c->pid = 0;
-    /* It may have been counted on to see a ring. */
-    if (atomic_exchange(&s->control->places[index].looking, 0))
-        salp__wake_idle(s->control, 1);
+    /* A ringer may have counted on it; the mark does not tell, since he takes it away. */
+    atomic_store(&s->control->places[index].looking, 0);
+    salp__wake_idle(s->control, 1);
     judge_start(s, index, ending);
     recover(s, index);
 }
@@ -338,16 +338,16 @@ static void watch_worker(steward *s, uint32_t index, int64_t now)
     }
 }
 
-/* Returns whether there is anything to watch. */
+/* Returns whether there is anything to watch: calls, since a worker may come to one at any time. */
 static bool watch_workers(steward *s)
 {
-    bool busy = false;
+    if (!limited(s))
+        return false;
     int64_t now = salp__now();
-    for (uint32_t i = 0; i < s->count && limited(s); i++) {
+    for (uint32_t i = 0; i < s->count; i++)
         watch_worker(s, i, now);
-        busy |= atomic_load_explicit(&s->control->places[i].attached, memory_order_relaxed) != 0;
-    }
-    return busy;
+    /* relaxed: the program rings the door after it has set a bit. */
+    return atomic_load_explicit(&s->control->shared->running, memory_order_relaxed) != 0;
 }
 
 /* ---- the end ---- */
@@ -471,13 +471,16 @@ void salp__steward_main(salp__control *control, const salp__steward_start *start
     open_steward(&s, control, start);
     for (;;) {
         reap(&s);
+        /* acquire: pairs with the program's release. After reaping: workers that ended because the pool is being closed
+           are not to be replaced. */
+        uint32_t phase = atomic_load_explicit(&control->shared->phase, memory_order_acquire);
+        if (phase != SALP__WORKING)
+            end(&s, phase == SALP__CLOSING);
         settle(&s);
         bool missing = start_missing(&s);
         bool busy = watch_workers(&s);
-        /* acquire: pairs with the program's release. */
-        uint32_t phase = atomic_load_explicit(&control->shared->phase, memory_order_acquire);
-        if (phase != SALP__WORKING || broken(&s))
-            end(&s, phase == SALP__CLOSING);
+        if (broken(&s))
+            end(&s, false);
 
         enum { PROGRAM, DOOR, ENDINGS, COUNT };
         int fds[COUNT] = { start->program, start->door, s.endings };

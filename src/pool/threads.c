@@ -335,7 +335,7 @@ static size_t work(engine *e, salp__call *call, int index, size_t limit, int64_t
     salp__inside_enter(&frame, e->pool, false);
     while (ran < limit && !(atomic_load_explicit(&state->signal, memory_order_relaxed) & SALP__STOP)) {
         salp__range units;
-        size_t room = (limit - ran + state->units.size - 1) / state->units.size;
+        size_t room = (limit - ran - 1) / state->units.size + 1;
         uint32_t want = room < pace->want ? (uint32_t)room : pace->want;
         if (!salp__lanes_take(state->lanes, state->runner_count, index, want, &units)) {
             drained = true;
@@ -505,7 +505,7 @@ static void *worker_main(void *arg)
         if (wake)
             salp__wake(&e->work, e->pool->options.workers, false);
         salp__pace pace;
-        salp__pace_open(&pace, call->options.chunk > 0);
+        salp__pace_open(&pace, call->engine.threads.units.fixed);
         ran += work(e, call, self->index, limit > 0 ? limit - ran : SIZE_MAX, 0, &pace);
         leave_call(e, call);
         patience = SALP__LOOK_FIRST;
@@ -536,7 +536,7 @@ static int prepare(engine *e, salp__call *call)
     /* The block is aligned by hand; its true start is kept as the pointer that is freed. */
     uintptr_t aligned = ((uintptr_t)block + SALP__CACHE_LINE - 1) / SALP__CACHE_LINE * SALP__CACHE_LINE;
     *state = (salp__thread_call){
-        .units = salp__units_of(call->count, call->options.chunk),
+        .units = salp__units_of(call->count, call->options.chunk, e->pool->options.items_per_worker > 0),
         .block = block,
         .runners = (salp__runner *)aligned,
         .lanes = (salp__lane *)(aligned + (size_t)count * sizeof(salp__runner)),
@@ -610,7 +610,7 @@ static int run_alone_or_not(engine *e, salp__call *call)
         salp__wake(&e->work, state->units.count - 1 < (uint32_t)others ? (int)state->units.count - 1 : others, false);
 
     salp__pace pace;
-    salp__pace_open(&pace, call->options.chunk > 0);
+    salp__pace_open(&pace, call->engine.threads.units.fixed);
     work(e, call, e->pool->options.workers, SIZE_MAX, alone ? now + brief : 0, &pace);
     salp__lock_take(&e->lock);
     e->last_function = call->function.address;

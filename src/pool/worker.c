@@ -49,6 +49,7 @@ typedef struct worker {
     int index;
     salp__place *place;
     const int *mine; /* I4 */
+    pid_t pid;
     salp__file_identity arena; /* I5 */
     size_t ran, limit; /* items; limit SIZE_MAX: none */
     view views[SALP__SLOTS];
@@ -124,6 +125,14 @@ static int put_states(worker *w, uint64_t begin, uint64_t count)
     return put(w, states, count, w->params->states + begin);
 }
 
+static int put_runner(worker *w, uint64_t begin, uint64_t count)
+{
+    int runners[SALP__WINDOW_ITEMS];
+    for (uint64_t i = 0; i < count; i++)
+        runners[i] = w->pid;
+    return put(w, runners, count * sizeof *runners, w->params->runners + begin * sizeof *runners);
+}
+
 static uint64_t count_failed(const worker *w, uint64_t count)
 {
     uint64_t failed = 0;
@@ -144,6 +153,8 @@ static void deliver(worker *w)
             error = put(w, w->results, done * size, w->params->out.offset + begin * size);
         if (error == 0 && w->failed)
             error = put(w, w->errors, done * sizeof *w->errors, w->params->errors + begin * sizeof *w->errors);
+        if (error == 0 && w->negative && w->params->reports)
+            error = put_runner(w, begin, done);
         if (error == 0)
             error = put_states(w, begin, done);
         if (error < 0)
@@ -360,7 +371,7 @@ static void run_call(worker *w)
     salp__pace_open(&pace, params->fixed);
     while (!stopped(w) && w->ran < w->limit) {
         salp__range units;
-        uint64_t room = (w->limit - w->ran + params->unit - 1) / params->unit;
+        uint64_t room = (w->limit - w->ran - 1) / params->unit + 1;
         uint32_t want = room < pace.want ? (uint32_t)room : pace.want;
         if (!salp__lanes_take(lanes, (int)w->control->head->workers, w->index, want, &units)) {
             /* relaxed: a hint; who returns items sets it again, and has them in its own lane in any case. */
@@ -497,7 +508,7 @@ static int take_context(worker *w)
     uint64_t ticket = atomic_load_explicit(&w->place->attached, memory_order_relaxed) / SALP__SLOTS;
     if (params->context.size == 0) {
         w->context = (void *)(uintptr_t)params->context_pointer;
-        return w->context && !salp__readable(w->context) ? SALP_EUNKNOWN : 0;
+        return 0;
     }
     if (v->ticket != ticket) {
         salp__free(v->context);
@@ -629,6 +640,7 @@ static int open_worker(worker *w, const salp__worker_start *start)
         .control = control,
         .index = start->index,
         .place = &control->places[start->index],
+        .pid = salp__process_self(),
         .limit = head->items_per_worker > 0 ? head->items_per_worker : SIZE_MAX,
     };
     salp__window window = salp__window_of(control, &(salp__params){ 0 }, start->index);

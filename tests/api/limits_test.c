@@ -1,0 +1,312 @@
+/*
+ * Limits of time and memory for items of worker processes, and items that are tried again.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "processes.h"
+
+/* Healthy items are given a limit that they keep on any machine; only hanging ones wait for it. */
+#define LIMIT SALP_SECONDS(1)
+
+struct item {
+    int number;
+    int hangs;
+};
+
+static atomic_int *runs;
+
+static int job_hang_or_square(const void *in, void *out, void *context)
+{
+    const struct item *item = in;
+
+    if (runs)
+        atomic_fetch_add(&runs[item->number], 1);
+    while (item->hangs)
+        pause();
+    return job_square(&item->number, out, context);
+}
+
+static void an_item_that_hangs_is_ended_and_the_others_are_not(void **state)
+{
+    enum { COUNT = 60 };
+    struct item in[COUNT];
+    int out[COUNT], errors[COUNT];
+    static struct failures failures;
+    salp_pool *pool;
+
+    (void)state;
+    runs = shared_memory(COUNT * sizeof *runs);
+    pool = open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 3, .item_timeout = LIMIT });
+    for (int i = 0; i < COUNT; i++)
+        in[i] = (struct item){ i, i == 0 || i == 31 || i == COUNT - 1 };
+    for (size_t chunk = 0; chunk < 20; chunk += 10) {
+        int64_t start = clock_now();
+
+        memset(&failures, 0, sizeof failures);
+        assert_int_equal(
+            salp_map(pool, job_hang_or_square, in, sizeof *in, out, sizeof *out, COUNT,
+                     &(salp_map_options){
+                         .chunk = chunk, .errors = errors, .on_failure = note_failure, .on_failure_arg = &failures }),
+            -ETIMEDOUT);
+        assert_true(clock_now() - start >= LIMIT);
+        assert_int_equal(failures.count, 3);
+        for (int i = 0; i < COUNT; i++) {
+            assert_int_equal(errors[i], in[i].hangs ? -ETIMEDOUT : 0);
+            if (!in[i].hangs)
+                assert_int_equal(out[i], i * i);
+            assert_int_equal(atomic_exchange(&runs[i], 0), 1);
+        }
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(failures.each[i].error, -ETIMEDOUT);
+            assert_int_equal(failures.each[i].attempt, 1);
+            assert_true(failures.each[i].worker > 0);
+        }
+    }
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
+/* The limit is for one item, not for the chunk or the map. */
+static int job_rest(const void *in, void *out, void *context)
+{
+    (void)in;
+    (void)out;
+    (void)context;
+    doze(SALP_MILLISECONDS(400));
+    return 0;
+}
+
+static void the_limit_of_time_is_for_each_item_of_a_chunk(void **state)
+{
+    int errors[12];
+    salp_pool *pool =
+        open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 1, .item_timeout = SALP_SECONDS(4) });
+
+    (void)state;
+    assert_int_equal(
+        salp_map(pool, job_rest, NULL, 0, NULL, 0, 12, &(salp_map_options){ .chunk = 12, .errors = errors }), 0);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
+static void no_item_is_ended_early(void **state)
+{
+    struct item hang = { 3, 1 }, fine = { 3, 0 };
+    int out;
+    salp_pool *pool = open_with(
+        &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 1, .item_timeout = SALP_MILLISECONDS(300) });
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        int64_t start = clock_now();
+
+        assert_int_equal(salp_apply(pool, job_hang_or_square, &hang, sizeof hang, &out, sizeof out, NULL), -ETIMEDOUT);
+        assert_true(clock_now() - start >= SALP_MILLISECONDS(300));
+        doze(SALP_MILLISECONDS(400)); /* an idle worker is not looked at */
+    }
+    assert_int_equal(salp_pool_close(pool), 0);
+    pool = open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 1, .item_timeout = SALP_FOREVER });
+    assert_int_equal(salp_apply(pool, job_hang_or_square, &fine, sizeof fine, &out, sizeof out, NULL), 0);
+    assert_int_equal(out, 9);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
+static int job_busy(const void *in, void *out, void *context)
+{
+    const struct item *item = in;
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    for (int s = 1; s < NSIG; s++)
+        signal(s, SIG_IGN);
+    for (volatile int i = 0; item->hangs; i++)
+        ;
+    return job_square(&item->number, out, context);
+}
+
+static void an_item_that_is_busy_for_ever_and_deaf_is_ended(void **state)
+{
+    struct item in[10];
+    int out[10], errors[10];
+    salp_pool *pool = open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .item_timeout = LIMIT });
+
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        in[i] = (struct item){ i, i == 4 };
+    assert_int_equal(
+        salp_map(pool, job_busy, in, sizeof *in, out, sizeof *out, 10, &(salp_map_options){ .errors = errors }),
+        -ETIMEDOUT);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(errors[i], i == 4 ? -ETIMEDOUT : 0);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
+static int job_stop_or_square(const void *in, void *out, void *context)
+{
+    const struct item *item = in;
+
+    if (item->hangs)
+        raise(SIGSTOP);
+    return job_square(&item->number, out, context);
+}
+
+static void an_item_that_stops_itself_is_ended(void **state)
+{
+    struct item in[10];
+    int out[10], errors[10];
+    salp_pool *pool = open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .item_timeout = LIMIT });
+
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        in[i] = (struct item){ i, i == 4 };
+    assert_int_equal(salp_map(pool, job_stop_or_square, in, sizeof *in, out, sizeof *out, 10,
+                              &(salp_map_options){ .errors = errors }),
+                     -ETIMEDOUT);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(errors[i], i == 4 ? -ETIMEDOUT : 0);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
+#define MEGABYTE ((size_t)1 << 20)
+
+/* Takes so many megabytes, one by one, and keeps them until it is ended or was patient for long. */
+static int job_eat(const void *in, void *out, void *context)
+{
+    const struct item *item = in;
+    size_t eaten = 0;
+    void *meals[1024];
+
+    while (eaten < (size_t)item->hangs && eaten < LENGTH(meals)) {
+        meals[eaten] = mmap(NULL, MEGABYTE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (meals[eaten] == MAP_FAILED)
+            return -ENOMEM;
+        memset(meals[eaten++], 1, MEGABYTE);
+        if (item->hangs > 64)
+            doze(SALP_MICROSECONDS(500));
+    }
+    if (item->hangs > 64)
+        doze(patience());
+    while (eaten > 0)
+        munmap(meals[--eaten], MEGABYTE);
+    return job_square(&item->number, out, context);
+}
+
+static void an_item_that_eats_memory_is_ended_and_the_others_are_not(void **state)
+{
+    enum { COUNT = 40, LARGE = 300 };
+    struct item in[COUNT];
+    int out[COUNT], errors[COUNT];
+    static struct failures failures;
+    char *own = malloc(LARGE * MEGABYTE);
+    salp_pool *pool;
+
+    (void)state;
+    assert_non_null(own);
+    memset(own, 1, LARGE * MEGABYTE); /* what the program had before is not the worker's gain */
+    pool = open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .memory_limit = 128 * MEGABYTE });
+    for (int i = 0; i < COUNT; i++)
+        in[i] = (struct item){ i, i == 7 || i == 29 ? 900 : i % 4 * 8 };
+    assert_int_equal(
+        salp_map(pool, job_eat, in, sizeof *in, out, sizeof *out, COUNT,
+                 &(salp_map_options){ .errors = errors, .on_failure = note_failure, .on_failure_arg = &failures }),
+        SALP_ELIMIT);
+    assert_int_equal(failures.count, 2);
+    assert_int_equal(failures.each[0].error, SALP_ELIMIT);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(errors[i], in[i].hangs > 64 ? SALP_ELIMIT : 0);
+        if (errors[i] == 0)
+            assert_int_equal(out[i], i * i);
+    }
+    assert_int_equal(salp_pool_close(pool), 0);
+    free(own);
+}
+
+/* Item 3 works at its second try, item 5 at its third, item 8 never; 11 hangs the first time. */
+static int job_try(const void *in, void *out, void *context)
+{
+    int i = *(const int *)in, tries = atomic_fetch_add(&runs[i], 1) + 1;
+
+    if ((i == 3 && tries < 2) || (i == 5 && tries < 3) || i == 8)
+        raise(i == 3 ? SIGKILL : SIGSEGV);
+    while (i == 11 && tries == 1)
+        pause();
+    if (i == 14)
+        return -EDOM;
+    return job_square(in, out, context);
+}
+
+static void items_whose_worker_died_are_tried_again(void **state)
+{
+    enum { COUNT = 50, RETRIES = 2 };
+    int in[COUNT], out[COUNT], errors[COUNT];
+    static struct failures failures;
+    salp_pool *pool;
+
+    (void)state;
+    runs = shared_memory(COUNT * sizeof *runs);
+    pool = open_with(
+        &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .item_timeout = LIMIT, .retries = RETRIES });
+    for (int i = 0; i < COUNT; i++)
+        in[i] = i;
+    for (size_t chunk = 0; chunk <= 25; chunk += 5) {
+        memset(&failures, 0, sizeof failures);
+        assert_int_equal(
+            salp_map(pool, job_try, in, sizeof *in, out, sizeof *out, COUNT,
+                     &(salp_map_options){
+                         .chunk = chunk, .errors = errors, .on_failure = note_failure, .on_failure_arg = &failures }),
+            SALP_ECRASHED);
+        for (int i = 0; i < COUNT; i++) {
+            int expected = i == 3 || i == 11 ? 2 : i == 5 || i == 8 ? 3 : 1;
+
+            assert_int_equal(atomic_exchange(&runs[i], 0), expected);
+            assert_int_equal(errors[i], i == 8 ? SALP_ECRASHED : i == 14 ? -EDOM : 0);
+            if (errors[i] == 0)
+                assert_int_equal(out[i], i * i);
+        }
+        assert_int_equal(failures.count, 2);
+        for (int i = 0; i < 2; i++) {
+            const salp_failure *f = &failures.each[i];
+
+            assert_int_equal(f->attempt, f->index == 8 ? RETRIES + 1 : 1);
+            assert_int_equal(f->signal, f->index == 8 ? SIGSEGV : 0);
+            assert_true(f->index == 8 || f->index == 14);
+        }
+    }
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
+static void an_item_tried_again_does_not_stop_the_map(void **state)
+{
+    int in[50], out[50];
+    salp_pool *pool;
+
+    (void)state;
+    runs = shared_memory(100 * sizeof *runs);
+    pool = open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .retries = 5 });
+    for (int i = 0; i < 50; i++)
+        in[i] = i + (i >= 8 ? 20 : 0);
+    assert_int_equal(salp_map(pool, job_try, in, sizeof *in, out, sizeof *out, 50, NULL), 0);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(out[i], in[i] * in[i]);
+    in[0] = 5; /* an apply, too */
+    atomic_store(&runs[5], 0);
+    assert_int_equal(salp_apply(pool, job_try, in, sizeof *in, out, sizeof *out, NULL), 0);
+    assert_int_equal(out[0], 25);
+    assert_int_equal(atomic_load(&runs[5]), 3);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST("an item that hangs is ended and the others are not", an_item_that_hangs_is_ended_and_the_others_are_not),
+        TEST("the limit of time is for each item of a chunk", the_limit_of_time_is_for_each_item_of_a_chunk),
+        TEST("no item is ended early", no_item_is_ended_early),
+        TEST("an item that is busy for ever and deaf is ended", an_item_that_is_busy_for_ever_and_deaf_is_ended),
+        TEST("an item that stops itself is ended", an_item_that_stops_itself_is_ended),
+        TEST("an item that eats memory is ended and the others are not",
+             an_item_that_eats_memory_is_ended_and_the_others_are_not),
+        TEST_LIMIT("items whose worker died are tried again", items_whose_worker_died_are_tried_again, 60),
+        TEST("an item tried again does not stop the map", an_item_tried_again_does_not_stop_the_map),
+    };
+    return test_main(argc, argv, tests, LENGTH(tests));
+}

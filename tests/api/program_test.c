@@ -1,0 +1,384 @@
+/*
+ * A pool and its program: ends of the program, its signals, children, output and settings.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "processes.h"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+static struct notes {
+    struct gate gate;
+    struct meeting meeting;
+    atomic_int children;
+} * notes;
+
+struct program {
+    struct lifeline line;
+    salp_start start;
+    int way; /* how the program ends */
+    int64_t killed;
+};
+
+enum { RETURN, EXIT, CRASH, WAIT_TO_BE_KILLED };
+
+/* Has one child and one child of a child, and waits for ever. */
+static int job_with_children(const void *in, void *out, void *context)
+{
+    (void)in;
+    (void)out;
+    (void)context;
+    if (fork() == 0) {
+        if (fork() == 0)
+            setsid();
+        atomic_fetch_add(&notes->children, 1);
+        for (;;)
+            pause();
+    }
+    return gate_pass(&notes->gate);
+}
+
+static int job_hang(const void *in, void *out, void *context)
+{
+    (void)in;
+    (void)out;
+    (void)context;
+    for (;;)
+        pause();
+    return 0;
+}
+
+static int program_with_busy_workers(void *arg)
+{
+    struct program *program = arg;
+    salp_pool *pool;
+    salp_future *future;
+    bool fresh = program->start != SALP_FORK; /* then nothing of `notes` is seen by workers */
+
+    lifeline_hold(&program->line);
+    EXPECT(salp_pool_open(
+               &pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 3, .start = program->start }) == 0);
+    EXPECT(salp_map_async(&future, pool, fresh ? job_hang : job_with_children, NULL, 0, NULL, 0, 100, NULL) == 0);
+    EXPECT(fresh || reaches(&notes->children, 6));
+    if (program->way == CRASH)
+        abort();
+    if (program->way == EXIT)
+        exit(0);
+    while (program->way == WAIT_TO_BE_KILLED) {
+        atomic_store(&notes->meeting.gate.inside, 1);
+        pause();
+    }
+    return 0;
+}
+
+static void check_end_of_program(int way, salp_start start, int expected)
+{
+    struct program program = { .start = start, .way = way };
+    pid_t pid;
+    int64_t took;
+
+    notes = shared_memory(sizeof *notes);
+    lifeline_open(&program.line);
+    pid = start_program(program_with_busy_workers, &program);
+    lifeline_watch(&program.line);
+    if (way == WAIT_TO_BE_KILLED) {
+        assert_true(reaches(&notes->meeting.gate.inside, 1));
+        assert_int_equal(kill(pid, SIGKILL), 0);
+    }
+    assert_int_equal(end_of_program(pid), expected);
+    took = lifeline_wait(&program.line);
+    assert_true(took >= 0);
+    printf("# everything was gone %.1f ms after the program\n", (double)took / 1e6);
+}
+
+static void all_processes_are_gone_when_the_program_is_killed(void **state)
+{
+    (void)state;
+    check_end_of_program(WAIT_TO_BE_KILLED, SALP_FORK, 1000 + SIGKILL);
+}
+
+static void all_processes_are_gone_when_a_program_with_fresh_workers_is_killed(void **state)
+{
+    (void)state;
+    check_end_of_program(WAIT_TO_BE_KILLED, SALP_SPAWN, 1000 + SIGKILL);
+    check_end_of_program(WAIT_TO_BE_KILLED, SALP_SERVER, 1000 + SIGKILL);
+}
+
+static void all_processes_are_gone_when_the_program_ends_without_closing(void **state)
+{
+    (void)state;
+    check_end_of_program(RETURN, SALP_FORK, 0);
+    check_end_of_program(EXIT, SALP_FORK, 0);
+    check_end_of_program(CRASH, SALP_FORK, 1000 + SIGABRT);
+}
+
+/* Its child has every descriptor of the pool, and lives on. */
+static int program_with_a_child_of_its_own(void *arg)
+{
+    struct program *program = arg;
+    salp_pool *pool;
+    pid_t child;
+
+    EXPECT(salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2 }) == 0);
+    EXPECT(check_squares(pool, 100, NULL) == 0);
+    child = fork();
+    if (child == 0) {
+        close(program->line.writing);
+        atomic_store(&notes->children, getpid());
+        for (;;)
+            pause();
+    }
+    EXPECT(reaches(&notes->children, 1));
+    raise(SIGKILL);
+    return 0;
+}
+
+static void a_child_of_the_program_does_not_keep_workers_alive(void **state)
+{
+    struct program program = { 0 };
+    pid_t pid, child;
+
+    (void)state;
+    notes = shared_memory(sizeof *notes);
+    lifeline_open(&program.line);
+    pid = start_program(program_with_a_child_of_its_own, &program);
+    lifeline_watch(&program.line);
+    assert_int_equal(end_of_program(pid), 1000 + SIGKILL);
+    assert_true(lifeline_wait(&program.line) >= 0);
+    child = atomic_load(&notes->children);
+    assert_int_equal(kill(child, 0), 0); /* it is no business of the pool's */
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_true(test_gone(child, patience()));
+}
+
+static atomic_int interrupts;
+
+static void count_interrupt(int number)
+{
+    (void)number;
+    atomic_fetch_add(&interrupts, 1);
+}
+
+static int job_gated_square(const void *in, void *out, void *context)
+{
+    int error = gate_pass(&notes->gate);
+
+    return error < 0 ? error : job_square(in, out, context);
+}
+
+static int program_that_is_interrupted(void *arg)
+{
+    pid_t ids[2], steward;
+    int in[10], out[10];
+    struct sigaction action = { .sa_handler = count_interrupt };
+    salp_future *future;
+    salp_pool *pool;
+
+    (void)arg;
+    EXPECT(setpgid(0, 0) == 0);
+    sigaction(SIGINT, &action, NULL);
+    EXPECT(salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2 }) == 0);
+    EXPECT(children_of(getpid(), &steward, 1) == 1);
+    EXPECT(children_of(steward, ids, 2) == 2);
+    for (int i = 0; i < 10; i++)
+        in[i] = i;
+    EXPECT(salp_map_async(&future, pool, job_gated_square, in, sizeof *in, out, sizeof *out, 10, NULL) == 0);
+    EXPECT(reaches(&notes->gate.inside, 2));
+    EXPECT(getpgid(steward) != getpgrp());
+    EXPECT(getpgid(ids[0]) != getpgrp() && getpgid(ids[1]) != getpgrp());
+    EXPECT(kill(0, SIGINT) == 0); /* as the terminal does it */
+    EXPECT(reaches(&interrupts, 1));
+    atomic_store(&notes->gate.open, 1);
+    EXPECT(salp_future_wait(future) == 0);
+    salp_future_free(future);
+    for (int i = 0; i < 10; i++)
+        EXPECT(out[i] == i * i);
+    EXPECT(kill(ids[0], 0) == 0 && kill(ids[1], 0) == 0);
+    EXPECT(salp_pool_close(pool) == 0);
+    return 0;
+}
+
+static void an_interrupt_from_the_terminal_reaches_the_program_alone(void **state)
+{
+    (void)state;
+    notes = shared_memory(sizeof *notes);
+    assert_int_equal(run_program(program_that_is_interrupted, NULL), 0);
+}
+
+static void calls_go_on_while_signals_interrupt_them(void **state)
+{
+    struct sigaction action = { .sa_handler = count_interrupt }; /* without SA_RESTART */
+    struct itimerval often = { { 0, 700 }, { 0, 700 } }, never = { { 0, 0 }, { 0, 0 } };
+
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (int round = 0; round < 20; round++) {
+        salp_pool *pool = open_pool(test_engine(state), 2);
+
+        for (int i = 0; i < 10; i++)
+            assert_int_equal(check_squares(pool, 3000, &(salp_map_options){ .chunk = (size_t)i }), 0);
+        assert_int_equal(salp_pool_close(pool), 0);
+    }
+    assert_true(reaches(&interrupts, 10));
+    setitimer(ITIMER_REAL, &never, NULL);
+}
+
+static void save_handlers(struct sigaction actions[NSIG], sigset_t *mask)
+{
+    memset(actions, 0, NSIG * sizeof *actions);
+    for (int s = 1; s < NSIG; s++)
+        sigaction(s, NULL, &actions[s]);
+    memset(mask, 0, sizeof *mask);
+    sigprocmask(SIG_SETMASK, NULL, mask);
+}
+
+static void a_pool_changes_nothing_of_the_settings_of_its_program(void **state)
+{
+    static struct sigaction before[NSIG], now[NSIG];
+    sigset_t mask_before, mask_now;
+    char directory[256], directory_now[256];
+    mode_t creation = umask(022);
+    pid_t group = getpgrp(), session = getsid(0);
+    int subreaper, subreaper_now;
+    salp_pool *pool;
+
+    save_handlers(before, &mask_before);
+    assert_non_null(getcwd(directory, sizeof directory));
+    prctl(PR_GET_CHILD_SUBREAPER, &subreaper);
+    pool = open_pool(test_engine(state), 2);
+    for (int round = 0; round < 2; round++) {
+        if (round == 0)
+            assert_int_equal(check_squares(pool, 1000, NULL), 0);
+        else
+            assert_int_equal(salp_pool_close(pool), 0);
+        save_handlers(now, &mask_now);
+        for (int s = 1; s < NSIG; s++) {
+            assert_ptr_equal(before[s].sa_handler, now[s].sa_handler);
+            assert_int_equal(before[s].sa_flags, now[s].sa_flags);
+        }
+        assert_memory_equal(&mask_before, &mask_now, sizeof mask_now);
+        assert_non_null(getcwd(directory_now, sizeof directory_now));
+        assert_string_equal(directory, directory_now);
+        prctl(PR_GET_CHILD_SUBREAPER, &subreaper_now);
+        assert_int_equal(subreaper, subreaper_now);
+        assert_int_equal(group, getpgrp());
+        assert_int_equal(session, getsid(0));
+        assert_null(getenv("SALP_STEWARD"));
+        assert_int_equal(umask(022), 022);
+    }
+    umask(creation);
+}
+
+static int job_crash_some(const void *in, void *out, void *context)
+{
+    int i = *(const int *)in;
+
+    if (i % 20 == 5)
+        raise(SIGKILL);
+    if (i % 20 == 15)
+        *(volatile int *)(uintptr_t)0x123450 = i; /* a fault, which no mask holds back */
+    return job_square(in, out, context);
+}
+
+static void check_crashing_pool(void)
+{
+    int in[40], out[40], errors[40];
+    salp_pool *pool = open_pool(SALP_PROCESSES, 2);
+
+    for (int i = 0; i < 40; i++)
+        in[i] = i;
+    assert_int_equal(
+        salp_map(pool, job_crash_some, in, sizeof *in, out, sizeof *out, 40, &(salp_map_options){ .errors = errors }),
+        SALP_ECRASHED);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(errors[i], i % 10 == 5 ? SALP_ECRASHED : 0);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
+static void *reap_everything(void *arg)
+{
+    int status;
+
+    while (!atomic_load((atomic_int *)arg))
+        if (waitpid(-1, &status, WNOHANG) <= 0)
+            doze(SALP_MICROSECONDS(100));
+    return NULL;
+}
+
+/* A program that collects whatever child ends takes the steward's status, too. */
+static void a_program_may_reap_all_its_children(void **state)
+{
+    pthread_t thread;
+    atomic_int ended = 0;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, reap_everything, &ended), 0);
+    for (int round = 0; round < 20; round++)
+        check_crashing_pool();
+    atomic_store(&ended, 1);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void a_program_may_ignore_the_ends_of_children(void **state)
+{
+    (void)state;
+    signal(SIGCHLD, SIG_IGN);
+    for (int round = 0; round < 20; round++)
+        check_crashing_pool();
+}
+
+static void a_program_may_block_all_signals(void **state)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    (void)state;
+    check_crashing_pool();
+}
+
+/* Nothing is printed, whatever happens in the workers. */
+static void a_pool_prints_nothing(void **state)
+{
+    int out = dup(1), err = dup(2), file = memfd_create("output", MFD_CLOEXEC);
+    struct stat printed;
+
+    (void)state;
+    assert_true(out >= 0 && err >= 0 && file >= 0);
+    fflush(NULL);
+    dup2(file, 1);
+    dup2(file, 2);
+    check_crashing_pool();
+    fflush(NULL);
+    dup2(out, 1);
+    dup2(err, 2);
+    assert_int_equal(fstat(file, &printed), 0);
+    assert_int_equal(printed.st_size, 0);
+    close(out);
+    close(err);
+    close(file);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST("all processes are gone when the program is killed", all_processes_are_gone_when_the_program_is_killed),
+        TEST("all processes are gone when a program with fresh workers is killed",
+             all_processes_are_gone_when_a_program_with_fresh_workers_is_killed),
+        TEST("all processes are gone when the program ends without closing",
+             all_processes_are_gone_when_the_program_ends_without_closing),
+        TEST("a child of the program does not keep workers alive", a_child_of_the_program_does_not_keep_workers_alive),
+        TEST("an interrupt from the terminal reaches the program alone",
+             an_interrupt_from_the_terminal_reaches_the_program_alone),
+        TEST_ENGINES("calls go on while signals interrupt them", calls_go_on_while_signals_interrupt_them),
+        TEST_ENGINES("a pool changes nothing of the settings of its program",
+                     a_pool_changes_nothing_of_the_settings_of_its_program),
+        TEST("a program may reap all its children", a_program_may_reap_all_its_children),
+        TEST("a program may ignore the ends of children", a_program_may_ignore_the_ends_of_children),
+        TEST("a program may block all signals", a_program_may_block_all_signals),
+        TEST("a pool prints nothing", a_pool_prints_nothing),
+    };
+    return test_main(argc, argv, tests, LENGTH(tests));
+}

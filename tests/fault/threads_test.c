@@ -1,0 +1,94 @@
+/*
+ * Pools of threads, while calls of the system and allocations fail one by one.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "sweep.h"
+
+static const salp_pool_options plain = { .engine = SALP_THREADS, .workers = 3 };
+
+static void a_map_survives(void **state)
+{
+    (void)state;
+    run_sweep(&plain, SALP__PROGRAM, use_map);
+}
+
+static void a_starmap_survives(void **state)
+{
+    (void)state;
+    run_sweep(&plain, SALP__PROGRAM, use_starmap);
+}
+
+static void an_asynchronous_call_survives(void **state)
+{
+    (void)state;
+    run_sweep(&plain, SALP__PROGRAM, use_async);
+}
+
+static void a_message_survives(void **state)
+{
+    (void)state;
+    run_sweep(&plain, SALP__PROGRAM, use_message);
+}
+
+static void an_imap_survives(void **state)
+{
+    (void)state;
+    run_sweep(&plain, SALP__PROGRAM, use_imap);
+}
+
+static void use_nothing(salp_pool *pool)
+{
+    (void)pool;
+}
+
+/* As many workers as processors: what tells their number may be unreadable. */
+static void a_pool_without_a_number_of_workers_survives(void **state)
+{
+    (void)state;
+    run_sweep(&(salp_pool_options){ .engine = SALP_THREADS }, SALP__PROGRAM, use_nothing);
+}
+
+static atomic_int initialized;
+
+static int initialize(void *arg)
+{
+    atomic_fetch_add(&initialized, 1);
+    return *(const int *)arg == 42 ? 0 : -EILSEQ;
+}
+
+static void use_several_maps(salp_pool *pool)
+{
+    for (int i = 0; i < 3; i++)
+        use_map(pool);
+}
+
+/* Workers that are replaced after a few items, and need an initializer. A thread that cannot be started is no error
+   then: the old one goes on. */
+static void workers_that_are_replaced_survive(void **state)
+{
+    int arg = 42;
+    (void)state;
+    run_sweep(&(salp_pool_options){ .engine = SALP_THREADS,
+                                    .workers = 2,
+                                    .items_per_worker = 20,
+                                    .initializer = initialize,
+                                    .initializer_arg = &arg,
+                                    .initializer_arg_size = sizeof arg },
+              SALP__PROGRAM, use_several_maps);
+    assert_true(atomic_load(&initialized) > 0);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST("a map survives", a_map_survives),
+        TEST("a starmap survives", a_starmap_survives),
+        TEST("an asynchronous call survives", an_asynchronous_call_survives),
+        TEST("a message survives", a_message_survives),
+        TEST("an imap survives", an_imap_survives),
+        TEST("a pool without a number of workers survives", a_pool_without_a_number_of_workers_survives),
+        TEST("workers that are replaced survive", workers_that_are_replaced_survive),
+    };
+    return test_main(argc, argv, tests, LENGTH(tests));
+}

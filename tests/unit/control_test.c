@@ -1,0 +1,685 @@
+/*
+ * The protocol of a call between processes, with a real control block: one process plays program, workers and steward.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "test.h"
+
+#include <pthread.h>
+
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/memory.h"
+#include "pool/call.h"
+#include "pool/control.h"
+#include "task/park.h"
+
+enum { WORKERS = 3, SLOT = 5 };
+
+static salp__control control;
+
+static salp__live *live_of(int slot)
+{
+    return &control.shared->live[slot];
+}
+
+/* What the program does when it begins a call, as far as the protocol goes. */
+static void begin_call(int slot, uint64_t ticket, uint32_t units)
+{
+    salp__live *live = live_of(slot);
+    /* Once: who has finished a call looks at its parameters to see whom to tell, and may be late at it. */
+    if (control.head->params[slot].count != units)
+        control.head->params[slot] = (salp__params){ .count = units, .unit = 1, .units = units };
+    salp__lanes_split(salp__lanes_of(&control, slot), (int)control.head->workers, (salp__range){ 0, units });
+    atomic_store(&live->suspect, 0);
+    atomic_store(&live->signal, 0);
+    atomic_store(&live->state, salp__state(ticket, SALP__RUNNING));
+}
+
+static bool is_done(int slot, uint64_t ticket)
+{
+    return atomic_load(&live_of(slot)->state) == salp__state(ticket, SALP__DONE);
+}
+
+static bool take_one(int worker, int slot)
+{
+    salp__range taken;
+    return salp__lanes_take(salp__lanes_of(&control, slot), (int)control.head->workers, worker, 1, &taken);
+}
+
+static void take_all(int worker, int slot)
+{
+    while (take_one(worker, slot))
+        continue;
+}
+
+static void open_control(void)
+{
+    assert_int_equal(salp__control_open(&control, WORKERS), 0);
+}
+
+/* ---- the block ---- */
+
+/* Asserts that [offset, offset + size) begins on a page and ends at or before the next part. */
+static void assert_part(uint64_t offset, uint64_t size, uint64_t next)
+{
+    assert_int_equal(offset % salp__pages(1), 0);
+    assert_true(offset + size <= next);
+}
+
+static void the_parts_of_the_block_do_not_overlap(void **state)
+{
+    (void)state;
+    for (uint32_t workers = 1; workers <= SALP_WORKERS_MAX; workers = workers * 2 + 1) {
+        assert_int_equal(salp__control_open(&control, workers), 0);
+        const salp__head *head = control.head;
+        uint64_t places = workers * sizeof(salp__place), lanes = (uint64_t)SALP__SLOTS * workers * sizeof(salp__lane);
+        assert_int_equal(head->workers, workers);
+        assert_part(0, sizeof *head, head->shared);
+        assert_part(head->shared, sizeof(salp__shared) + places + lanes, head->records);
+        assert_part(head->records, sizeof(salp__records), head->modules);
+        assert_part(head->modules, SALP__MODULES * sizeof(salp__module), head->windows);
+        assert_part(head->windows, workers * salp__pages(salp__window_size()), head->regions);
+        assert_int_equal(head->regions % salp__pages(1), 0);
+        /* The last things that are stored to without a look are there. */
+        atomic_store(&salp__lanes_of(&control, SALP__SLOTS - 1)[workers - 1].word, 1);
+        atomic_store(&control.places[workers - 1].sum, 1);
+        control.records->slots[SALP__SLOTS - 1].records[SALP__RECORDS - 1].index = 1;
+        salp__control_close(&control);
+        assert_int_equal(control.arena, -1);
+    }
+}
+
+static void another_mapping_is_the_same_block(void **state)
+{
+    salp__control other;
+    (void)state;
+    open_control();
+    assert_int_equal(salp__control_map(&other, control.arena), 0);
+    assert_int_equal(other.head->workers, WORKERS);
+    assert_ptr_not_equal(other.head, control.head);
+    begin_call(SLOT, 77, 9);
+    assert_int_equal(salp__running(&other, SLOT), 77);
+    assert_true(salp__attach(&other, &other.places[2], SLOT));
+    assert_int_equal(atomic_load(&control.places[2].attached), salp__attached_to(77, SLOT));
+    assert_int_equal(salp__lanes_left(salp__lanes_of(&other, SLOT), WORKERS), 9);
+    salp__unmap(other.head, other.mapped);
+    salp__control_close(&control);
+}
+
+static void a_block_of_another_build_is_refused(void **state)
+{
+    static const salp__head strangers[] = {
+        { .magic = SALP__MAGIC, .size = sizeof(salp__head) + 8 },
+        { .magic = SALP__MAGIC + 1, .size = sizeof(salp__head) },
+        { 0 },
+    };
+    salp__control other;
+    (void)state;
+    int fd = salp__memfd_open("salp-test");
+    assert_int_equal(salp__control_map(&other, fd), -EIO); /* too short for any */
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+        assert_int_equal(salp__file_write(fd, &strangers[i], sizeof strangers[i], 0), 0);
+        assert_int_equal(salp__control_map(&other, fd), -EINVAL);
+    }
+    salp__file_close(fd);
+}
+
+/* ---- attaching and detaching ---- */
+
+static void only_a_running_call_can_be_attached_to(void **state)
+{
+    (void)state;
+    open_control();
+    salp__place *place = &control.places[0];
+    assert_int_equal(salp__running(&control, SLOT), 0);
+    assert_false(salp__attach(&control, place, SLOT)); /* never used */
+    begin_call(SLOT, 3, 1);
+    assert_int_equal(salp__running(&control, SLOT), 3);
+    assert_false(salp__attach(&control, place, SLOT + 1));
+    assert_true(salp__attach(&control, place, SLOT));
+    assert_int_equal(atomic_load(&place->attached), salp__attached_to(3, SLOT));
+    take_all(0, SLOT);
+    salp__detach(&control, place);
+    assert_int_equal(atomic_load(&place->attached), 0);
+    assert_true(is_done(SLOT, 3));
+    assert_int_equal(salp__running(&control, SLOT), 0);
+    assert_false(salp__attach(&control, place, SLOT)); /* done */
+    assert_int_equal(atomic_load(&place->attached), 0);
+    salp__control_close(&control);
+}
+
+static void a_call_is_done_when_the_last_one_leaves_it(void **state)
+{
+    (void)state;
+    open_control();
+    begin_call(SLOT, 1, 2);
+    for (int i = 0; i < WORKERS; i++)
+        assert_true(salp__attach(&control, &control.places[i], SLOT));
+    assert_true(take_one(0, SLOT));
+    assert_true(take_one(1, SLOT));
+    for (int i = 0; i < WORKERS; i++) {
+        assert_false(is_done(SLOT, 1));
+        assert_false(salp__drained(&control, SLOT, 1));
+        salp__finish(&control, SLOT, 1, false);
+        salp__finish(&control, SLOT, 1, true);
+        assert_false(is_done(SLOT, 1));
+        salp__detach(&control, &control.places[i]);
+    }
+    assert_true(is_done(SLOT, 1));
+    salp__control_close(&control);
+}
+
+static void a_call_with_something_left_is_not_done(void **state)
+{
+    (void)state;
+    open_control();
+    begin_call(SLOT, 1, 3);
+    for (int i = 0; i < 3; i++) {
+        /* Whoever comes takes one and goes: nobody is attached in between. */
+        assert_false(is_done(SLOT, 1));
+        assert_true(salp__unattended(&control, SLOT, 1));
+        assert_true(salp__attach(&control, &control.places[i], SLOT));
+        assert_true(take_one(i, SLOT));
+        salp__detach(&control, &control.places[i]);
+    }
+    assert_true(is_done(SLOT, 1));
+    salp__control_close(&control);
+}
+
+static void a_call_that_was_stopped_is_done_with_items_left(void **state)
+{
+    (void)state;
+    open_control();
+    begin_call(SLOT, 1, 100);
+    assert_true(salp__attach(&control, &control.places[0], SLOT));
+    assert_true(take_one(0, SLOT));
+    atomic_fetch_or(&live_of(SLOT)->signal, SALP__STOP);
+    salp__finish(&control, SLOT, 1, false); /* as by who stops it */
+    assert_false(is_done(SLOT, 1));
+    salp__detach(&control, &control.places[0]);
+    assert_true(is_done(SLOT, 1));
+
+    /* And when nobody is attached, by the one who stops it. */
+    begin_call(SLOT, 2, 100);
+    salp__finish(&control, SLOT, 2, false);
+    assert_false(is_done(SLOT, 2));
+    atomic_fetch_or(&live_of(SLOT)->signal, SALP__HUNGRY);
+    salp__finish(&control, SLOT, 2, false);
+    assert_false(is_done(SLOT, 2));
+    atomic_fetch_or(&live_of(SLOT)->signal, SALP__STOP);
+    salp__finish(&control, SLOT, 2, false);
+    assert_true(is_done(SLOT, 2));
+    salp__control_close(&control);
+}
+
+static void whoever_waits_is_told_of_the_end(void **state)
+{
+    (void)state;
+    open_control();
+    for (int attended = 0; attended < 2; attended++) {
+        begin_call(SLOT, 1 + (uint64_t)attended, 1);
+        control.head->params[SLOT].attended = attended;
+        uint32_t caller = salp__bell_look(&live_of(SLOT)->bell), attendant = salp__bell_look(&control.shared->attend);
+        assert_true(salp__attach(&control, &control.places[0], SLOT));
+        take_all(0, SLOT);
+        assert_int_equal(salp__bell_look(&live_of(SLOT)->bell), caller);
+        salp__detach(&control, &control.places[0]);
+        assert_int_not_equal(salp__bell_look(&live_of(SLOT)->bell), caller);
+        assert_int_equal(salp__bell_look(&control.shared->attend) != attendant, attended);
+    }
+    salp__control_close(&control);
+}
+
+/* ---- calls in which workers died ---- */
+
+static void only_the_steward_ends_a_call_in_which_a_worker_died(void **state)
+{
+    (void)state;
+    open_control();
+    begin_call(SLOT, 8, 2);
+    for (int i = 0; i < 2; i++)
+        assert_true(salp__attach(&control, &control.places[i], SLOT));
+    take_all(0, SLOT);
+    /* Worker 1 has died; the steward has dealt with it. */
+    atomic_store(&live_of(SLOT)->suspect, 1);
+    atomic_store(&control.places[1].attached, 0);
+    salp__finish(&control, SLOT, 8, true);
+    assert_false(is_done(SLOT, 8)); /* worker 0 is at it */
+    salp__detach(&control, &control.places[0]);
+    assert_false(is_done(SLOT, 8));
+    salp__finish(&control, SLOT, 8, false);
+    assert_false(is_done(SLOT, 8));
+    assert_true(salp__drained(&control, SLOT, 8));
+    /* Before, it may see to the items that were lost, in another epoch. */
+    salp__lanes_split(salp__lanes_of(&control, SLOT), WORKERS, (salp__range){ 1, 2 });
+    assert_false(salp__drained(&control, SLOT, 8));
+    salp__finish(&control, SLOT, 8, true);
+    assert_false(is_done(SLOT, 8));
+    assert_true(salp__attach(&control, &control.places[2], SLOT));
+    take_all(2, SLOT);
+    salp__detach(&control, &control.places[2]);
+    assert_false(is_done(SLOT, 8));
+    salp__finish(&control, SLOT, 8, true);
+    assert_true(is_done(SLOT, 8));
+    salp__control_close(&control);
+}
+
+static void the_place_of_a_dead_worker_keeps_its_call_open(void **state)
+{
+    (void)state;
+    open_control();
+    begin_call(SLOT, 8, 2);
+    for (int i = 0; i < 2; i++)
+        assert_true(salp__attach(&control, &control.places[i], SLOT));
+    take_all(0, SLOT);
+    salp__detach(&control, &control.places[0]);
+    assert_false(is_done(SLOT, 8)); /* worker 1 is dead, which nobody has noticed yet */
+    assert_false(salp__unattended(&control, SLOT, 8));
+    salp__control_close(&control);
+}
+
+/* ---- tickets ---- */
+
+static void an_old_ticket_does_not_touch_the_next_call(void **state)
+{
+    (void)state;
+    open_control();
+    begin_call(SLOT, 4, 1);
+    atomic_fetch_or(&live_of(SLOT)->signal, SALP__STOP);
+    salp__finish(&control, SLOT, 4, false);
+    assert_true(is_done(SLOT, 4));
+    begin_call(SLOT, 5, 0);
+    /* All that call 5 needs to be done is that somebody finishes it; who has the old ticket does not. */
+    salp__finish(&control, SLOT, 4, false);
+    salp__finish(&control, SLOT, 4, true);
+    assert_int_equal(salp__running(&control, SLOT), 5);
+    salp__finish(&control, SLOT, 5, false);
+    assert_true(is_done(SLOT, 5));
+    salp__finish(&control, SLOT, 5, false);
+    assert_true(is_done(SLOT, 5));
+    salp__control_close(&control);
+}
+
+/* A worker that read the ticket, was held up while the call ended, and then stores that it is attached. */
+static void a_slot_is_not_used_again_while_somebody_holds_the_old_ticket(void **state)
+{
+    (void)state;
+    open_control();
+    begin_call(SLOT, 6, 1);
+    salp__place *late = &control.places[1];
+    assert_true(salp__attach(&control, &control.places[0], SLOT));
+    take_all(0, SLOT);
+    salp__detach(&control, &control.places[0]);
+    assert_true(is_done(SLOT, 6));
+    assert_true(salp__unattended(&control, SLOT, 6));
+    atomic_store(&late->attached, salp__attached_to(6, SLOT));
+    assert_false(salp__unattended(&control, SLOT, 6));
+    /* That it holds this ticket keeps neither other slots nor later tickets. */
+    assert_true(salp__unattended(&control, SLOT, 7));
+    assert_true(salp__unattended(&control, SLOT + 1, 6));
+    /* It finds the call done and goes: nothing happens to the call. */
+    salp__detach(&control, late);
+    assert_true(is_done(SLOT, 6));
+    assert_true(salp__unattended(&control, SLOT, 6));
+    salp__control_close(&control);
+}
+
+static void calls_in_other_slots_are_other_calls(void **state)
+{
+    (void)state;
+    open_control();
+    for (int slot = 0; slot < SALP__SLOTS; slot++)
+        begin_call(slot, 100 + (uint64_t)slot, 1);
+    for (int slot = 0; slot < SALP__SLOTS; slot++) {
+        assert_int_equal(salp__running(&control, slot), 100 + slot);
+        assert_true(salp__attach(&control, &control.places[slot % WORKERS], slot));
+        take_all(slot % WORKERS, slot);
+        salp__detach(&control, &control.places[slot % WORKERS]);
+        for (int other = 0; other < SALP__SLOTS; other++)
+            assert_int_equal(is_done(other, 100 + (uint64_t)other), other <= slot);
+    }
+    salp__control_close(&control);
+}
+
+/* ---- all at once ---- */
+
+enum { UNITS = 40 };
+
+/* What the players of one slot share besides the control block. */
+static struct play {
+    atomic_int ran[UNITS];
+    atomic_int ended;
+    uint64_t rounds;
+} play;
+
+/* A worker: comes to the call, takes pieces, gives some back, goes; over and over. */
+static void *play_worker(void *arg)
+{
+    int index = (int)(intptr_t)arg;
+    unsigned random = (unsigned)index + 1;
+    salp__place *place = &control.places[index];
+    salp__lane *lanes = salp__lanes_of(&control, SLOT);
+    while (!atomic_load(&play.ended)) {
+        uint32_t seen = salp__bell_look(&control.shared->work);
+        salp__range taken;
+        if (!salp__attach(&control, place, SLOT)) {
+            if (!atomic_load(&play.ended))
+                salp__idle(&control, place, seen, rand_r(&random) % 2);
+            continue;
+        }
+        while (salp__lanes_take(lanes, WORKERS, index, 1 + (uint32_t)rand_r(&random) % 8, &taken)) {
+            uint32_t end = taken.end;
+            if (end - taken.begin > 1 && rand_r(&random) % 4 == 0) {
+                end = taken.begin + 1;
+                atomic_fetch_add(&live_of(SLOT)->returned, 1);
+                if (!salp__lanes_return(lanes, index, (salp__range){ end, taken.end }))
+                    end = taken.end;
+                atomic_fetch_add(&live_of(SLOT)->returned, 1);
+            }
+            for (uint32_t i = taken.begin; i < end; i++)
+                atomic_fetch_add_explicit(&play.ran[i], 1, memory_order_relaxed);
+            if (rand_r(&random) % 8 == 0)
+                break; /* leaves with items left: somebody comes again */
+        }
+        salp__detach(&control, place);
+    }
+    return NULL;
+}
+
+/* Returns how many items were not run exactly once when the call was said to be done. */
+static int play_call(uint64_t ticket)
+{
+    int wrong = 0;
+    salp__bell *bell = &live_of(SLOT)->bell;
+    for (int i = 0; i < UNITS; i++)
+        atomic_store(&play.ran[i], 0);
+    while (!salp__unattended(&control, SLOT, ticket - 1))
+        salp__give_way();
+    begin_call(SLOT, ticket, UNITS);
+    salp__wake_idle(&control, WORKERS);
+    for (;;) {
+        uint32_t seen = salp__bell_look(bell);
+        if (is_done(SLOT, ticket))
+            break;
+        salp__park(bell, seen, SALP_FOREVER, true, ticket % 2 ? SALP__SLEEP : SALP__LOOK_FIRST);
+    }
+    for (int i = 0; i < UNITS; i++)
+        wrong += atomic_load_explicit(&play.ran[i], memory_order_relaxed) != 1;
+    return wrong;
+}
+
+static void each_call_is_done_when_all_its_items_were_run(void **state)
+{
+    pthread_t workers[WORKERS];
+    int wrong = 0;
+    (void)state;
+    open_control();
+    for (intptr_t i = 0; i < WORKERS; i++)
+        assert_int_equal(pthread_create(&workers[i], NULL, play_worker, (void *)i), 0);
+    for (int round = 1; round <= test_scale(5000); round++)
+        wrong += play_call((uint64_t)round);
+    atomic_store(&play.ended, 1);
+    salp__wake_idle(&control, WORKERS);
+    for (int i = 0; i < WORKERS; i++)
+        assert_int_equal(pthread_join(workers[i], NULL), 0);
+    assert_int_equal(wrong, 0);
+    salp__control_close(&control);
+}
+
+/* ---- idle workers ---- */
+
+struct idler {
+    pthread_t thread;
+    salp__place *place;
+    uint32_t seen;
+};
+
+static void *idle_once(void *arg)
+{
+    struct idler *idler = arg;
+    salp__idle(&control, idler->place, idler->seen, false);
+    return NULL;
+}
+
+static void start_idler(struct idler *idler, int place)
+{
+    salp__bell *bell = &control.shared->work;
+    *idler = (struct idler){ .place = &control.places[place], .seen = salp__bell_look(bell) };
+    uint32_t sleepers = atomic_load(&bell->sleepers);
+    assert_int_equal(pthread_create(&idler->thread, NULL, idle_once, idler), 0);
+    while (atomic_load(&bell->sleepers) == sleepers)
+        salp__give_way();
+}
+
+static void idle_workers_are_woken(void **state)
+{
+    struct idler idlers[WORKERS];
+    (void)state;
+    open_control();
+    for (int round = 0; round < 100; round++) {
+        for (int i = 0; i < WORKERS; i++)
+            start_idler(&idlers[i], i);
+        salp__wake_idle(&control, 1);
+        salp__wake_idle(&control, WORKERS - 1);
+        for (int i = 0; i < WORKERS; i++)
+            assert_int_equal(pthread_join(idlers[i].thread, NULL), 0);
+    }
+    salp__control_close(&control);
+}
+
+static void an_idle_worker_does_not_miss_a_ring(void **state)
+{
+    (void)state;
+    open_control();
+    for (int i = 0; i < 100; i++) {
+        uint32_t seen = salp__bell_look(&control.shared->work);
+        salp__wake_idle(&control, 1);
+        salp__idle(&control, &control.places[0], seen, i % 2);
+        assert_int_equal(atomic_load(&control.places[0].looking), 0);
+    }
+    salp__control_close(&control);
+}
+
+/* Who looks comes by itself, but once only: the next ring has to wake somebody else. */
+static void a_worker_that_looks_stands_for_one_ring(void **state)
+{
+    struct idler idler;
+    (void)state;
+    open_control();
+    for (int round = 0; round < 100; round++) {
+        start_idler(&idler, 1);
+        atomic_store(&control.places[0].looking, 1);
+        salp__wake_idle(&control, 1);
+        assert_int_equal(atomic_load(&control.places[0].looking), 0);
+        salp__wake_idle(&control, 1);
+        assert_int_equal(pthread_join(idler.thread, NULL), 0);
+
+        start_idler(&idler, 1);
+        atomic_store(&control.places[0].looking, 1);
+        salp__wake_idle(&control, 2);
+        assert_int_equal(pthread_join(idler.thread, NULL), 0);
+    }
+    salp__control_close(&control);
+}
+
+/* ---- windows ---- */
+
+/* The parameters of a call with results of a size, as the program makes them: large ones get windows of their own. */
+static salp__params params_for(uint64_t size)
+{
+    salp__params params = { .kind = SALP__JOB, .out.size = size };
+    if (size > SALP__WINDOW_BYTES) {
+        params.windows.offset = control.head->regions + salp__pages(1);
+        params.windows.size = salp__pages(size) + salp__pages(sizeof(int));
+    }
+    return params;
+}
+
+static void results_fit_into_windows_of_their_own(void **state)
+{
+    static const uint64_t sizes[] = {
+        0,    1,    2, 3, 4, 8, 63, 64, 65, SALP__WINDOW_BYTES / 2, SALP__WINDOW_BYTES - 1, SALP__WINDOW_BYTES,
+        SALP__WINDOW_BYTES + 1, 1000000, (uint64_t)1 << 40,
+    };
+    (void)state;
+    open_control();
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        salp__params params = params_for(sizes[i]);
+        uint64_t begin = params.windows.size > 0 ? params.windows.offset : control.head->windows;
+        for (int worker = 0; worker < WORKERS; worker++) {
+            salp__window window = salp__window_of(&control, &params, worker);
+            assert_in_range(window.items, 1, SALP__WINDOW_ITEMS);
+            assert_true(window.items * sizes[i] <= window.bytes);
+            assert_int_equal(window.bytes % sizeof(int), 0);
+            assert_int_equal(window.offset % salp__pages(1), 0);
+            assert_true(window.offset >= begin); /* behind the last worker's */
+            begin = window.offset + window.bytes + window.items * sizeof(int);
+        }
+        if (params.windows.size == 0)
+            assert_true(begin <= control.head->regions);
+        else
+            assert_true(begin <= params.windows.offset + WORKERS * params.windows.size);
+    }
+    salp__control_close(&control);
+}
+
+static void windows_hold_as_many_results_as_fit(void **state)
+{
+    salp__params params;
+    (void)state;
+    open_control();
+    params = params_for(0);
+    assert_int_equal(salp__window_of(&control, &params, 0).items, SALP__WINDOW_ITEMS);
+    params = params_for(SALP__WINDOW_BYTES / 2);
+    assert_int_equal(salp__window_of(&control, &params, 0).items, 2);
+    params = params_for(SALP__WINDOW_BYTES / 2 + 1);
+    assert_int_equal(salp__window_of(&control, &params, 0).items, 1);
+    params = params_for(SALP__WINDOW_BYTES);
+    assert_int_equal(salp__window_of(&control, &params, 0).items, 1);
+    params = params_for(SALP__WINDOW_BYTES + 1);
+    assert_int_equal(salp__window_of(&control, &params, 0).items, 1);
+    params = params_for(1);
+    params.kind = SALP__MESSAGE;
+    assert_int_equal(salp__window_of(&control, &params, 0).items, 1);
+    salp__control_close(&control);
+}
+
+/* ---- the sum ---- */
+
+enum { SUMMED = 130 };
+
+static void fill(unsigned char bytes[], size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (unsigned char)(i * 37 + 11);
+}
+
+static void equal_bytes_have_equal_sums(void **state)
+{
+    unsigned char bytes[SUMMED], moved[SUMMED + 8];
+    (void)state;
+    fill(bytes, sizeof bytes);
+    for (size_t size = 0; size <= SUMMED; size++) {
+        uint64_t sum = salp__mix_bytes(size, bytes, size);
+        for (size_t shift = 0; shift < 8; shift++) {
+            memset(moved, (int)shift, sizeof moved);
+            memcpy(moved + shift, bytes, size);
+            assert_int_equal(salp__mix_bytes(size, moved + shift, size), sum);
+        }
+    }
+}
+
+static void a_flipped_bit_changes_the_sum(void **state)
+{
+    unsigned char bytes[SUMMED];
+    (void)state;
+    fill(bytes, sizeof bytes);
+    for (size_t size = 1; size <= SUMMED; size++) {
+        uint64_t sum = salp__mix_bytes(1, bytes, size);
+        for (size_t bit = 0; bit < size * 8; bit++) {
+            bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+            assert_int_not_equal(salp__mix_bytes(1, bytes, size), sum);
+            bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        }
+        for (int bit = 0; bit < 64; bit++)
+            assert_int_not_equal(salp__mix_bytes(1 ^ (uint64_t)1 << bit, bytes, size), sum);
+    }
+}
+
+/* The sum over several results, as a worker and the steward make it. */
+static uint64_t sum_results(const void *results, uint64_t size, const int errors[], int count)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < count; i++)
+        sum = salp__mix_result(sum, (const char *)results + (uint64_t)i * size, size, errors[i]);
+    return sum;
+}
+
+static void a_changed_result_changes_the_sum_over_all(void **state)
+{
+    enum { COUNT = 5 };
+    unsigned char results[COUNT * 64];
+    (void)state;
+    for (uint64_t size = 0; size <= 64; size++) {
+        int errors[COUNT] = { 0, 0, 7, 0, -EIO };
+        fill(results, sizeof results);
+        uint64_t sum = sum_results(results, size, errors, COUNT);
+        assert_int_equal(sum_results(results, size, errors, COUNT), sum);
+        for (uint64_t bit = 0; bit < COUNT * size * 8; bit++) {
+            results[bit / 8] ^= (unsigned char)(1 << bit % 8);
+            assert_int_not_equal(sum_results(results, size, errors, COUNT), sum);
+            results[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        }
+        for (int i = 0; i < COUNT; i++) {
+            errors[i] ^= 64;
+            assert_int_not_equal(sum_results(results, size, errors, COUNT), sum);
+            errors[i] ^= 64;
+        }
+        if (size > 0)
+            assert_int_not_equal(sum_results(results, size, errors, COUNT - 1), sum);
+    }
+}
+
+static void changed_places_change_the_sum(void **state)
+{
+    static const int none[2] = { 0 };
+    uint32_t small[2] = { 1, 2 }, swapped_small[2] = { 2, 1 };
+    uint64_t large[2] = { 1, 2 }, swapped_large[2] = { 2, 1 };
+    (void)state;
+    assert_int_not_equal(sum_results(small, 4, none, 2), sum_results(swapped_small, 4, none, 2));
+    assert_int_not_equal(sum_results(large, 8, none, 2), sum_results(swapped_large, 8, none, 2));
+    assert_int_not_equal(salp__mix_bytes(0, large, 16), salp__mix_bytes(0, swapped_large, 16));
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST("the parts of the block do not overlap", the_parts_of_the_block_do_not_overlap),
+        TEST("another mapping is the same block", another_mapping_is_the_same_block),
+        TEST("a block of another build is refused", a_block_of_another_build_is_refused),
+        TEST("only a running call can be attached to", only_a_running_call_can_be_attached_to),
+        TEST("a call is done when the last one leaves it", a_call_is_done_when_the_last_one_leaves_it),
+        TEST("a call with something left is not done", a_call_with_something_left_is_not_done),
+        TEST("a call that was stopped is done with items left", a_call_that_was_stopped_is_done_with_items_left),
+        TEST("whoever waits is told of the end", whoever_waits_is_told_of_the_end),
+        TEST("only the steward ends a call in which a worker died",
+             only_the_steward_ends_a_call_in_which_a_worker_died),
+        TEST("the place of a dead worker keeps its call open", the_place_of_a_dead_worker_keeps_its_call_open),
+        TEST("an old ticket does not touch the next call", an_old_ticket_does_not_touch_the_next_call),
+        TEST("a slot is not used again while somebody holds the old ticket",
+             a_slot_is_not_used_again_while_somebody_holds_the_old_ticket),
+        TEST("calls in other slots are other calls", calls_in_other_slots_are_other_calls),
+        TEST("each call is done when all its items were run", each_call_is_done_when_all_its_items_were_run),
+        TEST("idle workers are woken", idle_workers_are_woken),
+        TEST("an idle worker does not miss a ring", an_idle_worker_does_not_miss_a_ring),
+        TEST("a worker that looks stands for one ring", a_worker_that_looks_stands_for_one_ring),
+        TEST("results fit into windows of their own", results_fit_into_windows_of_their_own),
+        TEST("windows hold as many results as fit", windows_hold_as_many_results_as_fit),
+        TEST("equal bytes have equal sums", equal_bytes_have_equal_sums),
+        TEST("a flipped bit changes the sum", a_flipped_bit_changes_the_sum),
+        TEST("a changed result changes the sum over all", a_changed_result_changes_the_sum_over_all),
+        TEST("changed places change the sum", changed_places_change_the_sum),
+    };
+    return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
+}
