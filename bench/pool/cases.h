@@ -18,7 +18,6 @@ void bench_ok(const char *call, int error);
 /* One function each. */
 void bench_case_map(void);
 void bench_case_apply(void);
-void bench_case_pause(void);
 void bench_case_open(void);
 void bench_case_short(void);
 void bench_case_kill(void);

@@ -74,56 +74,51 @@ static void apply_once(salp_pool *pool, int x)
         bench_fail("the square of %d is not %d", x, square);
 }
 
+static int64_t time_applies(salp_pool *pool, long calls)
+{
+    int64_t start = bench_now();
+    for (int k = 0; k < calls; k++)
+        apply_once(pool, k);
+    return (bench_now() - start) / calls;
+}
+
+static int64_t time_echoes(struct bench_echo *echo, long calls)
+{
+    int64_t time = 0;
+    for (long k = 0; k < calls; k++)
+        time += bench_echo_round_trip(echo);
+    return time / calls;
+}
+
 /*
- * Calls in close succession. Prints, in turn, "apply NANOSECONDS" and "echo NANOSECONDS": the mean of `calls` calls of
- * salp_apply, and of as many round trips over two semaphores.
+ * Prints, in turn, "apply NANOSECONDS", "echo NANOSECONDS" and "far NANOSECONDS": the mean of `calls` calls of
+ * salp_apply in close succession, and of as many round trips over two semaphores, where the system likes the two
+ * processes and on two processors. With pause=MICROSECONDS everybody falls asleep before each of the three.
  */
 void bench_case_apply(void)
 {
     long count = bench_number("count", 6), calls = bench_number("calls", 1000);
-    struct bench_echo *echo = bench_echo_new();
+    int64_t pause = 1000 * (int64_t)bench_number("pause", 0);
+    struct bench_echo *echo = bench_echo_new(false), *far = bench_echo_new(true);
     salp_pool *pool = bench_pool_open();
     for (long i = 0; i <= count; i++) {
-        int64_t start = bench_now();
-        for (int k = 0; k < calls; k++)
-            apply_once(pool, k);
-        int64_t apply = (bench_now() - start) / calls;
-        int64_t round_trips = 0;
-        for (int k = 0; k < calls; k++)
-            round_trips += bench_echo_round_trip(echo);
+        bench_pause(pause);
+        int64_t apply_time = time_applies(pool, calls);
+        bench_pause(pause);
+        int64_t echo_time = time_echoes(echo, calls);
+        bench_stay_near();
+        bench_pause(pause);
+        int64_t far_time = time_echoes(far, calls);
+        bench_stay_free();
         if (i > 0) {
-            bench_print("apply", apply);
-            bench_print("echo", round_trips / calls);
+            bench_print("apply", apply_time);
+            bench_print("echo", echo_time);
+            bench_print("far", far_time);
         }
     }
     bench_pool_close(pool);
     bench_echo_free(echo);
-}
-
-/*
- * Single calls, each after a pause of `pause` microseconds in which everybody falls asleep. Prints, in turn, "apply" and
- * "echo" as above.
- */
-void bench_case_pause(void)
-{
-    long count = bench_number("count", 30);
-    int64_t pause = 1000 * (int64_t)bench_number("pause", 10000);
-    struct bench_echo *echo = bench_echo_new();
-    salp_pool *pool = bench_pool_open();
-    for (long i = 0; i <= count; i++) {
-        bench_pause(pause);
-        int64_t start = bench_now();
-        apply_once(pool, (int)i);
-        int64_t apply = bench_now() - start;
-        bench_pause(pause);
-        int64_t round_trip = bench_echo_round_trip(echo);
-        if (i > 0) {
-            bench_print("apply", apply);
-            bench_print("echo", round_trip);
-        }
-    }
-    bench_pool_close(pool);
-    bench_echo_free(echo);
+    bench_echo_free(far);
 }
 
 static int64_t time_loop(struct bench_work *work)
@@ -187,9 +182,8 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)(void);
     } cases[] = {
-        { "map", bench_case_map },       { "apply", bench_case_apply }, { "pause", bench_case_pause },
-        { "open", bench_case_open },     { "short", bench_case_short }, { "kill", bench_case_kill },
-        { "memory", bench_case_memory },
+        { "map", bench_case_map },     { "apply", bench_case_apply }, { "open", bench_case_open },
+        { "short", bench_case_short }, { "kill", bench_case_kill },   { "memory", bench_case_memory },
     };
     if (argc < 2)
         bench_fail("pool-salp CASE name=value...");

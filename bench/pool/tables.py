@@ -75,7 +75,7 @@ class Report:
                    "processes, chunk 1")
         self.loops.append((length, shape) + tuple(cell(label) for label in columns))
 
-    def text(self, pairs, duration):
+    def text(self, pairs, duration, other_load):
         facts = self.facts
         lines = [
             "# Pools: Salp and its peers",
@@ -85,7 +85,7 @@ class Report:
             f"- kernel: {facts['kernel']}",
             f"- compiler: {facts['compiler']}; Python {facts['python']}",
             f"- commit: {facts['commit']}",
-            f"- workers: {facts['workers']} in every program",
+            f"- workers: {facts['workers']} in every program; other programs took {100 * other_load:.1f} % of the processors' time",
             f"- again: `{facts['again']}` ({duration:.0f} s)",
             "",
             f"Programs run in turn, in one go, {pairs} times; each time is the median, each ratio the median of the ratios of",

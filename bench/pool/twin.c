@@ -1,7 +1,9 @@
 /* Plain twins; see twin.h. SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* processor sets */
 #include "twin.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stddef.h>
@@ -26,7 +28,36 @@ static void wait_for(sem_t *semaphore)
             bench_fail("sem_wait failed");
 }
 
-struct bench_echo *bench_echo_new(void)
+static cpu_set_t allowed;
+
+/* Holds this process on the first or the last processor that it may use. */
+static void stay(bool last)
+{
+    if (CPU_COUNT(&allowed) == 0 && sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        bench_fail("no processors");
+    int chosen = -1;
+    for (int i = 0; i < CPU_SETSIZE && (last || chosen < 0); i++)
+        if (CPU_ISSET(i, &allowed))
+            chosen = i;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(chosen, &one);
+    if (sched_setaffinity(0, sizeof one, &one) != 0)
+        bench_fail("sched_setaffinity failed");
+}
+
+void bench_stay_near(void)
+{
+    stay(false);
+}
+
+void bench_stay_free(void)
+{
+    if (sched_setaffinity(0, sizeof allowed, &allowed) != 0)
+        bench_fail("sched_setaffinity failed");
+}
+
+struct bench_echo *bench_echo_new(bool far)
 {
     struct bench_echo *echo = mmap(NULL, sizeof *echo, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (echo == MAP_FAILED || sem_init(&echo->to_child, 1, 0) != 0 || sem_init(&echo->to_parent, 1, 0) != 0)
@@ -34,8 +65,11 @@ struct bench_echo *bench_echo_new(void)
     pid_t child = fork();
     if (child < 0)
         bench_fail("no process for the echo");
-    if (child == 0)
+    if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a program that fails leaves nobody behind */
+        if (far)
+            stay(true);
+    }
     while (child == 0) {
         wait_for(&echo->to_child);
         if (echo->message < 0)

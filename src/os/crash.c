@@ -27,6 +27,7 @@ enum { FAULT_COUNT = sizeof faults / sizeof *faults };
 
 /* Handlers get no argument of ours, so this has to be found from nowhere. One process is one worker. */
 static salp__crash_note *note_here;
+static pid_t process_here; /* a fork of it has no note to write */
 static struct sigaction before[FAULT_COUNT];
 
 static bool has_address(int number)
@@ -58,6 +59,10 @@ static void pass_on(int number, siginfo_t *info, void *context)
 static void on_fault(int number, siginfo_t *info, void *context)
 {
     salp__crash_note *note = note_here;
+    if (salp__process_self() != process_here) {
+        pass_on(number, info, context);
+        return;
+    }
     note->address = has_address(number) && info->si_code > 0 ? (uint64_t)(uintptr_t)info->si_addr : 0;
     note->frames = 0;
     /* release: the reader waits for the end of this process; the order matters to the compiler alone. */
@@ -74,6 +79,7 @@ int salp__crash_watch(salp__crash_note *note)
         return error;
     salp__must(sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = STACK_SIZE }, NULL) == 0);
     note_here = note;
+    process_here = salp__process_self();
     for (int i = 0; i < FAULT_COUNT; i++) {
         struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
         sigemptyset(&action.sa_mask);

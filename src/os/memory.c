@@ -65,6 +65,11 @@ int salp__map_file(void **address, int fd, size_t offset, size_t size, bool writ
     return 0;
 }
 
+void salp__keep_from_forks(void *address, size_t size)
+{
+    salp__must(madvise(address, size, MADV_DONTFORK) == 0);
+}
+
 void salp__unmap(void *address, size_t size)
 {
     if (address)

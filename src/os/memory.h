@@ -25,6 +25,9 @@ int salp__map_wiped_on_fork(void **address, size_t size);
 /* Pages of a file, shared. Returns 0, -ENOMEM, -EBADF, ... */
 int salp__map_file(void **address, int fd, size_t offset, size_t size, bool writable);
 
+/* A child made by fork does not get these pages at all: touching them is a crash there. */
+void salp__keep_from_forks(void *address, size_t size);
+
 void salp__unmap(void *address, size_t size);
 
 /* Takes the right to write (or any right) to pages away. */

@@ -60,6 +60,9 @@ static void refuse(const estate *e, int error)
 
 static void put(const estate *e, const void *data, uint64_t size, uint64_t offset)
 {
+    /* relaxed: we may have set it ourselves. A state must not speak of a result that could not be written. */
+    if (atomic_load_explicit(&e->live->refused, memory_order_relaxed) < 0)
+        return;
     int error = salp__file_write(e->control->arena, data, size, offset);
     if (error < 0)
         refuse(e, error);
@@ -361,6 +364,9 @@ bool salp__recover(salp__recovery *recovery, const salp__death *death)
         if (e.stage == SALP__BUSY && settled < e.limit)
             blame(recovery, &e, e.begin + settled);
     }
+    /* seq_cst: before the place is detached, and so before the call can be drained. Who attaches later, perhaps just when
+       another epoch begins, sees it; who is attached now never gets anything from another epoch. */
+    atomic_store(&e.live->redo, 1);
     atomic_store(&e.live->suspect, 1); /* seq_cst: before the place is detached, see salp__finish */
     atomic_store(&place->attached, 0);
     salp__tell(recovery->control, e.slot);
@@ -369,22 +375,23 @@ bool salp__recover(salp__recovery *recovery, const salp__death *death)
 
 /* ---- calls in which workers died ---- */
 
-/* The range from the first to the last item that has no state. false: there is none. */
-static bool find_undone(const salp__control *control, const salp__params *params, uint64_t *first, uint64_t *last)
+/* The range from the first to the last item that has no state. Returns 1, 0 when there is none, or a negative error. */
+static int find_undone(const salp__control *control, const salp__params *params, uint64_t *first, uint64_t *last)
 {
     static unsigned char states[65536];
-    bool found = false;
+    int found = 0;
     for (uint64_t at = 0; at < params->count; at += sizeof states) {
         uint64_t count = params->count - at < sizeof states ? params->count - at : sizeof states;
-        if (salp__file_read(control->arena, states, count, params->states + at) < 0)
-            return false;
+        int error = salp__file_read(control->arena, states, count, params->states + at);
+        if (error < 0)
+            return error;
         for (uint64_t i = 0; i < count; i++) {
             if (states[i] != SALP__UNDONE)
                 continue;
             if (!found)
                 *first = at + i;
             *last = at + i;
-            found = true;
+            found = 1;
         }
     }
     return found;
@@ -392,12 +399,9 @@ static bool find_undone(const salp__control *control, const salp__params *params
 
 static void begin_epoch(const salp__control *control, int slot, uint64_t first, uint64_t last)
 {
-    salp__params *params = &control->head->params[slot];
-    salp__live *live = &control->shared->live[slot];
+    const salp__params *params = &control->head->params[slot];
     salp__range units = { .begin = (uint32_t)(first / params->unit), .end = (uint32_t)(last / params->unit) + 1 };
     salp__lanes_split(salp__lanes_of(control, slot), (int)control->head->workers, units);
-    /* relaxed, all: nobody is attached; attaching (seq_cst) follows the release below. */
-    atomic_store_explicit(&live->redo, 1, memory_order_relaxed);
     atomic_fetch_or_explicit(&control->shared->runnable, 1UL << slot, memory_order_release);
     salp__wake_idle(control, control->head->workers);
 }
@@ -410,7 +414,10 @@ static void settle(salp__recovery *recovery, int slot, uint64_t ticket)
     if (!salp__drained(control, slot, ticket))
         return;
     bool stopped = atomic_load(&live->signal) & SALP__STOP;
-    if (!stopped && find_undone(control, &control->head->params[slot], &first, &last)) {
+    int undone = stopped ? 0 : find_undone(control, &control->head->params[slot], &first, &last);
+    if (undone < 0) {
+        refuse(&(estate){ .live = live }, undone); /* what may be missing cannot be known */
+    } else if (undone > 0) {
         begin_epoch(control, slot, first, last);
         return;
     }

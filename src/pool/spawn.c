@@ -215,7 +215,9 @@ static int fork_from_server(const int fds[3], int *watch)
     if (error == 0 && count != 1)
         forget_server_locked();
     salp__lock_release(&server.lock);
-    return count == 1 ? 0 : count < 0 ? count : -EAGAIN;
+    if (count == 1)
+        return 0;
+    return count < 0 && count != -ECONNRESET ? count : -EAGAIN; /* it was killed, before or after it read */
 }
 
 int salp__spawn_steward(const salp__control *control, salp_start start, int door, int program, pid_t *pid, int *watch)

@@ -16,7 +16,7 @@
  *     runs. A claim that was made and not yet written down has no state, and is found by the next epoch.
  * I3  A stretch stays HELD until its results and states are delivered; delivering twice is harmless.
  * I4  A process that a job forks has no business here: `mine` reads 0 in it, and it leaves before it touches anything
- *     shared.
+ *     shared. The window is not mapped in it, so a fork that goes on to write its result crashes, unheard.
  * I5  Descriptors are checked before they are written to: a job may have closed them and opened its own files under
  *     their numbers.
  *
@@ -365,8 +365,8 @@ static void run_call(worker *w)
 {
     const salp__params *params = w->params;
     salp__lane *lanes = salp__lanes_of(w->control, w->slot);
-    /* relaxed: changes only while nobody is attached. */
-    bool redo = atomic_load_explicit(&w->live->redo, memory_order_relaxed);
+    /* seq_cst: after we are attached, see salp__recover. */
+    bool redo = atomic_load(&w->live->redo);
     salp__pace pace;
     salp__pace_open(&pace, params->fixed);
     while (!stopped(w) && w->ran < w->limit) {
@@ -534,6 +534,7 @@ static int map_window(worker *w)
     int error = salp__map_file(&address, w->control->arena, w->window.offset, w->params->windows.size, true);
     if (error < 0)
         return error;
+    salp__keep_from_forks(address, w->params->windows.size);
     w->results = address;
     w->errors = (int *)((char *)address + w->window.bytes);
     return 0;
@@ -653,6 +654,7 @@ static int open_worker(worker *w, const salp__worker_start *start)
     error = salp__map_file(&address, control->arena, window.offset, salp__pages(salp__window_size()), true);
     if (error < 0)
         return error;
+    salp__keep_from_forks(address, salp__pages(salp__window_size()));
     w->own_results = address;
     w->own_errors = (int *)((char *)address + window.bytes);
     if (start->successor)
