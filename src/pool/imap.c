@@ -204,7 +204,9 @@ static void pull_batch(salp_results *r, size_t count)
 static void fill(salp_results *r)
 {
     while (!r->exhausted) {
-        size_t room = window_of(r) - (r->pulled - r->fetched), count = r->batch_size;
+        size_t window = window_of(r), waiting = r->pulled - r->fetched, count = r->batch_size;
+        /* The window shrinks when items turn out to be long: there may be more of them already than it holds now. */
+        size_t room = waiting < window ? window - waiting : 0;
         /* Not a batch of one for each result that was fetched: wait until a whole one has room, unless nothing is under
            way at all. */
         if (room == 0 || (room < count && !salp__list_empty(&r->batches)))
