@@ -80,7 +80,7 @@ typedef struct salp__process_call {
     int64_t progress_at;
     uint64_t room_offset; /* of a long answer in the arena */
     uint64_t room_size;
-    int override; /* the result when it was ended from outside, or 0 */
+    int override; /* [lock: engine, while attended] the result when it was cancelled, or 0 */
 } salp__process_call;
 
 typedef struct salp__call {

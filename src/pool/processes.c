@@ -122,8 +122,14 @@ static int start(salp_pool *pool, salp__call *call)
 
 static void cancel(salp_pool *pool, salp__call *call)
 {
-    call->engine.processes.override = -ECANCELED;
-    salp__slot_stop(pool->state, call);
+    salp__process_engine *engine = pool->state;
+    salp__lock_take(&engine->lock);
+    /* Once the attendant has taken it off its list, the slot may be another call's. */
+    if (call->link.next) {
+        call->engine.processes.override = -ECANCELED;
+        salp__slot_stop(engine, call);
+    }
+    salp__lock_release(&engine->lock);
 }
 
 /* ---- opening ---- */

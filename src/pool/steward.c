@@ -25,6 +25,7 @@
 #include <salp/time.h>
 
 #include "os/clock.h"
+#include "os/crash.h"
 #include "os/fault.h"
 #include "os/file.h"
 #include "os/memory.h"
@@ -422,6 +423,7 @@ static void open_steward(steward *s, salp__control *control, const salp__steward
     salp__fault_enter(SALP__STEWARD);
     *s = (steward){ .control = control, .start = *start, .count = control->head->workers, .self = salp__process_self() };
     salp__process_own_group(0);
+    salp__forget_unflushed(); /* so that no worker writes it a second time either */
     salp__process_adopt_orphans();
     salp__signals_own_children(&s->children_before);
     salp__recovery_open(&s->recovery, control);

@@ -702,7 +702,6 @@ void salp__worker_main(const salp__worker_start *start)
     if (!salp__process_end_with(start->steward))
         salp__process_leave(SALP__EXIT_CLOSED);
     salp__process_own_group(0);
-    salp__forget_unflushed();
     if (open_worker(&w, start) < 0)
         salp__process_leave(SALP__EXIT_START);
     salp__crash_watch_exit();

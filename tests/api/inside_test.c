@@ -134,6 +134,10 @@ static int open_own_pool(void *arg)
 static void a_fork_of_the_program_may_open_pools_of_its_own(void **state)
 {
     salp_engine engine = test_engine(state);
+#ifdef __SANITIZE_THREAD__
+    if (engine == SALP_THREADS)
+        test_skip("ThreadSanitizer cannot start threads in a fork of a program with threads");
+#endif
     salp_pool *pool = open_pool(engine, 2);
 
     assert_int_equal(check_squares(pool, 1000, NULL), 0);

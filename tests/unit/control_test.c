@@ -1,5 +1,6 @@
 /*
  * The protocol of a call between processes, with a real control block: one process plays program, workers and steward.
+ * What becomes of it when all of them act at once is in stress/control_test.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +13,6 @@
 #include "os/memory.h"
 #include "pool/call.h"
 #include "pool/control.h"
-#include "task/park.h"
 
 enum { WORKERS = 3, SLOT = 5 };
 
@@ -28,8 +28,8 @@ static void begin_call(int slot, uint64_t ticket, uint32_t units)
 {
     salp__live *live = live_of(slot);
     /* Once: who has finished a call looks at its parameters to see whom to tell, and may be late at it. */
-    if (control.head->params[slot].count != units)
-        control.head->params[slot] = (salp__params){ .count = units, .unit = 1, .units = units };
+    if (control.head->params[slot].unit == 0)
+        control.head->params[slot] = (salp__params){ .unit = 1 };
     salp__lanes_split(salp__lanes_of(&control, slot), (int)control.head->workers, (salp__range){ 0, units });
     atomic_store(&live->suspect, 0);
     atomic_store(&live->signal, 0);
@@ -342,91 +342,6 @@ static void calls_in_other_slots_are_other_calls(void **state)
     salp__control_close(&control);
 }
 
-/* ---- all at once ---- */
-
-enum { UNITS = 40 };
-
-/* What the players of one slot share besides the control block. */
-static struct play {
-    atomic_int ran[UNITS];
-    atomic_int ended;
-    uint64_t rounds;
-} play;
-
-/* A worker: comes to the call, takes pieces, gives some back, goes; over and over. */
-static void *play_worker(void *arg)
-{
-    int index = (int)(intptr_t)arg;
-    unsigned random = (unsigned)index + 1;
-    salp__place *place = &control.places[index];
-    salp__lane *lanes = salp__lanes_of(&control, SLOT);
-    while (!atomic_load(&play.ended)) {
-        uint32_t seen = salp__bell_look(&control.shared->work);
-        salp__range taken;
-        if (!salp__attach(&control, place, SLOT)) {
-            if (!atomic_load(&play.ended))
-                salp__idle(&control, place, seen, rand_r(&random) % 2);
-            continue;
-        }
-        while (salp__lanes_take(lanes, WORKERS, index, 1 + (uint32_t)rand_r(&random) % 8, &taken)) {
-            uint32_t end = taken.end;
-            if (end - taken.begin > 1 && rand_r(&random) % 4 == 0) {
-                end = taken.begin + 1;
-                atomic_fetch_add(&live_of(SLOT)->returned, 1);
-                if (!salp__lanes_return(lanes, index, (salp__range){ end, taken.end }))
-                    end = taken.end;
-                atomic_fetch_add(&live_of(SLOT)->returned, 1);
-            }
-            for (uint32_t i = taken.begin; i < end; i++)
-                atomic_fetch_add_explicit(&play.ran[i], 1, memory_order_relaxed);
-            if (rand_r(&random) % 8 == 0)
-                break; /* leaves with items left: somebody comes again */
-        }
-        salp__detach(&control, place);
-    }
-    return NULL;
-}
-
-/* Returns how many items were not run exactly once when the call was said to be done. */
-static int play_call(uint64_t ticket)
-{
-    int wrong = 0;
-    salp__bell *bell = &live_of(SLOT)->bell;
-    for (int i = 0; i < UNITS; i++)
-        atomic_store(&play.ran[i], 0);
-    while (!salp__unattended(&control, SLOT, ticket - 1))
-        salp__give_way();
-    begin_call(SLOT, ticket, UNITS);
-    salp__wake_idle(&control, WORKERS);
-    for (;;) {
-        uint32_t seen = salp__bell_look(bell);
-        if (is_done(SLOT, ticket))
-            break;
-        salp__park(bell, seen, SALP_FOREVER, true, ticket % 2 ? SALP__SLEEP : SALP__LOOK_FIRST);
-    }
-    for (int i = 0; i < UNITS; i++)
-        wrong += atomic_load_explicit(&play.ran[i], memory_order_relaxed) != 1;
-    return wrong;
-}
-
-static void each_call_is_done_when_all_its_items_were_run(void **state)
-{
-    pthread_t workers[WORKERS];
-    int wrong = 0;
-    (void)state;
-    open_control();
-    for (intptr_t i = 0; i < WORKERS; i++)
-        assert_int_equal(pthread_create(&workers[i], NULL, play_worker, (void *)i), 0);
-    for (int round = 1; round <= test_scale(5000); round++)
-        wrong += play_call((uint64_t)round);
-    atomic_store(&play.ended, 1);
-    salp__wake_idle(&control, WORKERS);
-    for (int i = 0; i < WORKERS; i++)
-        assert_int_equal(pthread_join(workers[i], NULL), 0);
-    assert_int_equal(wrong, 0);
-    salp__control_close(&control);
-}
-
 /* ---- idle workers ---- */
 
 struct idler {
@@ -670,7 +585,6 @@ int main(int argc, char **argv)
         TEST("a slot is not used again while somebody holds the old ticket",
              a_slot_is_not_used_again_while_somebody_holds_the_old_ticket),
         TEST("calls in other slots are other calls", calls_in_other_slots_are_other_calls),
-        TEST("each call is done when all its items were run", each_call_is_done_when_all_its_items_were_run),
         TEST("idle workers are woken", idle_workers_are_woken),
         TEST("an idle worker does not miss a ring", an_idle_worker_does_not_miss_a_ring),
         TEST("a worker that looks stands for one ring", a_worker_that_looks_stands_for_one_ring),
