@@ -321,20 +321,27 @@ static inline uint64_t salp__mix(uint64_t sum, uint64_t value)
 
 uint64_t salp__mix_bytes(uint64_t sum, const void *data, uint64_t size);
 
-static inline uint64_t salp__mix_result(uint64_t sum, const void *out, uint64_t size, int result)
+/*
+ * Adds the result at a position of the stretch to the sum. For short results no step waits for the one before it, so
+ * that the sum costs a job of a nanosecond little: what is added depends on the position, and for a given position on
+ * every bit of the value, since each step can be undone.
+ */
+static inline uint64_t salp__mix_result(uint64_t sum, uint64_t position, const void *out, uint64_t size, int result)
 {
+    uint64_t value = 0;
     if (size == sizeof(uint32_t)) {
-        uint32_t value;
-        __builtin_memcpy(&value, out, sizeof value);
-        sum = salp__mix(sum, value);
+        uint32_t half;
+        __builtin_memcpy(&half, out, sizeof half);
+        value = half;
     } else if (size == sizeof(uint64_t)) {
-        uint64_t value;
         __builtin_memcpy(&value, out, sizeof value);
-        sum = salp__mix(sum, value);
     } else {
-        sum = salp__mix_bytes(sum, out, size);
+        value = salp__mix_bytes(size, out, size);
     }
-    return SALP__LIKELY(result == 0) ? sum : salp__mix(sum, (uint32_t)result);
+    if (SALP__UNLIKELY(result != 0))
+        value = salp__mix(value, (uint32_t)result);
+    value = (value + position * 0x9e3779b97f4a7c15U) * 6364136223846793005U;
+    return sum + (value ^ value >> 32);
 }
 
 #endif

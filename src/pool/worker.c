@@ -221,30 +221,33 @@ static void note_result(worker *w, uint64_t position, int result)
     w->negative |= result < 0;
 }
 
-/* Whether to go on after i items of those that were added. */
-static inline bool go_on(const worker *w, salp__pace *pace, uint64_t i)
+/* Whether to go on after i items of those that were added, when there is a signal. */
+static bool heed(const worker *w, salp__pace *pace, uint32_t signal, uint64_t i)
 {
-    /* relaxed: a request, not a message. */
-    uint32_t signal = atomic_load_explicit(&w->live->signal, memory_order_relaxed);
-    if (SALP__LIKELY(signal == 0))
-        return true;
     if (signal & SALP__STOP)
         return false;
     return i == 0 || w->params->unit > 1 || !salp__pace_overdue(pace, i);
 }
 
-/* The item at `position` of the stretch has returned: says so, in the order that I1 asks for. */
-static inline uint64_t complete(worker *w, uint64_t position, uint64_t sum, const void *out, uint64_t size, int result)
+static inline bool go_on(const worker *w, salp__pace *pace, uint64_t i)
+{
+    /* relaxed: a request, not a message. */
+    uint32_t signal = atomic_load_explicit(&w->live->signal, memory_order_relaxed);
+    return SALP__LIKELY(signal == 0) || heed(w, pace, signal, i);
+}
+
+static inline void leave_if_forked(const worker *w)
 {
     if (SALP__UNLIKELY(!*(volatile const int *)w->mine))
         salp__process_leave(0); /* I4 */
-    if (SALP__UNLIKELY(result != 0))
-        note_result(w, position, result);
-    sum = salp__mix_result(sum, out, size, result);
-    set(&w->place->sum, sum);
+}
+
+/* The item at `position` of the stretch is complete: says so, in the order that I1 asks for. */
+static inline void set_complete(salp__place *place, uint64_t position, uint64_t sum)
+{
+    set(&place->sum, sum);
     /* release: after the sum, I1. */
-    atomic_store_explicit(&w->place->done, position + 1, memory_order_release);
-    return sum;
+    atomic_store_explicit(&place->done, position + 1, memory_order_release);
 }
 
 /* The loop that is run most, with what it needs in registers. */
@@ -253,41 +256,52 @@ static uint64_t run_jobs(worker *w, salp__pace *pace, uint64_t begin, uint64_t c
     const salp__params *params = w->params;
     const salp__span *column = &params->columns[0];
     salp_job *job = w->function.job;
+    salp__place *place = w->place;
     void *context = w->context;
-    uint64_t in_size = column->size, size = params->out.size, position = get(&w->place->done), sum = get(&w->place->sum);
+    uint64_t in_size = 0, size = params->out.size, position = get(&place->done), sum = get(&place->sum);
     const char *in = NULL;
     char *out = size > 0 ? w->results + position * size : NULL;
-    if (params->column_count > 0)
+    bool stops = params->stops;
+    if (params->column_count > 0) {
+        in_size = column->size;
         in = w->views[w->slot].region + (column->offset - params->region.offset) + begin * in_size;
-    uint64_t i = 0;
-    for (; i < count && go_on(w, pace, i); i++, position++) {
+    }
+    for (uint64_t i = 0; i < count; i++, position++) {
+        if (!go_on(w, pace, i))
+            return i;
         int result = job(in, out, context);
-        sum = complete(w, position, sum, out, size, result);
+        leave_if_forked(w);
+        if (SALP__UNLIKELY(result != 0))
+            note_result(w, position, result);
+        sum = salp__mix_result(sum, position, out, size, result);
+        set_complete(place, position, sum);
+        if (SALP__UNLIKELY(result < 0) && stops)
+            return i + 1;
         if (in)
             in += in_size;
         if (out)
             out += size;
-        if (SALP__UNLIKELY(result < 0) && params->stops) {
-            i++;
-            break;
-        }
     }
-    return i;
+    return count;
 }
 
 static uint64_t run_stars(worker *w, salp__pace *pace, uint64_t begin, uint64_t count)
 {
-    uint64_t size = w->params->out.size, position = get(&w->place->done), sum = get(&w->place->sum), i = 0;
-    for (; i < count && go_on(w, pace, i); i++, position++) {
+    uint64_t size = w->params->out.size, position = get(&w->place->done), sum = get(&w->place->sum);
+    for (uint64_t i = 0; i < count; i++, position++) {
+        if (!go_on(w, pace, i))
+            return i;
         char *out = size > 0 ? w->results + position * size : NULL;
         int result = run_star(w, begin + i, out);
-        sum = complete(w, position, sum, out, size, result);
-        if (result < 0 && w->params->stops) {
-            i++;
-            break;
-        }
+        leave_if_forked(w);
+        if (result != 0)
+            note_result(w, position, result);
+        sum = salp__mix_result(sum, position, out, size, result);
+        set_complete(w->place, position, sum);
+        if (result < 0 && w->params->stops)
+            return i + 1;
     }
-    return i;
+    return count;
 }
 
 /* Runs the items that were added to the stretch. Returns how many; fewer when it was asked to stop or to give some up. */
@@ -455,7 +469,7 @@ static void run_message(worker *w)
     } else {
         if (result != 0)
             note_result(w, 0, result);
-        set(&w->place->sum, salp__mix_result(0, NULL, 0, result));
+        set(&w->place->sum, salp__mix_result(0, 0, NULL, 0, result));
         set(&w->place->done, 1);
     }
     set_stage(w, SALP__HELD);

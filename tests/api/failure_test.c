@@ -201,6 +201,71 @@ static void a_job_that_writes_to_its_input_crashes(void **state)
     assert_ptr_equal(failure.address, fault_notes->address);
 }
 
+static int job_crash_at_own_address(const void *in, void *out, void *context)
+{
+    uintptr_t address = 0x100000 + (uintptr_t) * (const int *)in * 16;
+
+    (void)out;
+    (void)context;
+    *(volatile int *)address = 1;
+    return 0;
+}
+
+enum { MANY = 500 };
+
+struct many {
+    salp_failure each[MANY];
+    int told[MANY];
+    int with_backtrace;
+    bool odd;
+};
+
+static void note_one_of_many(const salp_failure *failure, void *arg)
+{
+    struct many *many = arg;
+
+    if (failure->index >= MANY) {
+        many->odd = true;
+        return;
+    }
+    many->each[failure->index] = *failure;
+    many->told[failure->index]++;
+    many->with_backtrace += strstr(failure->backtrace, "job_crash_at_own_address") != NULL;
+}
+
+/* All of them crash, so that each takes its worker along: nobody gives up, and nothing is mixed up. */
+static void crashes_of_all_items_are_each_told_with_their_own_details(void **state)
+{
+    static int in[MANY], errors[MANY];
+    static struct many many;
+    salp_pool *pool = open_pool(SALP_PROCESSES, 2);
+
+    (void)state;
+    for (int i = 0; i < MANY; i++)
+        in[i] = i;
+    for (size_t chunk = 0; chunk < 200; chunk += 100) {
+        memset(&many, 0, sizeof many);
+        assert_int_equal(
+            salp_map(pool, job_crash_at_own_address, in, sizeof *in, NULL, 0, MANY,
+                     &(salp_map_options){
+                         .errors = errors, .chunk = chunk, .on_failure = note_one_of_many, .on_failure_arg = &many }),
+            SALP_ECRASHED);
+        assert_false(many.odd);
+        for (int i = 0; i < MANY; i++) {
+            assert_int_equal(errors[i], SALP_ECRASHED);
+            assert_int_equal(many.told[i], 1);
+            assert_int_equal(many.each[i].error, SALP_ECRASHED);
+            assert_int_equal(many.each[i].signal, SIGSEGV);
+            assert_int_equal(many.each[i].exit_status, -1);
+            assert_ptr_equal(many.each[i].address, (void *)(0x100000 + (uintptr_t)i * 16));
+            assert_true(many.each[i].worker > 0);
+        }
+        assert_int_equal(many.with_backtrace, MANY);
+    }
+    assert_int_equal(check_squares(pool, 1000, NULL), 0);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -218,6 +283,8 @@ int main(int argc, char **argv)
         TEST("a job that exits is reported with its status", a_job_that_exits_is_reported_with_its_status),
         TEST("a job that ends its thread is reported", a_job_that_ends_its_thread_is_reported),
         TEST("a job that writes to its input crashes", a_job_that_writes_to_its_input_crashes),
+        TEST_LIMIT("crashes of all items are each told with their own details",
+                   crashes_of_all_items_are_each_told_with_their_own_details, 60),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
 }

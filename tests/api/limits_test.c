@@ -295,6 +295,84 @@ static void an_item_tried_again_does_not_stop_the_map(void **state)
     assert_int_equal(salp_pool_close(pool), 0);
 }
 
+static int next_item(void *in, void *arg)
+{
+    int *next = arg;
+
+    *(struct item *)in = (struct item){ *next, *next == 3 };
+    return (*next)++ < 8;
+}
+
+static int job_hang_on_message(salp_bytes in, salp_buffer *out, void *context)
+{
+    (void)context;
+    while (in.size == 4)
+        pause();
+    return salp_buffer_append(out, in.data, in.size);
+}
+
+static void calls_and_streams_have_the_limit_of_time_too(void **state)
+{
+    salp_buffer answer = { 0 };
+    salp_results *results;
+    int value, next = 0;
+    salp_pool *pool = open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .item_timeout = LIMIT });
+
+    (void)state;
+    assert_int_equal(salp_call(pool, job_hang_on_message, (salp_bytes){ "hang", 4 }, &answer, NULL), -ETIMEDOUT);
+    assert_int_equal(answer.size, 0);
+    assert_int_equal(salp_call(pool, job_hang_on_message, (salp_bytes){ "end", 3 }, &answer, NULL), 0);
+    assert_int_equal(answer.size, 3);
+    salp_buffer_free(&answer);
+
+    runs = NULL;
+    assert_int_equal(salp_imap(&results, pool, job_hang_or_square, next_item, &next, sizeof(struct item), sizeof(int),
+                               &(salp_imap_options){ .ordered = true, .window = 4 }),
+                     0);
+    for (int i = 0; i < 8; i++) {
+        size_t index = 99;
+
+        assert_int_equal(salp_results_next(results, &value, &index), i == 3 ? -ETIMEDOUT : 1);
+        assert_int_equal(index, i);
+        if (i != 3)
+            assert_int_equal(value, i * i);
+    }
+    assert_int_equal(salp_results_next(results, &value, NULL), 0);
+    salp_results_close(results);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
+/* No item may be sure of its time then, but the map ends, and says of each item what is true. */
+static void a_limit_too_short_for_any_item_still_lets_maps_end(void **state)
+{
+    enum { COUNT = 200 };
+    static const int64_t limits[] = { 1, SALP_MICROSECONDS(1), SALP_MICROSECONDS(100) };
+    struct item in[COUNT];
+    int out[COUNT], errors[COUNT];
+
+    (void)state;
+    runs = NULL;
+    for (int i = 0; i < COUNT; i++)
+        in[i] = (struct item){ i, i == 50 };
+    for (size_t k = 0; k < LENGTH(limits); k++) {
+        salp_pool *pool = open_with(&(salp_pool_options){
+            .engine = SALP_PROCESSES, .workers = 2, .item_timeout = limits[k], .retries = (int)k });
+
+        memset(out, 0xff, sizeof out);
+        assert_int_not_equal(salp_map(pool, job_hang_or_square, in, sizeof *in, out, sizeof *out, COUNT,
+                                      &(salp_map_options){ .errors = errors }),
+                             0);
+        for (int i = 0; i < COUNT; i++) {
+            if (errors[i] == 0 && i != 50)
+                assert_int_equal(out[i], i * i);
+            else
+                assert_int_equal(errors[i], -ETIMEDOUT);
+        }
+        assert_string_equal(salp_pool_reason(pool), "");
+        assert_int_equal(salp_pool_close(pool), 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -306,6 +384,8 @@ int main(int argc, char **argv)
         TEST("an item that eats memory is ended and the others are not",
              an_item_that_eats_memory_is_ended_and_the_others_are_not),
         TEST_LIMIT("items whose worker died are tried again", items_whose_worker_died_are_tried_again, 60),
+        TEST("calls and streams have the limit of time too", calls_and_streams_have_the_limit_of_time_too),
+        TEST("a limit too short for any item still lets maps end", a_limit_too_short_for_any_item_still_lets_maps_end),
         TEST("an item tried again does not stop the map", an_item_tried_again_does_not_stop_the_map),
     };
     return test_main(argc, argv, tests, LENGTH(tests));

@@ -320,6 +320,91 @@ static void maps_of_changing_sizes_follow_each_other(void **state)
     free(out);
 }
 
+static const char *beginning;
+static _Atomic size_t failed_index;
+
+/* The sixth item that is run fails, and says which one it is. */
+static int job_fail_at_sixth_run(const void *in, void *out, void *context)
+{
+    (void)out;
+    (void)context;
+    if (atomic_fetch_add(runs, 1) != 5)
+        return 0;
+    atomic_store(&failed_index, (size_t)((const char *)in - beginning));
+    return -EDOM;
+}
+
+static void note_index(const salp_failure *failure, void *arg)
+{
+    *(size_t *)arg = failure->index;
+}
+
+static void a_map_may_have_more_items_than_32_bits_count(void **state)
+{
+    static const size_t chunks[] = { 0, 1, 1000, (size_t)5 << 30 };
+    size_t count = (size_t)20 << 30, told;
+    salp_pool *pool;
+
+    (void)state;
+    runs = shared_memory(sizeof *runs);
+    /* Read only, of which nothing is ever written: it needs no memory. */
+    beginning = mmap(NULL, count, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (beginning == MAP_FAILED)
+        test_skip("no address space for so many items");
+    for (int workers = 1; workers < 6; workers++) {
+        pool = open_pool(SALP_THREADS, workers);
+        for (size_t k = 0; k < LENGTH(chunks); k++) {
+            atomic_store(runs, 0);
+            told = 0;
+            assert_int_equal(
+                salp_map(pool, job_fail_at_sixth_run, beginning, 1, NULL, 0, count,
+                         &(salp_map_options){ .chunk = chunks[k], .on_failure = note_index, .on_failure_arg = &told }),
+                -EDOM);
+            assert_true(told == atomic_load(&failed_index));
+            assert_true(told < count);
+        }
+        assert_int_equal(salp_pool_close(pool), 0);
+    }
+    munmap((void *)(uintptr_t)beginning, count);
+}
+
+/* Bytes of shared memory in use on this machine, or 0. */
+static size_t shared_bytes(void)
+{
+    FILE *file = fopen("/proc/meminfo", "re");
+    char line[128];
+    size_t kilobytes = 0;
+
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "Shmem: %zu", &kilobytes) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return kilobytes << 10;
+}
+
+/* Were each map's memory kept, these would need four gigabytes; what other programs do is much less. */
+static void maps_use_the_memory_of_earlier_maps_again(void **state)
+{
+    enum { SIZE = 10 << 20, ROUNDS = 200 };
+    size_t before = shared_bytes(), size = 1000;
+    char *in = calloc(1, SIZE), *out = malloc(SIZE);
+    salp_pool *pool = open_pool(test_engine(state), 2);
+
+    assert_true(in && out);
+    for (int round = 0; round < ROUNDS; round++) {
+        size = 1000 + (size_t)round % 7 * 13; /* no two neighbours of the same size */
+        assert_int_equal(salp_map(pool, job_sum, in, size, out, size, SIZE / size,
+                                  &(salp_map_options){ .context = &size, .context_size = sizeof size }),
+                         0);
+        if (shared_bytes() > before + ((size_t)2 << 30))
+            fail_msg("after %d maps there are %zu bytes of shared memory more", round + 1, shared_bytes() - before);
+    }
+    assert_int_equal(salp_pool_close(pool), 0);
+    free(in);
+    free(out);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -332,6 +417,8 @@ int main(int argc, char **argv)
         TEST_ENGINES("a map may write its results over its inputs", a_map_may_write_its_results_over_its_inputs),
         TEST_ENGINES("as many items run at once as there are workers", as_many_items_run_at_once_as_there_are_workers),
         TEST_ENGINES("each item runs exactly once", each_item_runs_exactly_once),
+        TEST("a map may have more items than 32 bits count", a_map_may_have_more_items_than_32_bits_count),
+        TEST_ENGINES_LIMIT("maps use the memory of earlier maps again", maps_use_the_memory_of_earlier_maps_again, 60),
         TEST_ENGINES("maps of changing sizes follow each other", maps_of_changing_sizes_follow_each_other),
     };
     return test_main(argc, argv, tests, LENGTH(tests));

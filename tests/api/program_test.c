@@ -339,6 +339,63 @@ static void a_program_may_block_all_signals(void **state)
     check_crashing_pool();
 }
 
+/* Programs that are started by exec inherit nothing of a pool. */
+static void descriptors_of_a_pool_are_closed_on_exec(void **state)
+{
+    bool before[1024];
+    int opened = 0;
+    salp_pool *pool;
+
+    for (int fd = 0; fd < 1024; fd++)
+        before[fd] = fcntl(fd, F_GETFD) >= 0;
+    pool = open_pool(test_engine(state), 2);
+    assert_int_equal(check_squares(pool, 1000, NULL), 0);
+    for (int fd = 0; fd < 1024; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+
+        if (flags >= 0 && !before[fd]) {
+            assert_true(flags & FD_CLOEXEC);
+            opened++;
+        }
+    }
+    if (test_engine(state) == SALP_PROCESSES)
+        assert_true(opened > 0);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
+static int program_without_standard_descriptors(void *arg)
+{
+    int in[40], out[40], errors[40];
+    salp_pool *pool;
+
+    for (int fd = 0; fd < 3; fd++)
+        close(fd);
+    if (salp_pool_open(
+            &pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .start = *(salp_start *)arg }) != 0)
+        return 10;
+    for (int i = 0; i < 40; i++)
+        in[i] = i;
+    for (int round = 0; round < 3; round++) {
+        if (salp_map(pool, job_crash_some, in, sizeof *in, out, sizeof *out, 40,
+                     &(salp_map_options){ .errors = errors }) != SALP_ECRASHED)
+            return 11;
+        for (int i = 0; i < 40; i++)
+            if (errors[i] != (i % 10 == 5 ? SALP_ECRASHED : 0) || (errors[i] == 0 && out[i] != i * i))
+                return 12;
+    }
+    return salp_pool_close(pool) == 0 ? 0 : 13;
+}
+
+/* As daemons do it; what is opened next has the numbers 0 to 2. */
+static void a_program_may_have_no_standard_descriptors(void **state)
+{
+    salp_start starts[] = { SALP_FORK, SALP_SPAWN, SALP_SERVER };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(starts); i++)
+        assert_int_equal(run_program(program_without_standard_descriptors, &starts[i]), 0);
+}
+
 /* Nothing is printed, whatever happens in the workers. */
 static void a_pool_prints_nothing(void **state)
 {
@@ -378,6 +435,8 @@ int main(int argc, char **argv)
         TEST("a program may reap all its children", a_program_may_reap_all_its_children),
         TEST("a program may ignore the ends of children", a_program_may_ignore_the_ends_of_children),
         TEST("a program may block all signals", a_program_may_block_all_signals),
+        TEST_ENGINES("descriptors of a pool are closed on exec", descriptors_of_a_pool_are_closed_on_exec),
+        TEST("a program may have no standard descriptors", a_program_may_have_no_standard_descriptors),
         TEST("a pool prints nothing", a_pool_prints_nothing),
     };
     return test_main(argc, argv, tests, LENGTH(tests));

@@ -124,7 +124,8 @@ static void use_crash(salp_pool *pool)
         if (result == SALP_ECRASHED) /* the call as a whole was not hurt */
             SWEEP_CHECK((errors[i] == 0) == (i % 20 != CRASHES_AT), "crash: item %d ended with %d\n", i, errors[i]);
     }
-    SWEEP_CHECK(!told.odd && (result != SALP_ECRASHED || told.count == 2), "crash: %d failures were told\n", told.count);
+    SWEEP_CHECK(!told.odd && (result != SALP_ECRASHED || told.count == 2), "crash: %d failures were told\n",
+                told.count);
 }
 
 static int initialize(void *arg)
@@ -148,11 +149,11 @@ static void sweep_roles(const salp_pool_options *options, use_function *use)
     run_sweep(options, SALP__WORKER, use);
 }
 
-#define SURVIVES(name, use)         \
-    static void name(void **state)  \
-    {                               \
-        (void)state;                \
-        sweep_roles(&forked, use);  \
+#define SURVIVES(name, use)        \
+    static void name(void **state) \
+    {                              \
+        (void)state;               \
+        sweep_roles(&forked, use); \
     }
 
 SURVIVES(a_map_survives, use_map)

@@ -26,9 +26,9 @@ typedef void use_function(salp_pool *pool);
 
 /* What one run does, and as it goes. */
 static struct sweep {
-    long number;  /* of the call that fails in this run */
-    bool process; /* an item that did not succeed has left its result as it was */
-    bool served;  /* a server may end, and its descriptor with it */
+    long number;               /* of the call that fails in this run */
+    bool process;              /* an item that did not succeed has left its result as it was */
+    bool served;               /* a server may end, and its descriptor with it */
     int descriptors, children; /* before all runs */
     int errors;                /* calls that ended with an error in this run */
 } sweep;
@@ -36,13 +36,13 @@ static struct sweep {
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
 /* Fails the test, saying in which run. */
-#define SWEEP_CHECK(condition, ...)                                       \
-    do {                                                                  \
-        if (!(condition)) {                                               \
-            print_error("when call %ld failed: ", sweep.number);          \
-            print_error(__VA_ARGS__);                                     \
-            fail_msg("%s", #condition);                                   \
-        }                                                                 \
+#define SWEEP_CHECK(condition, ...)                              \
+    do {                                                         \
+        if (!(condition)) {                                      \
+            print_error("when call %ld failed: ", sweep.number); \
+            print_error(__VA_ARGS__);                            \
+            fail_msg("%s", #condition);                          \
+        }                                                        \
     } while (0)
 
 static bool among(int error, const int errors[], size_t count)
@@ -103,7 +103,8 @@ static void use_map(salp_pool *pool)
         in[i] = i;
         out[i] = errors[i] = UNTOUCHED;
     }
-    int result = salp_map(pool, square, in, sizeof *in, out, sizeof *out, ITEMS, &(salp_map_options){ .errors = errors });
+    int result =
+        salp_map(pool, square, in, sizeof *in, out, sizeof *out, ITEMS, &(salp_map_options){ .errors = errors });
     check_items("map", judge("map", result), out, errors, ITEMS, squared);
 }
 
@@ -148,11 +149,10 @@ static void use_async(salp_pool *pool)
     int in = 12, out = UNTOUCHED, factor = 5;
     atomic_int done = 0;
     salp_future *future = (salp_future *)&in;
-    int result = salp_apply_async(&future, pool, square, &in, sizeof in, &out, sizeof out,
-                                  &(salp_map_options){ .context = &factor,
-                                                       .context_size = sizeof factor,
-                                                       .on_done = count_done,
-                                                       .on_done_arg = &done });
+    int result = salp_apply_async(
+        &future, pool, square, &in, sizeof in, &out, sizeof out,
+        &(salp_map_options){
+            .context = &factor, .context_size = sizeof factor, .on_done = count_done, .on_done_arg = &done });
     in = 0; /* it was copied */
     if (judge("apply_async", result) < 0) {
         SWEEP_CHECK(future == NULL && atomic_load(&done) == 0, "apply_async: a call that was refused began\n");
@@ -252,7 +252,8 @@ static void use_again(salp_pool *pool)
         in[i] = i;
     int result = salp_map(pool, square, in, sizeof *in, out, sizeof *out, 10, NULL);
     if (over)
-        SWEEP_CHECK(result == 0, "the pool does not work on: %s, '%s'\n", salp_strerror(result), salp_pool_reason(pool));
+        SWEEP_CHECK(result == 0, "the pool does not work on: %s, '%s'\n", salp_strerror(result),
+                    salp_pool_reason(pool));
     else
         judge("the last map", result);
     for (int i = 0; i < 10 && result == 0; i++)

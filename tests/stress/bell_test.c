@@ -32,8 +32,8 @@ struct kind {
 struct game {
     struct kind kind;
     salp__bell bells[2];
-    atomic_int ball;    /* how often it was sent */
-    atomic_int rung;    /* how many of these have been rung for, and when the last one was */
+    atomic_int ball; /* how often it was sent */
+    atomic_int rung; /* how many of these have been rung for, and when the last one was */
     _Atomic int64_t rung_at;
     atomic_int lost;    /* wake-ups */
     atomic_int stopped; /* by the one who lost one */

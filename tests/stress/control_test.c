@@ -42,9 +42,9 @@ static void may_be_overtaken(void)
     (may_be_overtaken(), atomic_exchange_explicit(object, value, memory_order_seq_cst))
 #define atomic_fetch_add(object, value) \
     (may_be_overtaken(), atomic_fetch_add_explicit(object, value, memory_order_seq_cst))
-#define atomic_compare_exchange_strong(object, expected, value)                                          \
-    (may_be_overtaken(), atomic_compare_exchange_strong_explicit(object, expected, value,                \
-                                                                 memory_order_seq_cst, memory_order_seq_cst))
+#define atomic_compare_exchange_strong(object, expected, value) \
+    (may_be_overtaken(),                                        \
+     atomic_compare_exchange_strong_explicit(object, expected, value, memory_order_seq_cst, memory_order_seq_cst))
 
 /* Takes the place of the library's own. */
 #include "pool/control.c"

@@ -407,7 +407,7 @@ static void *cancel_until_refused(void *arg)
 /* The object is not atomic: ThreadSanitizer sees a call of its owner's that overlaps with what follows settle. */
 static void cancelling_never_outlasts_settling(void **state)
 {
-    struct canceller canceller = { 0 };
+    struct canceller canceller = { .accepted = 0 };
     pthread_t thread;
     int cancels = 0;
     (void)state;
