@@ -9,8 +9,8 @@
 
 #include <salp/pool.h>
 
-/* A pool as the arguments say: engine=threads|processes workers=2 start=fork|server|spawn. */
-salp_pool *bench_pool_open(void);
+/* A pool as the arguments say: engine=threads|processes workers=2 start=fork|server|spawn. No initializer: NULL. */
+salp_pool *bench_pool_open(salp_fn *initializer);
 void bench_pool_close(salp_pool *pool);
 /* Ends the program if a call failed. */
 void bench_ok(const char *call, int error);

@@ -21,10 +21,10 @@ void bench_ok(const char *call, int error)
         bench_fail("%s: %s", call, salp_strerror(error));
 }
 
-salp_pool *bench_pool_open(void)
+salp_pool *bench_pool_open(salp_fn *initializer)
 {
     const char *engine = bench_text("engine", "processes"), *start = bench_text("start", "fork");
-    salp_pool_options options = { .workers = (int)bench_number("workers", 2) };
+    salp_pool_options options = { .workers = (int)bench_number("workers", 2), .initializer = initializer };
     if (strcmp(engine, "processes") == 0)
         options.engine = SALP_PROCESSES;
     else if (strcmp(engine, "threads") != 0)
@@ -51,7 +51,7 @@ void bench_case_map(void)
     struct bench_work work = bench_work_new();
     salp_map_options options = { .chunk = (size_t)bench_number("chunk", 0) };
     long maps = bench_number("maps", 5);
-    salp_pool *pool = bench_pool_open();
+    salp_pool *pool = bench_pool_open(NULL);
     for (long i = 0; i <= maps; i++) {
         bench_work_reset(&work);
         int64_t start = bench_now();
@@ -100,7 +100,7 @@ void bench_case_apply(void)
     long count = bench_number("count", 6), calls = bench_number("calls", 1000);
     int64_t pause = 1000 * (int64_t)bench_number("pause", 0);
     struct bench_echo *echo = bench_echo_new(false), *far = bench_echo_new(true);
-    salp_pool *pool = bench_pool_open();
+    salp_pool *pool = bench_pool_open(NULL);
     for (long i = 0; i <= count; i++) {
         bench_pause(pause);
         int64_t apply_time = time_applies(pool, calls);
@@ -147,7 +147,7 @@ void bench_case_short(void)
     struct bench_work work = bench_work_new();
     long rounds = bench_number("rounds", 20), calls = bench_number("calls", 1000);
     int64_t pause = 1000 * (int64_t)bench_number("pause", 0);
-    salp_pool *pool = bench_pool_open();
+    salp_pool *pool = bench_pool_open(NULL);
     for (long i = 0; i <= rounds; i++) {
         int64_t loop = 0, map = 0;
         bench_work_reset(&work);

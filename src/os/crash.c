@@ -9,6 +9,7 @@
  */
 #include "os/crash.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -51,8 +52,9 @@ static void pass_on(int number, siginfo_t *info, void *context)
     }
     struct sigaction action = { .sa_handler = SIG_DFL };
     sigaction(number, &action, NULL);
-    /* A fault comes again when its instruction does; a signal that was sent does not. */
-    if (info->si_code <= 0)
+    /* A fault comes again when its instruction does. A signal that was sent does not, nor do those of a breakpoint or a
+       refused system call, which have the instruction behind them. */
+    if (info->si_code <= 0 || number == SIGTRAP || number == SIGSYS)
         raise(number);
 }
 
@@ -95,8 +97,17 @@ static void on_exit_called(int status, void *arg)
     salp__process_leave(status);
 }
 
+/* pthread_exit in a job: with other threads left, the process would live on, and nobody would hear of the item. */
+static void on_thread_exit(void *arg)
+{
+    on_exit_called(0, arg);
+}
+
 void salp__crash_watch_exit(void)
 {
+    pthread_key_t key;
+    if (pthread_key_create(&key, on_thread_exit) == 0)
+        (void)pthread_setspecific(key, &note_here); /* any value but NULL has the function called */
     /* on_exit, since atexit does not tell the status; registered last, so called first. No memory: exit() then runs
        the program's own handlers as well, which is what a plain fork does. */
     (void)on_exit(on_exit_called, NULL);

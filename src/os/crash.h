@@ -29,7 +29,7 @@ typedef struct salp__crash_note {
  */
 int salp__crash_watch(salp__crash_note *note);
 
-/* exit() called by a job ends the process with that status at once: what the program registered with atexit was meant
+/* exit() or pthread_exit() called by a job ends the process with that status at once: what the program registered with atexit was meant
    for the program, not for its worker. Standard output is flushed. */
 void salp__crash_watch_exit(void);
 

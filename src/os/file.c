@@ -134,8 +134,9 @@ int salp__file_move_high(int fd)
 {
     SALP__FAULT(-EMFILE);
     int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR);
+    /* RLIMIT_NOFILE is below that number. Not 0 to 2 all the same, which everybody writes to without a look. */
     if (high < 0 && errno == EINVAL)
-        return fd; /* RLIMIT_NOFILE is below that number: it stays where it is */
+        high = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (high < 0)
         return -errno;
     salp__file_close(fd);
@@ -149,6 +150,11 @@ bool salp__file_identify(int fd, salp__file_identity *identity)
         return false;
     *identity = (salp__file_identity){ .device = status.st_dev, .inode = status.st_ino };
     return true;
+}
+
+void salp__file_close_on_exec(int fd)
+{
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* fails only for a number that is not open */
 }
 
 void salp__file_close(int fd)

@@ -44,6 +44,9 @@ typedef struct salp__file_identity {
 } salp__file_identity;
 bool salp__file_identify(int fd, salp__file_identity *identity);
 
+/* For descriptors that were inherited on purpose, and are not to be once more. */
+void salp__file_close_on_exec(int fd);
+
 void salp__file_close(int fd); /* accepts -1 */
 
 /* Reads a small file (of /proc, say) as text. Returns the length, cut at size - 1, or a negative error. */

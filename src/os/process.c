@@ -97,6 +97,11 @@ void salp__process_signal_group(pid_t group, int number)
     (void)kill(-group, number);
 }
 
+void salp__process_signal_watched(int watch, int number)
+{
+    (void)syscall(SYS_pidfd_send_signal, watch, number, NULL, 0);
+}
+
 bool salp__process_freeze(pid_t pid, int64_t nanoseconds)
 {
     if (kill(pid, SIGSTOP) < 0)
@@ -153,18 +158,11 @@ void salp__process_reap(pid_t pid)
         continue;
 }
 
-bool salp__process_reap_until(pid_t pid, int watch, int64_t deadline)
+void salp__process_reap_watched(int watch)
 {
-    bool ended = false;
-    while (!ended) {
-        int count = salp__poll(&watch, &ended, 1, deadline);
-        if (count == 0)
-            return false;
-        if (count < 0)
-            ended = false;
-    }
-    salp__process_reap(pid);
-    return true;
+    siginfo_t info;
+    while (waitid(P_PIDFD, (id_t)watch, &info, WEXITED) < 0 && errno == EINTR)
+        continue;
 }
 
 int salp__process_children(pid_t pids[], int max)

@@ -34,6 +34,9 @@ int salp__process_watch(pid_t pid);
 void salp__process_signal(pid_t pid, int number);
 void salp__process_signal_group(pid_t group, int number);
 
+/* The same for a process that is watched: by its descriptor, so that nobody else can be meant. */
+void salp__process_signal_watched(int watch, int number);
+
 /* Stops the process and waits, at most so long, until it stands still. false: it did not (it sits in the kernel), or
    it is gone. */
 bool salp__process_freeze(pid_t pid, int64_t nanoseconds);
@@ -59,8 +62,8 @@ int salp__process_ended(salp__ending *ending);
 
 /* Takes the zombie away; waits for the end when it has not ended. A child that somebody else reaped is no error. */
 void salp__process_reap(pid_t pid);
-/* The same within a bound. false: it has not ended. */
-bool salp__process_reap_until(pid_t pid, int watch, int64_t deadline);
+/* The same for a child that is watched, whoever has its number now. */
+void salp__process_reap_watched(int watch);
 
 /* The children of this process. Returns how many were written to pids[]; at most max. */
 int salp__process_children(pid_t pids[], int max);

@@ -15,11 +15,15 @@
  */
 #include "os/startup.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <stddef.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "os/modules.h"
 
 typedef struct table {
     salp__constructor **entries;
@@ -56,10 +60,24 @@ static table program_table(void)
     return found;
 }
 
+/* In the program itself, or among the libraries whose symbols every module sees: those of its start. */
+static bool comes_with_program(void)
+{
+    salp__module module;
+    uint64_t offset;
+    union {
+        bool (*function)(void);
+        void *address;
+    } here = { .function = salp__startup_possible };
+    if (salp__module_of(here.address, &module, &offset) < 0)
+        return false;
+    return module.kind == SALP__MODULE_PROGRAM || dlsym(RTLD_DEFAULT, "salp_pool_open") != NULL;
+}
+
 bool salp__startup_possible(void)
 {
     table found = program_table();
-    return found.dynamic && found.entries && found.count > 0;
+    return found.dynamic && found.entries && found.count > 0 && getauxval(AT_SECURE) == 0 && comes_with_program();
 }
 
 static salp__constructor *replaced;

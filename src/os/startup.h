@@ -8,7 +8,11 @@
 
 #include <stdbool.h>
 
-/* Whether this program can be executed anew and stopped before main: it is linked dynamically. */
+/*
+ * Whether this program can be executed anew and stopped before main: it is linked dynamically, has no privileges that
+ * its user lacks, and this library comes to it at its start, so that the copy will have it too. (A library that was
+ * loaded later, by dlopen, would be missing in the copy, and main would run once more.)
+ */
 bool salp__startup_possible(void);
 
 typedef void salp__constructor(int argc, char **argv, char **environment);

@@ -27,6 +27,12 @@ void salp__lock_release(salp__lock *lock)
     salp__must(pthread_mutex_unlock(lock) == 0);
 }
 
+void salp__after_fork(void (*function)(void))
+{
+    /* Without memory for it, a fork while a lock is held can block the child, as without this call. */
+    (void)pthread_atfork(NULL, NULL, function);
+}
+
 int salp__thread_start(salp__thread *thread, void *(*function)(void *), void *arg)
 {
     SALP__FAULT(-EAGAIN);

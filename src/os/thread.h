@@ -15,6 +15,9 @@ void salp__lock_close(salp__lock *lock);
 void salp__lock_take(salp__lock *lock);
 void salp__lock_release(salp__lock *lock);
 
+/* Has `function` called in every child made by fork, before fork returns there. Once for each function. */
+void salp__after_fork(void (*function)(void));
+
 typedef pthread_t salp__thread;
 
 /*

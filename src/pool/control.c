@@ -195,9 +195,9 @@ void salp__wake_idle(const salp__control *control, uint32_t count)
         salp__futex_wake(&bell->rings, (int)count, true);
 }
 
-void salp__tell(const salp__control *control, int slot)
+void salp__tell(const salp__control *control, int slot, bool attended)
 {
-    if (control->head->params[slot].attended)
+    if (attended)
         salp__wake(&control->shared->attend, 1, true);
     salp__wake(&control->shared->live[slot].bell, INT_MAX, true);
 }
@@ -211,9 +211,11 @@ void salp__finish(const salp__control *control, int slot, uint64_t ticket, bool 
     /* After the places: the steward marks the call before it clears the place of a dead worker. */
     if (!steward && atomic_load(&live->suspect))
         return;
+    /* Before: once the call is done, the parameters may be the next one's. */
+    bool attended = control->head->params[slot].attended;
     /* seq_cst: the program sees every result that was handed over before. Fails when another one was faster (I3). */
     if (atomic_compare_exchange_strong(&live->state, &running, salp__state(ticket, SALP__DONE)))
-        salp__tell(control, slot);
+        salp__tell(control, slot, attended);
 }
 
 void salp__detach(const salp__control *control, salp__place *place)

@@ -15,8 +15,8 @@
  *   windows  where each worker collects results before it hands them over
  *   regions  context, inputs, states and results of a call
  *
- * A stray store in a worker can reach `shared` and its own window, nothing else: not the inputs, not the parameters,
- * not the results that were handed over, not another worker's window. docs/pool.md says what that means.
+ * A stray store in a worker can reach `shared` and its own window, nothing else: inputs, parameters and results that
+ * were handed over are mapped read-only at most, another worker's window likewise. docs/pool.md says what that means.
  *
  * The life of a call
  *
@@ -302,8 +302,8 @@ void salp__idle(const salp__control *control, salp__place *place, uint32_t seen,
 /* Wakes up to `count` idle workers, less those who look anyway. */
 void salp__wake_idle(const salp__control *control, uint32_t count);
 
-/* Wakes whoever waits for the call. */
-void salp__tell(const salp__control *control, int slot);
+/* Wakes whoever waits for the call. `attended`: of its parameters, read while it was running. */
+void salp__tell(const salp__control *control, int slot, bool attended);
 
 static inline uint64_t salp__attached_to(uint64_t ticket, int slot)
 {

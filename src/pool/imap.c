@@ -91,7 +91,10 @@ static size_t align(size_t size)
 
 static batch *make_batch(salp_results *r, size_t count)
 {
-    size_t in = align(count * r->in_size), out = align(count * r->out_size), head = align(sizeof(batch));
+    size_t each, head = align(sizeof(batch));
+    if (__builtin_add_overflow(r->in_size, r->out_size + sizeof(int), &each) || count > PTRDIFF_MAX / 2 / each)
+        return NULL;
+    size_t in = align(count * r->in_size), out = align(count * r->out_size);
     batch *b = salp__allocate(head + in + out + count * sizeof(int));
     if (!b)
         return NULL;
@@ -156,11 +159,16 @@ static size_t window_of(const salp_results *r)
     if (r->options.window > 0)
         return r->options.window;
     size_t workers = (size_t)r->pool->options.workers, window = WINDOW_PER_WORKER * workers;
+    if (r->options.chunk > 0) {
+        /* Two chunks for each worker, or the one that was asked for when that is beyond all measure. */
+        size_t wanted;
+        if (__builtin_mul_overflow(2 * workers, r->options.chunk, &wanted))
+            wanted = r->options.chunk;
+        return wanted > window ? wanted : window;
+    }
     if (window < 2 * workers * r->batch_size)
         window = 2 * workers * r->batch_size;
-    if (window < r->options.chunk)
-        window = r->options.chunk;
-    return r->options.chunk == 0 && window > WINDOW_MOST ? WINDOW_MOST : window;
+    return window > WINDOW_MOST ? WINDOW_MOST : window;
 }
 
 static void end_with(salp_results *r, int error)
@@ -311,6 +319,10 @@ int salp_results_next(salp_results *r, void *out, size_t *index)
 {
     if (!r)
         return -EINVAL;
+    if (index)
+        *index = SIZE_MAX;
+    if (!*r->pool->mine)
+        return SALP_EFORKED;
     if (salp__inside(r->pool))
         return SALP_EINSIDE;
     fill(r);
@@ -348,6 +360,7 @@ int salp_imap(salp_results **results, salp_pool *pool, salp_job *job, salp_sourc
     static const salp_imap_options defaults;
     if (!results)
         return -EINVAL;
+    *results = NULL;
     if (!options)
         options = &defaults;
     int error = check(pool, job, next, in_size, out_size, options);
@@ -391,7 +404,8 @@ int salp_imap(salp_results **results, salp_pool *pool, salp_job *job, salp_sourc
 
 void salp_results_close(salp_results *r)
 {
-    if (!r)
+    /* In a fork of the program there is nothing to wait for, and the batches are not this process's to cancel. */
+    if (!r || !*r->pool->mine)
         return;
     for (salp__list *node = r->batches.next; node != &r->batches; node = node->next)
         salp_future_cancel(SALP__CONTAINER(node, batch, link)->future);

@@ -99,19 +99,25 @@ static int run(salp__call *call)
     return result;
 }
 
-static void cancel_call(void *object)
+/* In a fork of the program the future is a copy, and its pool is not: nobody would resolve it here. */
+static int cancel_call(void *object)
 {
     salp__call *call = object;
+    if (!*call->pool->mine)
+        return SALP_EFORKED;
     call->pool->engine->cancel(call->pool, call);
+    return 0;
 }
 
-static bool inside_call(const void *object)
+static int may_wait_for_call(const void *object)
 {
     const salp__call *call = object;
-    return salp__inside(call->pool);
+    if (!*call->pool->mine)
+        return SALP_EFORKED;
+    return salp__inside(call->pool) ? SALP_EINSIDE : 0;
 }
 
-static const salp__future_owner owner = { .cancel = cancel_call, .inside = inside_call };
+static const salp__future_owner owner = { .cancel = cancel_call, .may_wait = may_wait_for_call };
 
 void salp__call_finish(salp__call *call, int result)
 {

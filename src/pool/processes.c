@@ -82,7 +82,7 @@ int salp__processes_look(salp__process_engine *engine)
 
 /* ---- calls ---- */
 
-static int wait_for(salp__process_engine *engine, salp__call *call)
+static int wait_until_over(salp__process_engine *engine, salp__call *call)
 {
     salp__bell *bell = &engine->control.shared->live[call->engine.processes.slot].bell;
     int ended = 0;
@@ -103,8 +103,14 @@ static int wait_for(salp__process_engine *engine, salp__call *call)
 static int run(salp_pool *pool, salp__call *call)
 {
     salp__process_engine *engine = pool->state;
-    int error = salp__slot_begin(engine, call, true);
-    return error < 0 ? error : wait_for(engine, call);
+    int result = salp__slot_begin(engine, call, true);
+    if (result < 0)
+        return result;
+    salp__inside_frame frame;
+    salp__inside_enter(&frame, pool, true); /* progress and failures are told from here */
+    result = wait_until_over(engine, call);
+    salp__inside_leave(&frame);
+    return result;
 }
 
 static int start(salp_pool *pool, salp__call *call)
@@ -204,12 +210,13 @@ static int wait_until_opened(salp__process_engine *engine)
 
 static void wait_for_steward(salp__process_engine *engine)
 {
-    if (engine->steward_pid > 0)
-        salp__process_reap_until(engine->steward_pid, engine->steward, SALP_FOREVER);
-    while (engine->steward_pid == 0 && !steward_gone(engine)) {
+    while (!steward_gone(engine)) {
         bool gone;
         salp__poll(&engine->steward, &gone, 1, SALP_FOREVER);
     }
+    /* By its descriptor: the program may have reaped it itself, with its wait for anybody. */
+    if (engine->steward_pid > 0)
+        salp__process_reap_watched(engine->steward);
 }
 
 /* Every signal is blocked meanwhile: the steward must not run the program's handlers. */

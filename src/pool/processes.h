@@ -20,6 +20,7 @@ typedef struct salp__slot {
     uint64_t size;     /* of the region */
     uint64_t reserved; /* bytes of it, from its start, that are backed by memory */
     char *memory;      /* the region, mapped */
+    uint64_t room_offset, room_size; /* for long answers, outside of the region; memory only while it is in use */
 } salp__slot;
 
 typedef struct salp__process_engine {

@@ -171,7 +171,7 @@ static int64_t count_complete(const estate *e, const stretch *held, uint64_t rea
 static void deliver(const estate *e, stretch *held, uint64_t count)
 {
     uint64_t size = e->size, failed = 0;
-    unsigned char states[SALP__WINDOW_ITEMS];
+    static unsigned char states[SALP__WINDOW_ITEMS]; /* large for a stack; the steward is one thread */
     for (uint64_t i = 0; i < count; i++) {
         states[i] = held->errors[i] < 0 ? SALP__FAILED : held->errors[i] > 0 ? SALP__VALUE : SALP__RAN;
         failed += held->errors[i] < 0;
@@ -369,7 +369,7 @@ bool salp__recover(salp__recovery *recovery, const salp__death *death)
     atomic_store(&e.live->redo, 1);
     atomic_store(&e.live->suspect, 1); /* seq_cst: before the place is detached, see salp__finish */
     atomic_store(&place->attached, 0);
-    salp__tell(recovery->control, e.slot);
+    salp__tell(recovery->control, e.slot, e.params->attended);
     return true;
 }
 

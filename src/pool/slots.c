@@ -349,30 +349,42 @@ void salp__slot_stop(salp__process_engine *engine, salp__call *call)
     salp__finish(&engine->control, slot, engine->slots[slot].ticket, false);
 }
 
+/* Room for an answer of so many bytes, from the slot's own or, when that is too small, a larger one that it keeps. */
+static int take_room(salp__process_engine *engine, salp__slot *s, uint64_t needs)
+{
+    if (s->room_size < needs) {
+        uint64_t size = REGION_MIN;
+        while (size < needs)
+            size *= 2;
+        if (s->room_size > 0)
+            salp__file_punch(engine->control.arena, s->room_offset, s->room_size);
+        s->room_size = 0;
+        int error = salp__arena_take(engine, size, &s->room_offset);
+        if (error < 0)
+            return error;
+        s->room_size = size;
+    }
+    return salp__file_reserve(engine->control.arena, s->room_offset, salp__pages(needs));
+}
+
 static void make_room(salp__process_engine *engine, salp__call *call)
 {
     salp__process_call *state = &call->engine.processes;
+    salp__slot *s = &engine->slots[state->slot];
     salp__live *live = live_of(engine, call);
     uint64_t needs = atomic_load(&live->answer_needs);
-    if (needs == 0 || state->room_size >= needs)
+    if (needs == 0 || state->room >= needs)
         return;
-    if (state->room_size > 0) /* of an earlier try of this item */
-        salp__file_punch(engine->control.arena, state->room_offset, state->room_size);
-    state->room_size = 0;
-    uint64_t size = salp__pages(needs), offset;
-    int error = salp__arena_take(engine, size, &offset);
-    if (error == 0)
-        error = salp__file_reserve(engine->control.arena, offset, size);
+    int error = take_room(engine, s, needs);
     if (error < 0) {
         int32_t none = 0;
         atomic_compare_exchange_strong(&live->refused, &none, error);
         salp__slot_stop(engine, call);
         return;
     }
-    state->room_offset = offset;
-    state->room_size = size;
-    atomic_store_explicit(&live->room_offset, offset, memory_order_relaxed); /* published by the next */
-    atomic_store_explicit(&live->room_size, size, memory_order_release);
+    state->room = needs;
+    atomic_store_explicit(&live->room_offset, s->room_offset, memory_order_relaxed); /* published by the next */
+    atomic_store_explicit(&live->room_size, needs, memory_order_release);
     salp__wake(&live->room, 1, true);
 }
 
@@ -423,8 +435,9 @@ static int read_answer(salp__process_engine *engine, salp__call *call)
 
 static void free_room(salp__process_engine *engine, const salp__process_call *state)
 {
-    if (state->room_size > 0)
-        salp__file_punch(engine->control.arena, state->room_offset, state->room_size);
+    const salp__slot *s = &engine->slots[state->slot];
+    if (state->room > 0)
+        salp__file_punch(engine->control.arena, s->room_offset, s->room_size);
 }
 
 typedef struct collection {
@@ -523,5 +536,7 @@ int salp__slot_end(salp__process_engine *engine, salp__call *call, int ended)
     give_slot(engine, call);
     if (stopped < 0)
         return stopped;
-    return error < 0 ? error : c.first_error;
+    if (error < 0 || c.first_error < 0)
+        return error < 0 ? error : c.first_error;
+    return c.ran < call->count ? -ECANCELED : 0; /* somebody has stopped it who had no right to: never a success */
 }

@@ -107,7 +107,6 @@ static void sort(int numbers[], int count)
 
 static void begin(void)
 {
-    unsetenv(VARIABLE);
     int keep[3] = { received.arena, received.door, received.program };
     sort(keep, 3);
     salp__close_all_but(3, keep, 3);
@@ -123,15 +122,23 @@ static bool parse(const char *text, handover *found)
         return false;
     found->server = strcmp(kind, "server") == 0;
     salp__file_identity identity;
+    /* Nothing more is asked here: a copy that cannot map the arena must end, and never come to main. */
     return salp__file_identify(found->arena, &identity) && salp__file_identify(found->program, &identity);
 }
 
 __attribute__((constructor)) static void look_for_handover(int argc, char **argv, char **environment)
 {
     (void)argc, (void)argv, (void)environment; /* glibc passes them, and the table's entries have this type */
-    const char *text = getenv(VARIABLE);
+    /* Not in a program with more rights than its user, who could hand it anything. */
+    const char *text = secure_getenv(VARIABLE);
     if (!text || !parse(text, &received))
         return;
+    /* At once: constructors that come later may start programs, for which neither is meant. */
+    unsetenv(VARIABLE);
+    salp__file_close_on_exec(received.arena);
+    salp__file_close_on_exec(received.program);
+    if (!received.server)
+        salp__file_close_on_exec(received.door);
     sigset_t before;
     salp__signals_block(&before);
     if (salp__startup_divert(begin, look_for_handover) < 0)
@@ -159,36 +166,57 @@ static int execute(const handover *given, pid_t *pid)
 static struct server {
     salp__lock lock;
     pid_t owner; /* [lock] 0: there is none */
-    pid_t pid;   /* [lock] */
+    int watch;   /* [lock] descriptor of the process */
     int channel; /* [lock] */
-} server = { .lock = PTHREAD_MUTEX_INITIALIZER, .channel = -1 };
+    bool forks_known; /* [lock] */
+} server = { .lock = PTHREAD_MUTEX_INITIALIZER, .watch = -1, .channel = -1 };
+
+/* The thread that held the lock may not exist here. What it protects is not of this process. */
+static void after_fork(void)
+{
+    salp__lock_open(&server.lock);
+}
 
 static void forget_server_locked(void)
 {
     salp__file_close(server.channel);
     if (server.owner == salp__process_self()) {
-        salp__process_signal(server.pid, SIGKILL);
-        salp__process_reap(server.pid);
+        salp__process_signal_watched(server.watch, SIGKILL);
+        salp__process_reap_watched(server.watch);
     }
+    salp__file_close(server.watch);
     server.owner = 0;
-    server.channel = -1;
+    server.watch = server.channel = -1;
 }
 
 static int start_server_locked(int program)
 {
     int ends[2];
+    pid_t pid;
+    if (!server.forks_known)
+        salp__after_fork(after_fork);
+    server.forks_known = true;
     int error = salp__channel_open(ends);
     if (error < 0)
         return error;
-    error = execute(&(handover){ .server = true, .arena = ends[1], .door = -1, .program = program }, &server.pid);
+    error = execute(&(handover){ .server = true, .arena = ends[1], .door = -1, .program = program }, &pid);
     salp__file_close(ends[1]);
-    if (error < 0) {
-        salp__file_close(ends[0]);
-        return error;
+    if (error < 0)
+        goto close_end;
+    server.watch = salp__process_watch(pid);
+    if (server.watch < 0) {
+        error = server.watch;
+        salp__process_signal(pid, SIGKILL);
+        salp__process_reap(pid);
+        goto close_end;
     }
     server.owner = salp__process_self();
     server.channel = ends[0];
     return 0;
+
+close_end:
+    salp__file_close(ends[0]);
+    return error;
 }
 
 /* Sends the request. A server that was killed meanwhile is replaced once. */

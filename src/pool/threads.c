@@ -190,9 +190,12 @@ static void tell_progress(salp__call *call, bool last)
     }
     int64_t now = salp__now();
     if (last || now - state->told_at >= progress_interval) {
+        salp__inside_frame frame;
         state->told_at = now;
         size_t done = atomic_load_explicit(&state->done, memory_order_relaxed);
+        salp__inside_enter(&frame, call->pool, true);
         call->options.on_progress(done, call->count, call->options.on_progress_arg);
+        salp__inside_leave(&frame);
     }
     atomic_store_explicit(&state->telling, false, memory_order_release);
 }
@@ -256,7 +259,10 @@ static int result_of(const salp__call *call)
 static void report_failure(const salp__call *call, size_t index, int error)
 {
     salp_failure failure = { .index = index, .error = error, .exit_status = -1, .attempt = 1, .backtrace = "" };
+    salp__inside_frame frame;
+    salp__inside_enter(&frame, call->pool, true);
     call->options.on_failure(&failure, call->options.on_failure_arg);
+    salp__inside_leave(&frame);
 }
 
 static void report_failures(const salp__call *call)
@@ -434,6 +440,22 @@ static void stop_all(engine *e, int result)
     }
 }
 
+/* The lookout looks no more. A call that was left to one runner because of it may not be the one that it joins now. */
+static void stand_down(engine *e)
+{
+    bool wake = false;
+    salp__lock_take(&e->lock);
+    e->lookout = false;
+    for (salp__list *node = e->calls.next; node != &e->calls; node = node->next) {
+        salp__call *call = SALP__CONTAINER(node, salp__call, link);
+        wake |= !call->engine.threads.woken;
+        call->engine.threads.woken = true;
+    }
+    salp__lock_release(&e->lock);
+    if (wake)
+        salp__wake(&e->work, e->pool->options.workers, false);
+}
+
 /* Nothing to do: says so to those who have, and sleeps. [lock held on entry, released] */
 static void idle_locked(engine *e, salp__patience patience)
 {
@@ -449,10 +471,8 @@ static void idle_locked(engine *e, salp__patience patience)
     uint32_t seen = salp__bell_look(&e->work);
     salp__lock_release(&e->lock);
     salp__park(&e->work, seen, lookout ? now + lookout_interval : SALP_FOREVER, false, patience);
-    salp__lock_take(&e->lock);
     if (lookout)
-        e->lookout = false;
-    salp__lock_release(&e->lock);
+        stand_down(e);
 }
 
 static void *worker_main(void *arg);

@@ -116,7 +116,7 @@ static void check_descriptors(worker *w)
 
 static int put_states(worker *w, uint64_t begin, uint64_t count)
 {
-    unsigned char states[SALP__WINDOW_ITEMS];
+    static unsigned char states[SALP__WINDOW_ITEMS]; /* large for a stack; a worker is one thread */
     memset(states, SALP__RAN, count);
     for (uint64_t i = 0; w->failed && i < count; i++) {
         if (w->errors[i] != 0)
@@ -127,7 +127,7 @@ static int put_states(worker *w, uint64_t begin, uint64_t count)
 
 static int put_runner(worker *w, uint64_t begin, uint64_t count)
 {
-    int runners[SALP__WINDOW_ITEMS];
+    static int runners[SALP__WINDOW_ITEMS];
     for (uint64_t i = 0; i < count; i++)
         runners[i] = w->pid;
     return put(w, runners, count * sizeof *runners, w->params->runners + begin * sizeof *runners);
@@ -375,6 +375,15 @@ static uint64_t redo_range(worker *w, salp__pace *pace, uint64_t begin, uint64_t
     return end;
 }
 
+/* There is nothing to claim; but somebody, or the steward with another epoch, may just have filled the lanes and set the
+   bit, so we look again after we have cleared it. seq_cst: whoever fills later sets the bit after us. */
+static void not_runnable(worker *w)
+{
+    atomic_fetch_and(&w->control->shared->runnable, ~(1UL << w->slot));
+    if (!stopped(w) && !salp__lanes_empty(salp__lanes_of(w->control, w->slot), (int)w->control->head->workers))
+        atomic_fetch_or(&w->control->shared->runnable, 1UL << w->slot);
+}
+
 static void run_call(worker *w)
 {
     const salp__params *params = w->params;
@@ -388,8 +397,7 @@ static void run_call(worker *w)
         uint64_t room = (w->limit - w->ran - 1) / params->unit + 1;
         uint32_t want = room < pace.want ? (uint32_t)room : pace.want;
         if (!salp__lanes_take(lanes, (int)w->control->head->workers, w->index, want, &units)) {
-            /* relaxed: a hint; who returns items sets it again, and has them in its own lane in any case. */
-            atomic_fetch_and_explicit(&w->control->shared->runnable, ~(1UL << w->slot), memory_order_relaxed);
+            not_runnable(w);
             break;
         }
         uint64_t begin = units.begin * params->unit, end = units.end * params->unit;
@@ -413,7 +421,7 @@ static int wait_for_room(worker *w, uint64_t size)
 {
     salp__live *live = w->live;
     atomic_store(&live->answer_needs, size);
-    salp__tell(w->control, w->slot);
+    salp__tell(w->control, w->slot, w->params->attended);
     for (;;) {
         uint32_t seen = salp__bell_look(&live->room);
         /* acquire: pairs with the program's release; room_offset is then readable. */
@@ -445,10 +453,11 @@ static void run_message(worker *w)
 {
     const salp__params *params = w->params;
     salp__range units;
-    if (stopped(w) || !salp__lanes_take(salp__lanes_of(w->control, w->slot), (int)w->control->head->workers, w->index, 1,
-                                        &units))
+    bool taken = !stopped(w) && salp__lanes_take(salp__lanes_of(w->control, w->slot), (int)w->control->head->workers,
+                                                 w->index, 1, &units);
+    not_runnable(w);
+    if (!taken)
         return;
-    atomic_fetch_and_explicit(&w->control->shared->runnable, ~(1UL << w->slot), memory_order_relaxed);
     const char *region = w->views[w->slot].region;
     salp_bytes in = { .size = params->columns[0].size };
     if (in.size > 0)
@@ -583,8 +592,8 @@ static bool visit(worker *w, int slot)
     else
         run_call(w);
     unmap_window(w);
-    if (stopped(w)) /* nothing to claim; relaxed: a hint, and nobody sets it again while we are attached */
-        atomic_fetch_and_explicit(&w->control->shared->runnable, ~(1UL << slot), memory_order_relaxed);
+    if (stopped(w))
+        not_runnable(w);
     salp__detach(w->control, w->place);
     return true;
 }
@@ -722,6 +731,9 @@ void salp__worker_main(const salp__worker_start *start)
     salp__signals_return_children(start->children);
     salp__signals_restore(start->signals);
     int error = initialize(&w);
+    /* Once more: a change of user or group, as an initializer may make, takes the mark away. */
+    if (!salp__process_end_with(start->steward))
+        salp__process_leave(SALP__EXIT_CLOSED);
     if (error < 0) {
         atomic_store_explicit(&w.place->start_error, error, memory_order_relaxed); /* read after our death */
         end(SALP__EXIT_INITIALIZER);

@@ -119,20 +119,21 @@ bool salp_future_ready(const salp_future *future)
     return future && atomic_load_explicit(&future->resolved, memory_order_acquire);
 }
 
-static bool waits_for_itself(salp_future *future)
+static int may_wait(salp_future *future)
 {
     salp__lock_take(&future->lock);
-    bool inside = future->owner && future->owner->inside(future->object);
+    int error = future->owner ? future->owner->may_wait(future->object) : 0;
     salp__lock_release(&future->lock);
-    return inside;
+    return error;
 }
 
 int salp_future_wait(salp_future *future)
 {
     if (!future)
         return -EINVAL;
-    if (!salp_future_ready(future) && waits_for_itself(future))
-        return SALP_EINSIDE;
+    int error = salp_future_ready(future) ? 0 : may_wait(future);
+    if (error < 0)
+        return error;
     for (;;) {
         uint32_t seen = salp__bell_look(&future->bell);
         if (salp_future_ready(future))
@@ -148,9 +149,7 @@ int salp_future_cancel(salp_future *future)
     if (!future->owned)
         return resolve(future, -ECANCELED);
     salp__lock_take(&future->lock);
-    int result = future->owner ? 0 : -EALREADY;
-    if (future->owner)
-        future->owner->cancel(future->object);
+    int result = future->owner ? future->owner->cancel(future->object) : -EALREADY;
     salp__lock_release(&future->lock);
     return result;
 }

@@ -10,8 +10,8 @@
 
 /* How a future reaches the one who will resolve it. Both are called only while the future has no result. */
 typedef struct salp__future_owner {
-    void (*cancel)(void *object);     /* asks for an early end; must not wait nor resolve the future itself */
-    bool (*inside)(const void *object); /* whether the calling thread is one that the result depends on */
+    int (*cancel)(void *object); /* asks for an early end; must not wait nor resolve the future itself; 0 or an error */
+    int (*may_wait)(const void *object); /* 0, or why the calling thread cannot wait for the result */
 } salp__future_owner;
 
 /* A future that only its owner resolves. It is held twice: by the user and by the owner. */

@@ -191,6 +191,13 @@ static void a_job_that_ends_its_thread_is_reported(void **state)
     check_exit(EXIT_THREAD, 0);
 }
 
+/* The process does not end by itself then, and nobody would ever hear of the item. */
+static void a_job_that_ends_its_thread_beside_another_one_is_reported(void **state)
+{
+    (void)state;
+    check_exit(EXIT_THREAD_OF_TWO, 0);
+}
+
 static void a_job_that_writes_to_its_input_crashes(void **state)
 {
     salp_failure failure;
@@ -282,6 +289,8 @@ int main(int argc, char **argv)
         TEST("a crash in a thread of the job is reported", a_crash_in_a_thread_of_the_job_is_reported),
         TEST("a job that exits is reported with its status", a_job_that_exits_is_reported_with_its_status),
         TEST("a job that ends its thread is reported", a_job_that_ends_its_thread_is_reported),
+        TEST("a job that ends its thread beside another one is reported",
+             a_job_that_ends_its_thread_beside_another_one_is_reported),
         TEST("a job that writes to its input crashes", a_job_that_writes_to_its_input_crashes),
         TEST_LIMIT("crashes of all items are each told with their own details",
                    crashes_of_all_items_are_each_told_with_their_own_details, 60),

@@ -27,6 +27,7 @@ enum fault {
     EXIT_NOW_4,
     EXIT_NOW_0,
     EXIT_THREAD,
+    EXIT_THREAD_OF_TWO,
     WRITE_INPUT,
 };
 
@@ -88,6 +89,13 @@ static inline void *thread_of_job(void *arg)
     return arg;
 }
 
+static inline void *thread_that_waits(void *arg)
+{
+    for (;;)
+        pause();
+    return arg;
+}
+
 static inline void touch_bad_page(void)
 {
     int file = memfd_create("empty", MFD_CLOEXEC);
@@ -144,6 +152,9 @@ static inline void commit(enum fault fault, const void *in)
         _exit(4);
     case EXIT_NOW_0:
         _exit(0);
+    case EXIT_THREAD_OF_TWO:
+        pthread_create(&thread, NULL, thread_that_waits, NULL);
+        pthread_exit(NULL);
     case EXIT_THREAD:
         pthread_exit(NULL);
     case WRITE_INPUT:

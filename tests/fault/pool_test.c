@@ -212,7 +212,7 @@ static void sweep_copies(salp_start start, salp__role role)
     if (start == SALP_SERVER) {
         /* The server stays, and the channel to it. */
         salp_pool *pool;
-        test_keeps_descriptors(1);
+        test_keeps_descriptors(2);
         assert_int_equal(salp_pool_open(&pool, &options), 0);
         assert_int_equal(salp_pool_close(pool), 0);
     }

@@ -172,7 +172,7 @@ static void finish_unless(const salp__control *control, uint64_t attached, bool 
 {
     uint64_t ticket = attached / SALP__SLOTS, running = salp__state(ticket, SALP__RUNNING);
     if (!going_on(ticket) && atomic_compare_exchange_strong(&live()->state, &running, salp__state(ticket, SALP__DONE)))
-        salp__tell(control, SLOT);
+        salp__tell(control, SLOT, false);
 }
 
 /* As salp__drained, but does not see what is returned in between. */

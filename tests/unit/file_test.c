@@ -173,14 +173,23 @@ static void a_limit_on_file_sizes_is_an_error_not_a_signal(void **state)
 static int move_with_few_numbers(int fd)
 {
     int moved = salp__file_move_high(fd);
-    return moved == fd && is_open(fd) ? 0 : 1;
+    return moved > STDERR_FILENO && is_open(moved) && !is_open(fd) ? 0 : 1;
 }
 
-static void a_descriptor_stays_when_there_are_no_high_numbers(void **state)
+static int move_from_standard_output(int fd)
+{
+    salp__file_close(STDOUT_FILENO);
+    int low = dup(fd);
+    int moved = salp__file_move_high(low);
+    return low == STDOUT_FILENO && moved > STDERR_FILENO && !is_open(STDOUT_FILENO) ? 0 : 1;
+}
+
+static void a_descriptor_leaves_the_standard_numbers_when_there_are_no_high_ones(void **state)
 {
     (void)state;
     int fd = open_file();
     assert_int_equal(in_fork(move_with_few_numbers, fd, RLIMIT_NOFILE, HIGH), 0);
+    assert_int_equal(in_fork(move_from_standard_output, fd, RLIMIT_NOFILE, HIGH), 0);
     salp__file_close(fd);
 }
 
@@ -379,7 +388,8 @@ int main(int argc, char **argv)
         TEST("a file is extended, but never cut", a_file_is_extended_but_never_cut),
         TEST("a punched range reads as zeros and costs nothing", a_punched_range_reads_as_zeros_and_costs_nothing),
         TEST("a limit on file sizes is an error, not a signal", a_limit_on_file_sizes_is_an_error_not_a_signal),
-        TEST("a descriptor stays when there are no high numbers", a_descriptor_stays_when_there_are_no_high_numbers),
+        TEST("a descriptor leaves the standard numbers when there are no high ones",
+             a_descriptor_leaves_the_standard_numbers_when_there_are_no_high_ones),
         TEST("no numbers left is an error", no_numbers_left_is_an_error),
         TEST("a descriptor is moved out of the way", a_descriptor_is_moved_out_of_the_way),
         TEST("two files are told apart", two_files_are_told_apart),

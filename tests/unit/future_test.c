@@ -228,18 +228,19 @@ struct object {
     bool inside;
 };
 
-static void cancel_object(void *object)
+static int cancel_object(void *object)
 {
     ((struct object *)object)->cancels++;
+    return 0;
 }
 
-static bool inside_object(const void *object)
+static int may_wait_for_object(const void *object)
 {
     ((struct object *)(uintptr_t)object)->asked++;
-    return ((const struct object *)object)->inside;
+    return ((const struct object *)object)->inside ? SALP_EINSIDE : 0;
 }
 
-static const salp__future_owner owner = { .cancel = cancel_object, .inside = inside_object };
+static const salp__future_owner owner = { .cancel = cancel_object, .may_wait = may_wait_for_object };
 
 static salp_future *open_owned(struct object *object)
 {
