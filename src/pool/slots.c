@@ -534,7 +534,9 @@ int salp__slot_end(salp__process_engine *engine, salp__call *call, int ended)
         call->options.on_progress(c.ran, call->count, call->options.on_progress_arg);
     free_room(engine, &call->engine.processes);
     give_slot(engine, call);
-    if (stopped < 0)
+    /* A worker that came late and could not get its memory refuses a call that the others have already run. */
+    bool refused_in_vain = stopped < 0 && stopped == refused && ended == 0 && c.ran == call->count;
+    if (stopped < 0 && !refused_in_vain)
         return stopped;
     if (error < 0 || c.first_error < 0)
         return error < 0 ? error : c.first_error;

@@ -282,7 +282,7 @@ static bool run_with_fault(const salp_pool_options *options, salp__role role, us
     bool fired = salp__fault_fired();
     salp__fault_arm(role, 0);
     int left = test_count_descriptors();
-    SWEEP_CHECK(left == descriptors || (sweep.served && left == descriptors - 1), "%d descriptors were open, now %d\n",
+    SWEEP_CHECK(left == descriptors || (sweep.served && left == descriptors - 2), "%d descriptors were open, now %d\n",
                 descriptors, left);
     SWEEP_CHECK(test_count_children(getpid()) <= children, "a process was left\n");
     return fired;
