@@ -21,8 +21,16 @@
  *   which is forked (or started afresh, see .start) when the pool is opened. They
  *   see memory as it was then; what they change there is seen by nobody else.
  *   Inputs are mapped read-only in them: writing to one is a crash (SIGSEGV).
- *   Results that were handed over are not mapped in any worker, so no stray store
+ *   Results that were handed over are mapped read-only at most, so no stray store
  *   can change them. docs/pool.md tells how far this goes.
+ *
+ * What the program should know
+ *   The steward is a child of the program (SALP_FORK, SALP_SPAWN): a wait for any
+ *   child sees it end, and while a pool is open there is a child to wait for. It and
+ *   the workers watch the process, so they stay when the program executes another
+ *   one in its place: close pools before. Steward and workers of SALP_FORK run on the
+ *   stack of the thread that opens the pool, which needs 64 KiB of it, and what
+ *   the jobs need.
  *
  * Threads and forks
  *   Every call may be made from any thread, several at once on one pool. A pool
@@ -104,7 +112,8 @@ typedef enum salp_start {
  * not; only standard input, output and error stay open. A job is found again by its module (the program or a shared
  * library, checked by build ID) and its offset in it; a library that the program loaded later is loaded by the workers.
  * A job whose module cannot be found or differs gets SALP_EUNKNOWN. Pointers to data mean nothing there: .context needs
- * .context_size, .initializer_arg needs .initializer_arg_size. Not available in statically linked programs (-ENOTSUP).
+ * .context_size, .initializer_arg needs .initializer_arg_size. Not available (-ENOTSUP) in statically linked programs, in programs with more rights than their user (setuid), and where
+ * the library was loaded by dlopen.
  * The environment variable SALP_STEWARD carries the hand-over to the copy, which removes it.
  */
 
@@ -132,13 +141,15 @@ typedef struct salp_pool_options {
  * retries < 0, an unknown engine or start); -ENOTSUP SALP_CLUSTER, item_timeout or memory_limit on threads, .start
  * SALP_SERVER or SALP_SPAWN in a static program; -EAGAIN the system allows no more processes or threads; -ENOMEM;
  * -EMFILE, -ENFILE no descriptors left; -ENOSPC no shared memory left; -EFBIG the limit on file sizes (ulimit -f) is
- * too small for the pool's memory; SALP_EUNKNOWN the initializer's module cannot be found by a fresh copy.
+ * too small for the pool's memory; SALP_EUNKNOWN the initializer's module cannot be found by a fresh copy; SALP_EBROKEN
+ * the steward ended before the workers were started (it was killed); -ENOSYS, -EPERM the system does not allow pidfds;
+ * -ENOENT it has no /proc, for a fresh copy.
  */
 SALP_API int salp_pool_open(salp_pool **pool, const salp_pool_options *options);
 
 /*
  * Waits for what was given to the pool (futures are resolved, their on_done called), ends the workers and frees the
- * pool. NULL is accepted.
+ * pool. NULL is accepted. When the steward was killed, its workers end with it, but nobody waits for them here.
  * Threads: any; no other thread may use the pool any more. Waits: yes.
  * Errors (the pool stays as it was): SALP_EINSIDE called by a job or callback of this pool; SALP_EFORKED.
  */
@@ -195,7 +206,7 @@ typedef struct salp_map_options {
  * Returns 0 when every item succeeded, else the error of the lowest failed index.
  * Errors: -EINVAL pool or job is NULL, a NULL array with a size, an array without a size, sizes that overflow,
  * a context size without a context; -ENOMEM, -ENOSPC no (shared) memory for the inputs and results; SALP_EUNKNOWN job
- * or context did not exist when the workers were started; SALP_EBROKEN see salp_pool_reason; SALP_ECLOSED;
+ * or context did not exist when the workers were started; SALP_EBROKEN see salp_pool_reason; -EIO shared memory could not be read back; SALP_ECLOSED;
  * -ECANCELED the pool was terminated meanwhile; SALP_EINSIDE called by a job of this pool; SALP_EFORKED; else the
  * error of an item.
  */
@@ -226,7 +237,8 @@ SALP_API int salp_call(salp_pool *pool, salp_bytes_job *job, salp_bytes in, salp
  * salp_apply_async and salp_call_async copy theirs before they return. A context with a size is always copied.
  * `future` may be NULL when on_done is given or nobody is to know.
  * At most 64 calls of a pool of processes are under way at once; one more waits here for a place.
- * Errors: those of the call's arguments at once (nothing was started then); all others through the future.
+ * Errors: those of the call's arguments, -ENOMEM and -EAGAIN (no thread for the pool) at once, and nothing was started
+ * then; all others through the future. A call with no items is done before this returns, on_done included.
  * SALP_EINSIDE: called by a job of this pool; -EAGAIN: no place, and called by a callback, which may not wait.
  */
 SALP_API int salp_map_async(salp_future **future, salp_pool *pool, salp_job *job, const void *in, size_t in_size,
@@ -262,7 +274,7 @@ typedef struct salp_imap_options {
  * Starts a map over inputs that come one by one and may never end. The source is pulled only as room appears in the
  * window, so a slow reader holds it back.
  * Owns: *results, until salp_results_close; close it before the pool. Threads: one at a time for each salp_results.
- * Waits: no longer than the source does.
+ * Waits: for the source and, on processes, for a place when 64 calls of the pool are under way.
  * Errors: -EINVAL results, pool, job or next is NULL, in_size is 0; -ENOMEM; and those of salp_map_async.
  */
 SALP_API int salp_imap(salp_results **results, salp_pool *pool, salp_job *job, salp_source *next, void *source_arg,

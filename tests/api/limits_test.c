@@ -247,7 +247,7 @@ static void items_whose_worker_died_are_tried_again(void **state)
         &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .item_timeout = LIMIT, .retries = RETRIES });
     for (int i = 0; i < COUNT; i++)
         in[i] = i;
-    for (size_t chunk = 0; chunk <= 25; chunk += 5) {
+    for (size_t chunk = 0; chunk <= 25; chunk += 10) {
         memset(&failures, 0, sizeof failures);
         assert_int_equal(
             salp_map(pool, job_try, in, sizeof *in, out, sizeof *out, COUNT,

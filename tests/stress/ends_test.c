@@ -226,7 +226,7 @@ static void *kill_the_steward(void *arg)
 
 static void stewards_killed_at_any_moment_break_their_pools_and_nothing_else(void **state)
 {
-    int rounds = test_scale(100), in[MOST], out[MOST];
+    int rounds = test_scale(30), in[MOST], out[MOST];
 
     (void)state;
     for (int i = 0; i < MOST; i++)
