@@ -482,12 +482,12 @@ static bool replace(worker *self)
 {
     engine *e = self->engine;
     salp__lock_take(&e->lock);
-    salp__thread old = self->thread;
-    bool replaced = !e->closing && salp__thread_start(&self->thread, worker_main, self) == 0;
-    if (replaced)
-        salp__thread_detach(old);
-    else
-        self->thread = old;
+    salp__thread fresh;
+    bool replaced = !e->closing && salp__thread_start(&fresh, worker_main, self) == 0;
+    if (replaced) {
+        salp__thread_detach(self->thread);
+        self->thread = fresh; /* never once it is closing: stop_workers reads it without the lock */
+    }
     salp__lock_release(&e->lock);
     return replaced;
 }
