@@ -237,8 +237,8 @@ SALP_API int salp_call(salp_pool *pool, salp_bytes_job *job, salp_bytes in, salp
  * salp_apply_async and salp_call_async copy theirs before they return. A context with a size is always copied.
  * `future` may be NULL when on_done is given or nobody is to know.
  * At most 64 calls of a pool of processes are under way at once; one more waits here for a place.
- * Errors: those of the call's arguments, -ENOMEM and -EAGAIN (no thread for the pool) at once, and nothing was started
- * then; all others through the future. A call with no items is done before this returns, on_done included.
+ * Errors: those of the call's arguments, -ENOMEM, -EAGAIN (no thread for the pool), and, when the pool has ended or ends
+ * just now, SALP_ECLOSED, SALP_EBROKEN or -ECANCELED at once, and nothing was started then; others through the future. A call with no items is done before this returns, on_done included.
  * SALP_EINSIDE: called by a job of this pool; -EAGAIN: no place, and called by a callback, which may not wait.
  */
 SALP_API int salp_map_async(salp_future **future, salp_pool *pool, salp_job *job, const void *in, size_t in_size,

@@ -67,10 +67,12 @@ static const char *start_and_cancel(struct user *u)
     result = salp_map_async(
         &future, u->pool, job_square_slowly, in, sizeof *in, out, sizeof *out, (size_t)count,
         &(salp_map_options){ .chunk = rand_r(&u->random) % 4 * 5, .on_done = note_done, .on_done_arg = &done });
-    if (result == SALP_ECLOSED) {
+    if (result == SALP_ECLOSED || result == -ECANCELED) { /* too late, or terminated while it waited for a place */
         u->refused++;
         return NULL;
     }
+    if (result != 0)
+        fprintf(stderr, "# a map could not be started: %d\n", result);
     CHECK(result == 0);
     hesitate(u);
     result = salp_future_cancel(future);
