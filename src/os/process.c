@@ -26,11 +26,6 @@ pid_t salp__process_self(void)
     return getpid();
 }
 
-pid_t salp__process_parent(void)
-{
-    return getppid();
-}
-
 pid_t salp__process_fork(void)
 {
     SALP__FAULT(-EAGAIN);

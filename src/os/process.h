@@ -13,7 +13,6 @@
 #include <sys/types.h>
 
 pid_t salp__process_self(void);
-pid_t salp__process_parent(void);
 
 /* fork. Returns the child's pid, 0 in the child, -EAGAIN or -ENOMEM. */
 pid_t salp__process_fork(void);

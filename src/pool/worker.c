@@ -6,7 +6,8 @@
  *   deliver: the stretch of results goes to the arena with pwrite, then its states
  *
  * Claims that are neighbours share one stretch, so that a system call is paid once for many short items. A stretch is
- * delivered when it is full, when the next claim is not its neighbour, or when it is older than a claim should last.
+ * delivered when it is full, when the next claim is not its neighbour, or when it is older than half of what a claim
+ * should last: also in the midst of a claim, since a chunk that the user chose may last for hours.
  *
  * This process may die at any instruction. What the steward then needs is in its place (control.h):
  *
@@ -69,6 +70,7 @@ typedef struct worker {
     bool failed;            /* an item of the stretch did not return 0 */
     bool negative;          /* one returned a negative number */
     int64_t stretch_began;
+    uint64_t piece; /* items to run between two looks at the clock */
 } worker;
 
 /* ---- the stretch ---- */
@@ -333,17 +335,35 @@ static bool stopped(const worker *w)
     return atomic_load_explicit(&w->live->signal, memory_order_relaxed) & SALP__STOP;
 }
 
+/* After a piece of a claim: hands over what is old, and finds the size of the next one. */
+static void look_at_clock(worker *w, int64_t began)
+{
+    int64_t now = salp__now();
+    if (now - began < SALP__PACE_TARGET / 4)
+        w->piece *= 2;
+    else if (now - began > SALP__PACE_TARGET / 2 && w->piece > 1)
+        w->piece /= 2;
+    if (w->piece > SALP__WINDOW_ITEMS)
+        w->piece = SALP__WINDOW_ITEMS;
+    if (now - w->stretch_began > SALP__PACE_TARGET / 2)
+        deliver(w);
+}
+
 /* Runs [begin, end). Returns where it stopped. */
 static uint64_t run_range(worker *w, salp__pace *pace, uint64_t begin, uint64_t end)
 {
     while (begin < end && !stopped(w)) {
-        uint64_t count = extend(w, begin, end - begin);
+        uint64_t left = end - begin, count = extend(w, begin, left < w->piece ? left : w->piece);
+        int64_t began = count < left ? salp__now() : 0;
+        salp__pace_begin(pace);
         uint64_t ran = run_items(w, pace, begin, count);
         begin += ran;
         if (w->negative && w->params->stops)
             deliver(w); /* says so to the others */
         if (ran < count)
             break;
+        if (count < left)
+            look_at_clock(w, began);
     }
     return begin;
 }
@@ -392,6 +412,7 @@ static void run_call(worker *w)
     bool redo = atomic_load(&w->live->redo);
     salp__pace pace;
     salp__pace_open(&pace, params->fixed);
+    w->piece = 1;
     while (!stopped(w) && w->ran < w->limit) {
         salp__range units;
         uint64_t room = (w->limit - w->ran - 1) / params->unit + 1;
@@ -404,7 +425,6 @@ static void run_call(worker *w)
         if (end > params->count)
             end = params->count;
         uint64_t ran = w->ran;
-        salp__pace_begin(&pace);
         uint64_t reached = redo ? redo_range(w, &pace, begin, end) : run_range(w, &pace, begin, end);
         if (reached < end && !stopped(w) && params->unit == 1)
             return_rest(w, reached, end);

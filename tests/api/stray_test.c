@@ -139,6 +139,38 @@ static void writing_over_neighbours_before_an_exit_damages_nobody_silently(void 
     check_both(BACK_AND_EXIT);
 }
 
+static int job_slow_stray(const void *in, void *out, void *context)
+{
+    doze(SALP_MILLISECONDS(1));
+    return job_stray(in, out, context);
+}
+
+/* Each of its items lasts far longer than a result stays with the worker. */
+static void results_of_a_long_chunk_are_soon_out_of_reach(void **state)
+{
+    enum { PLACE = 60 };
+    struct item in[COUNT];
+    struct answer out[COUNT], expected;
+    int errors[COUNT];
+    salp_pool *pool;
+
+    (void)state;
+    runs = shared_memory(COUNT * sizeof *runs);
+    pool = open_pool(SALP_PROCESSES, 1);
+    for (int i = 0; i < COUNT; i++)
+        in[i] = (struct item){ i, i == PLACE ? BACKWARD : NONE };
+    assert_int_equal(salp_map(pool, job_slow_stray, in, sizeof *in, out, sizeof *out, COUNT,
+                              &(salp_map_options){ .chunk = COUNT, .errors = errors }),
+                     SALP_ECRASHED);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(errors[i], i == PLACE ? SALP_ECRASHED : 0);
+        right_answer(i, &expected);
+        if (i != PLACE)
+            assert_memory_equal(&out[i], &expected, sizeof expected);
+    }
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -152,6 +184,7 @@ int main(int argc, char **argv)
              writing_over_neighbours_before_a_kill_damages_nobody_silently),
         TEST("writing over neighbours before an exit damages nobody silently",
              writing_over_neighbours_before_an_exit_damages_nobody_silently),
+        TEST("results of a long chunk are soon out of reach", results_of_a_long_chunk_are_soon_out_of_reach),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
 }
