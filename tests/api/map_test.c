@@ -192,6 +192,44 @@ static void each_item_runs_exactly_once(void **state)
     free(out);
 }
 
+static pthread_t caller;
+static atomic_long strangers; /* items that another thread has run */
+
+static int job_square_by_whom(const void *in, void *out, void *context)
+{
+    if (!pthread_equal(pthread_self(), caller))
+        atomic_fetch_add(&strangers, 1);
+    return job_square(in, out, context);
+}
+
+/*
+ * Counts who ran the items, not how long it took: when every map woke a worker, it would run some one in twenty of
+ * them; as it is, one looks in once in a millisecond. Any quiet round will do, since a machine may be busy.
+ */
+static void short_maps_on_threads_are_run_by_their_caller(void **state)
+{
+    enum { ITEMS = 14, MAPS = 20000, ROUNDS = 5 };
+    int in[ITEMS], out[ITEMS];
+    bool quiet = false;
+    salp_pool *pool;
+
+    (void)state;
+    if (test_sanitized())
+        test_skip("with a sanitizer no item is short");
+    caller = pthread_self();
+    pool = open_pool(SALP_THREADS, 2);
+    for (int i = 0; i < ITEMS; i++)
+        in[i] = i;
+    for (int round = 0; round < ROUNDS && !quiet; round++) {
+        atomic_store(&strangers, 0);
+        for (int i = 0; i < MAPS; i++)
+            assert_int_equal(salp_map(pool, job_square_by_whom, in, sizeof *in, out, sizeof *out, ITEMS, NULL), 0);
+        quiet = atomic_load(&strangers) * 200 < (long)MAPS * ITEMS;
+    }
+    assert_true(quiet);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -201,6 +239,7 @@ int main(int argc, char **argv)
         TEST_ENGINES("a map may write its results over its inputs", a_map_may_write_its_results_over_its_inputs),
         TEST_ENGINES("as many items run at once as there are workers", as_many_items_run_at_once_as_there_are_workers),
         TEST_ENGINES("each item runs exactly once", each_item_runs_exactly_once),
+        TEST("short maps on threads are run by their caller", short_maps_on_threads_are_run_by_their_caller),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
 }
