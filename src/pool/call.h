@@ -18,6 +18,9 @@
 #include "base/list.h"
 #include "lockfree/lanes.h"
 
+/* How often the user is told of progress, at most. */
+enum { SALP__PROGRESS_INTERVAL = SALP_MILLISECONDS(50) };
+
 typedef enum salp__kind {
     SALP__JOB,
     SALP__STARJOB,

@@ -24,7 +24,6 @@
 enum { REGION_MIN = 64 * 1024 };
 
 static const uint64_t region_kept = 256UL << 20; /* bytes that stay allocated between calls */
-static const int64_t progress_interval = SALP_MILLISECONDS(50);
 static const int64_t liveness_interval = SALP_MILLISECONDS(250);
 
 /* ---- functions ---- */
@@ -397,7 +396,7 @@ static void tell_progress(salp__process_engine *engine, salp__call *call)
     size_t done = atomic_load_explicit(&live_of(engine, call)->done, memory_order_relaxed);
     if (done > call->count)
         done = call->count; /* a death may have been counted twice */
-    if (now - state->progress_at < progress_interval || done <= state->progress_told)
+    if (now - state->progress_at < SALP__PROGRESS_INTERVAL || done <= state->progress_told)
         return;
     state->progress_at = now;
     state->progress_told = done;
@@ -415,7 +414,7 @@ void salp__slot_serve(salp__process_engine *engine, salp__call *call)
 
 int64_t salp__slot_pause(const salp__call *call)
 {
-    return call->options.on_progress ? progress_interval : liveness_interval;
+    return call->options.on_progress ? SALP__PROGRESS_INTERVAL : liveness_interval;
 }
 
 /* ---- the end ---- */

@@ -35,15 +35,8 @@
 #include "os/memory.h"
 #include "os/thread.h"
 #include "pool/engine.h"
-#include "pool/pace.h"
+#include "pool/items.h"
 #include "task/park.h"
-
-/* What one runner keeps of one call. */
-typedef struct salp__runner {
-    _Alignas(SALP__CACHE_LINE) size_t failed_index; /* lowest, SIZE_MAX: none */
-    int failed_error;
-    void *context; /* its own copy, or the user's pointer */
-} salp__runner;
 
 typedef struct worker {
     struct engine *engine;
@@ -76,128 +69,10 @@ typedef struct engine {
 static const int64_t lookout_interval = SALP_MILLISECONDS(1);
 static const int64_t lookout_lasts = SALP_MILLISECONDS(10);
 static const int64_t brief = SALP_MICROSECONDS(30); /* not worth waking anybody for */
-static const int64_t progress_interval = SALP_MILLISECONDS(50);
 
 static salp__bell *bell_of(engine *e, const salp__call *call)
 {
     return &e->done[(uintptr_t)call / sizeof *call % BELLS];
-}
-
-/* ---- running items ---- */
-
-static void note_failure(salp__call *call, salp__runner *runner, size_t index, int error)
-{
-    if (index < runner->failed_index) {
-        runner->failed_index = index;
-        runner->failed_error = error;
-    }
-    if (!call->options.errors) {
-        /* relaxed: a request; who does not see it yet runs one more item. */
-        atomic_fetch_or_explicit(&call->engine.threads.signal, SALP__STOP, memory_order_relaxed);
-    }
-}
-
-static int run_message(salp__call *call, void *context)
-{
-    salp_buffer answer = { 0 };
-    salp_bytes in = { .data = call->columns[0].data, .size = call->columns[0].size };
-    int result = call->function.bytes_job(in, &answer, context);
-    if (!call->answer->data) {
-        *call->answer = answer;
-        return result;
-    }
-    int error = salp_buffer_append(call->answer, answer.data, answer.size);
-    salp_buffer_free(&answer);
-    return error < 0 ? error : result;
-}
-
-static int run_star(salp__call *call, size_t index, void *context)
-{
-    const void *in[SALP_COLUMNS_MAX];
-    for (int i = 0; i < call->column_count; i++)
-        in[i] = (const char *)call->columns[i].data + index * call->columns[i].size;
-    return call->function.starjob(in, (char *)call->out + index * call->out_size, context);
-}
-
-static int run_item(salp__call *call, size_t index, void *context)
-{
-    return call->kind == SALP__STARJOB ? run_star(call, index, context) : run_message(call, context);
-}
-
-/* Whether to go on with item i, of a claim that began with item `begin`. */
-static inline bool go_on(const salp__thread_call *state, salp__pace *pace, size_t begin, size_t i)
-{
-    /* relaxed: a request, not a message. */
-    uint32_t signal = atomic_load_explicit(&state->signal, memory_order_relaxed);
-    if (SALP__LIKELY(signal == 0) || i == begin)
-        return true;
-    if (signal & SALP__STOP)
-        return false;
-    return state->units.size > 1 || !salp__pace_overdue(pace, i - begin);
-}
-
-static inline void note_result(salp__call *call, salp__runner *runner, size_t index, int result)
-{
-    if (call->options.errors)
-        call->options.errors[index] = result;
-    if (SALP__UNLIKELY(result < 0))
-        note_failure(call, runner, index, result);
-}
-
-/* The loop that is run most, with what it needs in registers. */
-static size_t run_jobs(salp__call *call, salp__runner *runner, salp__pace *pace, size_t begin, size_t end)
-{
-    salp_job *job = call->function.job;
-    void *context = runner->context;
-    size_t in_size = call->columns[0].size, out_size = call->out_size;
-    const char *in = call->columns[0].data ? (const char *)call->columns[0].data + begin * in_size : NULL;
-    char *out = call->out ? (char *)call->out + begin * out_size : NULL;
-    bool recorded = call->options.errors != NULL;
-    size_t i = begin;
-    for (; i < end && go_on(&call->engine.threads, pace, begin, i); i++) {
-        int result = job(in, out, context);
-        if (SALP__UNLIKELY(recorded || result < 0))
-            note_result(call, runner, i, result);
-        if (in)
-            in += in_size;
-        if (out)
-            out += out_size;
-    }
-    return i;
-}
-
-/* Runs items from begin until end, or until it is asked to stop or to give something up. Returns where it stopped. */
-static size_t run_items(salp__call *call, salp__runner *runner, salp__pace *pace, size_t begin, size_t end)
-{
-    if (call->kind == SALP__JOB)
-        return run_jobs(call, runner, pace, begin, end);
-    size_t i = begin;
-    for (; i < end && go_on(&call->engine.threads, pace, begin, i); i++)
-        note_result(call, runner, i, run_item(call, i, runner->context));
-    return i;
-}
-
-static void tell_progress(salp__call *call, bool last)
-{
-    salp__thread_call *state = &call->engine.threads;
-    if (!call->options.on_progress)
-        return;
-    /* acquire and release: what one teller wrote to told_at, and what the user's function did, is seen by the next. */
-    while (atomic_exchange_explicit(&state->telling, true, memory_order_acquire)) {
-        if (!last)
-            return;
-        salp__give_way();
-    }
-    int64_t now = salp__now();
-    if (last || now - state->told_at >= progress_interval) {
-        salp__inside_frame frame;
-        state->told_at = now;
-        size_t done = atomic_load_explicit(&state->done, memory_order_relaxed);
-        salp__inside_enter(&frame, call->pool, true);
-        call->options.on_progress(done, call->count, call->options.on_progress_arg);
-        salp__inside_leave(&frame);
-    }
-    atomic_store_explicit(&state->telling, false, memory_order_release);
 }
 
 /* ---- joining and leaving a call ---- */
@@ -243,61 +118,10 @@ static salp__call *sweep_locked(engine *e)
     return NULL;
 }
 
-static int result_of(const salp__call *call)
-{
-    const salp__thread_call *state = &call->engine.threads;
-    const salp__runner *lowest = &state->runners[0];
-    if (state->override < 0)
-        return state->override;
-    for (int i = 1; i < state->runner_count; i++) {
-        if (state->runners[i].failed_index < lowest->failed_index)
-            lowest = &state->runners[i];
-    }
-    return lowest->failed_index == SIZE_MAX ? 0 : lowest->failed_error;
-}
-
-static void report_failure(const salp__call *call, size_t index, int error)
-{
-    salp_failure failure = { .index = index, .error = error, .exit_status = -1, .attempt = 1, .backtrace = "" };
-    salp__inside_frame frame;
-    salp__inside_enter(&frame, call->pool, true);
-    call->options.on_failure(&failure, call->options.on_failure_arg);
-    salp__inside_leave(&frame);
-}
-
-static void report_failures(const salp__call *call)
-{
-    const salp__thread_call *state = &call->engine.threads;
-    if (!salp__call_reports(call))
-        return;
-    if (call->options.errors && result_of(call) < 0) {
-        for (size_t i = 0; i < call->count; i++) {
-            if (call->options.errors[i] < 0)
-                report_failure(call, i, call->options.errors[i]);
-        }
-        return;
-    }
-    /* Without .errors a runner stops at its first failure, so each has at most one. */
-    for (int i = 0; i < state->runner_count; i++) {
-        if (state->runners[i].failed_index != SIZE_MAX)
-            report_failure(call, state->runners[i].failed_index, state->runners[i].failed_error);
-    }
-}
-
-/* The end of a call, in the thread that made it or, for asynchronous ones, that finished it. */
-static int conclude(salp__call *call)
-{
-    report_failures(call);
-    tell_progress(call, true);
-    int result = result_of(call);
-    salp__free(call->engine.threads.block);
-    return result;
-}
-
 static void announce(engine *e, salp__call *call)
 {
     if (call->future) {
-        int result = conclude(call);
+        int result = salp__items_conclude(call);
         salp__call_finish(call, result);
         return;
     }
@@ -351,7 +175,7 @@ static size_t work(engine *e, salp__call *call, int index, size_t limit, int64_t
         if (end > call->count)
             end = call->count;
         salp__pace_begin(pace);
-        size_t stopped = run_items(call, runner, pace, begin, end);
+        size_t stopped = salp__items_run(call, runner, pace, begin, end);
         ran += stopped - begin;
         atomic_fetch_add_explicit(&state->done, stopped - begin, memory_order_relaxed);
         if (stopped < end && state->units.size == 1)
@@ -362,7 +186,7 @@ static size_t work(engine *e, salp__call *call, int index, size_t limit, int64_t
             wake_workers(e, call);
         }
         if (call->future || index == e->pool->options.workers)
-            tell_progress(call, false);
+            salp__items_tell_progress(call, false);
     }
     salp__inside_leave(&frame);
     salp__lock_take(&e->lock);
@@ -602,10 +426,10 @@ static int wait_for(engine *e, salp__call *call)
         uint32_t seen = salp__bell_look(bell);
         /* acquire: pairs with the release in announce. */
         if (atomic_load_explicit(&call->engine.threads.finished, memory_order_acquire))
-            return conclude(call);
-        int64_t deadline = call->options.on_progress ? salp__later(progress_interval) : SALP_FOREVER;
+            return salp__items_conclude(call);
+        int64_t deadline = call->options.on_progress ? salp__later(SALP__PROGRESS_INTERVAL) : SALP_FOREVER;
         salp__park(bell, seen, deadline, false, SALP__LOOK_FIRST);
-        tell_progress(call, false);
+        salp__items_tell_progress(call, false);
     }
 }
 
@@ -638,7 +462,7 @@ static int run_alone_or_not(engine *e, salp__call *call)
     state->active--;
     bool finished = finish_locked(e, call);
     salp__lock_release(&e->lock);
-    return finished ? conclude(call) : wait_for(e, call);
+    return finished ? salp__items_conclude(call) : wait_for(e, call);
 }
 
 static int run(salp_pool *pool, salp__call *call)
