@@ -180,18 +180,18 @@ typedef void salp_progress_fn(size_t done, size_t count, void *arg);
 typedef void salp_failure_fn(const salp_failure *failure, void *arg);
 
 typedef struct salp_map_options {
-    size_t chunk;                  /* items that a worker takes at a time; 0: chosen while running, from their measured
+    size_t chunk;        /* items that a worker takes at a time; 0: chosen while running, from their measured
                                       duration; a worker returns what it has not begun, at the end of the item it is
                                       on, when another one has nothing to do */
-    void *context;                 /* passed to the job */
-    size_t context_size;           /* > 0: each worker gets its own copy of so many bytes for this call; 0: the pointer
+    void *context;       /* passed to the job */
+    size_t context_size; /* > 0: each worker gets its own copy of so many bytes for this call; 0: the pointer
                                       as it is (processes started by SALP_FORK see it as it was when the pool opened) */
-    int *errors;                   /* int[count]: each item's own result; then every item is run */
+    int *errors;         /* int[count]: each item's own result; then every item is run */
     salp_progress_fn *on_progress;
     void *on_progress_arg;
     salp_failure_fn *on_failure;
     void *on_failure_arg;
-    salp_done_fn *on_done;         /* asynchronous calls only, else -EINVAL */
+    salp_done_fn *on_done; /* asynchronous calls only, else -EINVAL */
     void *on_done_arg;
 } salp_map_options;
 
@@ -260,11 +260,11 @@ typedef int salp_source(void *in, void *arg);
 typedef struct salp_results salp_results;
 
 typedef struct salp_imap_options {
-    bool ordered;        /* results in the order of the inputs; default: as they end */
-    size_t window;       /* inputs taken from the source whose results were not yet fetched, at most;
+    bool ordered;  /* results in the order of the inputs; default: as they end */
+    size_t window; /* inputs taken from the source whose results were not yet fetched, at most;
                             0: 4 for each worker, more for short items (at most 1024) */
-    size_t chunk;        /* items given to a worker at a time; 0: chosen from their measured duration */
-    void *context;       /* as in salp_map_options */
+    size_t chunk;  /* items given to a worker at a time; 0: chosen from their measured duration */
+    void *context; /* as in salp_map_options */
     size_t context_size;
     salp_failure_fn *on_failure; /* called by salp_results_next */
     void *on_failure_arg;

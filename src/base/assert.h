@@ -12,10 +12,10 @@
 #ifndef SALP__ASSERT_H
 #define SALP__ASSERT_H
 
-#define salp__must(condition)                                                                      \
-    do {                                                                                           \
-        if (__builtin_expect(!(condition), 0))                                                     \
-            __builtin_trap();                                                                      \
+#define salp__must(condition)                  \
+    do {                                       \
+        if (__builtin_expect(!(condition), 0)) \
+            __builtin_trap();                  \
     } while (0)
 
 #ifdef SALP_HOSTILE

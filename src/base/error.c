@@ -8,8 +8,8 @@ const char *salp_strerror(int error)
     if (error >= 0)
         return "success";
     switch (error) {
-#define SALP__ERROR_CASE(name, number, text)                                                       \
-    case number:                                                                                   \
+#define SALP__ERROR_CASE(name, number, text) \
+    case number:                             \
         return text;
         SALP_ERRORS(SALP__ERROR_CASE)
 #undef SALP__ERROR_CASE

@@ -25,8 +25,7 @@ int64_t salp__later(int64_t nanoseconds)
 
 void salp__doze(int64_t nanoseconds)
 {
-    struct timespec time = { .tv_sec = nanoseconds / SALP_SECONDS(1),
-                             .tv_nsec = nanoseconds % SALP_SECONDS(1) };
+    struct timespec time = { .tv_sec = nanoseconds / SALP_SECONDS(1), .tv_nsec = nanoseconds % SALP_SECONDS(1) };
     nanosleep(&time, NULL);
 }
 

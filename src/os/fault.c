@@ -15,7 +15,7 @@ static struct plan {
     _Atomic long left; /* calls until the one that fails; 0: none */
     _Atomic int role;
     _Atomic int fired;
-} *plan;
+} * plan;
 static salp__role role_here;
 
 void salp__fault_share(void *page)

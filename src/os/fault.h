@@ -22,10 +22,10 @@ typedef enum salp__role {
 } salp__role;
 
 #ifdef SALP_FAULTS
-#define SALP__FAULT(error)                                                                         \
-    do {                                                                                           \
-        if (salp__fault_due())                                                                     \
-            return (error);                                                                        \
+#define SALP__FAULT(error)     \
+    do {                       \
+        if (salp__fault_due()) \
+            return (error);    \
     } while (0)
 
 void salp__fault_arm(salp__role role, long nth); /* the nth call from now fails; 0: none does */

@@ -64,15 +64,15 @@ typedef struct salp__thread_call {
     struct salp__runner *runners; /* one for each worker, and the last for the caller */
     salp__lane *lanes;            /* likewise */
     int runner_count;
-    _Atomic bool telling;     /* acquire and release: a lock around on_progress that nobody waits for */
-    int64_t told_at;          /* [telling] */
-    bool woken;               /* [lock: engine] the workers were told of it */
-    _Atomic uint32_t signal;  /* SALP__STOP, SALP__HUNGRY */
-    _Atomic size_t done;      /* items that ended; relaxed: for progress only */
-    int active;               /* [lock: engine] runners at work on it */
-    bool drained;             /* [lock: engine] nothing to claim, until somebody returns some */
-    int override;             /* [lock: engine] the result when it was stopped from outside, or 0 */
-    _Atomic bool finished;    /* release: the result of every item is written; acquire in the waiting caller */
+    _Atomic bool telling;    /* acquire and release: a lock around on_progress that nobody waits for */
+    int64_t told_at;         /* [telling] */
+    bool woken;              /* [lock: engine] the workers were told of it */
+    _Atomic uint32_t signal; /* SALP__STOP, SALP__HUNGRY */
+    _Atomic size_t done;     /* items that ended; relaxed: for progress only */
+    int active;              /* [lock: engine] runners at work on it */
+    bool drained;            /* [lock: engine] nothing to claim, until somebody returns some */
+    int override;            /* [lock: engine] the result when it was stopped from outside, or 0 */
+    _Atomic bool finished;   /* release: the result of every item is written; acquire in the waiting caller */
 } salp__thread_call;
 
 /* What the engine of processes keeps of a call. */
@@ -81,8 +81,8 @@ typedef struct salp__process_call {
     uint64_t failures;    /* of the records that were read */
     size_t progress_told; /* what on_progress was told last */
     int64_t progress_at;
-    uint64_t room;        /* bytes of room that its answer was given; 0: none */
-    int override; /* [lock: engine, while attended] the result when it was cancelled, or 0 */
+    uint64_t room; /* bytes of room that its answer was given; 0: none */
+    int override;  /* [lock: engine, while attended] the result when it was cancelled, or 0 */
 } salp__process_call;
 
 typedef struct salp__call {

@@ -221,7 +221,7 @@ void salp__finish(const salp__control *control, int slot, uint64_t ticket, bool 
 void salp__detach(const salp__control *control, salp__place *place)
 {
     uint64_t attached = atomic_load_explicit(&place->attached, memory_order_relaxed); /* our own */
-    atomic_store(&place->attached, 0); /* seq_cst: I2 */
+    atomic_store(&place->attached, 0);                                                /* seq_cst: I2 */
     salp__finish(control, (int)(attached % SALP__SLOTS), attached / SALP__SLOTS, false);
 }
 

@@ -98,11 +98,11 @@ typedef struct salp__params {
     uint64_t count;
     uint64_t unit; /* items in a unit of the lanes */
     uint32_t units;
-    uint32_t fixed;     /* units to claim at a time; 0: to be found out */
-    bool stops;         /* at the first failure */
-    bool reports;       /* wants records of failures */
-    bool attended;      /* asynchronous: wake the attendant, not a caller */
-    salp__span region;  /* all that workers map of it */
+    uint32_t fixed;    /* units to claim at a time; 0: to be found out */
+    bool stops;        /* at the first failure */
+    bool reports;      /* wants records of failures */
+    bool attended;     /* asynchronous: wake the attendant, not a caller */
+    salp__span region; /* all that workers map of it */
     salp__span columns[SALP_COLUMNS_MAX];
     salp__span out;
     salp__span context; /* size 0: none, or the pointer below */
@@ -132,12 +132,12 @@ enum {
 /* One call, as it goes. */
 typedef struct salp__live {
     _Alignas(SALP__CACHE_LINE) _Atomic uint64_t state; /* ticket * 4 + one of the phases below */
-    _Atomic uint32_t suspect;  /* a worker died in it; set before its place is detached */
-    _Atomic uint32_t returned; /* raised before and after items are returned to a lane */
-    _Atomic int32_t refused;   /* an error that ends the whole call */
-    _Atomic uint32_t redo;     /* items that have a state are to be skipped */
-    salp__bell bell;           /* its caller sleeps here */
-    salp__bell room;           /* a worker with a long answer sleeps here */
+    _Atomic uint32_t suspect;                          /* a worker died in it; set before its place is detached */
+    _Atomic uint32_t returned;                         /* raised before and after items are returned to a lane */
+    _Atomic int32_t refused;                           /* an error that ends the whole call */
+    _Atomic uint32_t redo;                             /* items that have a state are to be skipped */
+    salp__bell bell;                                   /* its caller sleeps here */
+    salp__bell room;                                   /* a worker with a long answer sleeps here */
     _Atomic uint64_t answer_needs; /* bytes, set by the worker when its answer is longer than the room */
     _Atomic uint64_t room_offset;  /* set by the program before room_size */
     _Atomic uint64_t room_size;
@@ -166,26 +166,26 @@ enum {
 /* One worker. Written by the worker, read by the steward after its death (and, the relaxed fields, while it lives). */
 typedef struct salp__place {
     _Alignas(SALP__CACHE_LINE) _Atomic uint64_t attached; /* 0, or ticket * 64 + slot */
-    _Atomic uint32_t stage; /* one of the above */
-    _Atomic uint64_t begin; /* first item of the stretch */
-    _Atomic uint64_t done;  /* items of it that are complete */
-    _Atomic uint64_t limit; /* items of it that are complete or claimed to be run in it */
-    _Atomic uint64_t sum;   /* over the results that are complete; stored before `done` */
-    _Atomic uint32_t looking; /* idle, and looks at the bell: it need not be woken */
-    _Atomic uint32_t ready; /* initialized */
-    _Atomic int32_t start_error; /* of the initializer */
+    _Atomic uint32_t stage;                               /* one of the above */
+    _Atomic uint64_t begin;                               /* first item of the stretch */
+    _Atomic uint64_t done;                                /* items of it that are complete */
+    _Atomic uint64_t limit;                               /* items of it that are complete or claimed to be run in it */
+    _Atomic uint64_t sum;                                 /* over the results that are complete; stored before `done` */
+    _Atomic uint32_t looking;                             /* idle, and looks at the bell: it need not be woken */
+    _Atomic uint32_t ready;                               /* initialized */
+    _Atomic int32_t start_error;                          /* of the initializer */
     _Atomic int32_t pid;
     salp__crash_note note;
 } salp__place;
 
 typedef struct salp__shared {
-    salp__bell work;   /* idle workers sleep here */
-    salp__bell attend; /* the attendant sleeps here */
-    salp__bell opened; /* the program sleeps here until the workers are started */
+    salp__bell work;                                      /* idle workers sleep here */
+    salp__bell attend;                                    /* the attendant sleeps here */
+    salp__bell opened;                                    /* the program sleeps here until the workers are started */
     _Alignas(SALP__CACHE_LINE) _Atomic uint64_t runnable; /* a hint: slots with something to claim */
     _Atomic uint64_t running;                             /* slots with a call that is running; by the program */
     _Alignas(SALP__CACHE_LINE) _Atomic uint32_t phase;    /* one of the phases below */
-    _Atomic uint32_t readied; /* workers that were initialized, ever */
+    _Atomic uint32_t readied;                             /* workers that were initialized, ever */
     salp__live live[SALP__SLOTS];
     /* then: salp__place places[workers]; salp__lane lanes[SALP__SLOTS][workers]; */
 } salp__shared;
@@ -202,8 +202,9 @@ typedef struct salp__record {
     int32_t attempt;
     int32_t frames;
     uint64_t address;
-    uint64_t addresses[SALP_BACKTRACE_MAX]; /* or offsets in modules, where workers do not share the program's addresses */
-    uint32_t modules[SALP_BACKTRACE_MAX];   /* as in salp__function_ref */
+    uint64_t
+        addresses[SALP_BACKTRACE_MAX]; /* or offsets in modules, where workers do not share the program's addresses */
+    uint32_t modules[SALP_BACKTRACE_MAX]; /* as in salp__function_ref */
 } salp__record;
 
 typedef struct salp__slot_records {
@@ -223,7 +224,7 @@ typedef struct salp__head {
     uint64_t magic;
     uint64_t size; /* of the head; a fresh copy of the program checks that it is of the same build */
     uint32_t workers;
-    uint32_t start; /* salp_start */
+    uint32_t start;   /* salp_start */
     sigset_t signals; /* what the program had blocked when it opened the pool */
     uint64_t items_per_worker;
     int64_t item_timeout;

@@ -38,12 +38,12 @@ extern const salp__engine salp__processes;
 struct salp_pool {
     const salp__engine *engine; /* [const after open] */
     salp_pool_options options;  /* [const after open] workers is never 0 */
-    const int *mine;            /* [const after open] 1; reads 0 in a process forked from the one that opened the pool */
-    void *state;                /* [owner: engine] */
-    _Atomic int phase;          /* see enum below; release when it changes, acquire before a call begins */
+    const int *mine;   /* [const after open] 1; reads 0 in a process forked from the one that opened the pool */
+    void *state;       /* [owner: engine] */
+    _Atomic int phase; /* see enum below; release when it changes, acquire before a call begins */
     salp__lock lock;
-    int calls;                  /* [lock] under way */
-    salp__bell ended;           /* rung, under the lock, when the last call under way ends, and after a termination */
+    int calls;        /* [lock] under way */
+    salp__bell ended; /* rung, under the lock, when the last call under way ends, and after a termination */
 };
 
 enum { SALP__OPEN, SALP__TERMINATING, SALP__TERMINATED };

@@ -47,9 +47,9 @@ typedef struct batch {
     size_t fetched;
     char *in, *out;
     int *errors;
-    kept *failures; /* [lock] */
+    kept *failures;       /* [lock] */
     int64_t began, ended; /* ended: [lock] */
-    bool done;      /* [lock] */
+    bool done;            /* [lock] */
     salp_future *future;
 } batch;
 
@@ -66,8 +66,8 @@ struct salp_results {
     salp__list batches;
     size_t batch_size; /* of the next batch */
     size_t pulled, fetched;
-    bool exhausted; /* the source has ended, or nothing more may be pulled */
-    int error;      /* what the results end with */
+    bool exhausted;  /* the source has ended, or nothing more may be pulled */
+    int error;       /* what the results end with */
     int start_error; /* of the first batch that could not be begun */
 };
 

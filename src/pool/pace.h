@@ -24,11 +24,11 @@
 enum { SALP__PACE_TARGET = SALP_MICROSECONDS(100) };
 
 typedef struct salp__pace {
-    uint32_t want;      /* units to claim next */
-    bool fixed;         /* the user chose: always that many */
-    int64_t began;      /* when the present claim was begun */
-    size_t next_look;   /* item of the claim before which to look at the clock again, when somebody is hungry */
-    int64_t item_time;  /* nanoseconds, as last measured */
+    uint32_t want;     /* units to claim next */
+    bool fixed;        /* the user chose: always that many */
+    int64_t began;     /* when the present claim was begun */
+    size_t next_look;  /* item of the claim before which to look at the clock again, when somebody is hungry */
+    int64_t item_time; /* nanoseconds, as last measured */
 } salp__pace;
 
 /* `fixed`: units to claim each time; 0: to be found out. */

@@ -15,39 +15,39 @@
 
 /* A slot as the program knows it. A region stays with its slot, so that the next call finds warm pages. */
 typedef struct salp__slot {
-    uint64_t ticket;   /* of the last call in it */
-    uint64_t offset;   /* of its region in the arena */
-    uint64_t size;     /* of the region */
-    uint64_t reserved; /* bytes of it, from its start, that are backed by memory */
-    char *memory;      /* the region, mapped */
+    uint64_t ticket;                 /* of the last call in it */
+    uint64_t offset;                 /* of its region in the arena */
+    uint64_t size;                   /* of the region */
+    uint64_t reserved;               /* bytes of it, from its start, that are backed by memory */
+    char *memory;                    /* the region, mapped */
     uint64_t room_offset, room_size; /* for long answers, outside of the region; memory only while it is in use */
 } salp__slot;
 
 typedef struct salp__process_engine {
     salp_pool *pool;
     salp__control control;
-    int door;    /* eventfd, wakes the steward */
-    int steward; /* descriptor: readable when the steward has ended */
-    pid_t steward_pid; /* 0 when it is not our child */
+    int door;                  /* eventfd, wakes the steward */
+    int steward;               /* descriptor: readable when the steward has ended */
+    pid_t steward_pid;         /* 0 when it is not our child */
     salp__module_map *modules; /* what existed when the workers were started; NULL: they find functions by module */
 
     salp__lock lock;
-    salp__bell places;    /* rung when a slot becomes free */
-    uint64_t free_slots;  /* [lock] a bit for each */
-    uint64_t tickets;     /* [lock] given out so far */
-    uint64_t arena_end;   /* [lock] where the next region may begin */
-    uint32_t module_count; /* [lock] entries of the table that are in use */
+    salp__bell places;             /* rung when a slot becomes free */
+    uint64_t free_slots;           /* [lock] a bit for each */
+    uint64_t tickets;              /* [lock] given out so far */
+    uint64_t arena_end;            /* [lock] where the next region may begin */
+    uint32_t module_count;         /* [lock] entries of the table that are in use */
     salp__slot slots[SALP__SLOTS]; /* [owner: the call that has the slot] */
 
-    salp__list attended;     /* [lock] asynchronous calls under way */
-    bool attendant_started;  /* [lock] */
-    bool attendant_ends;     /* [lock] */
+    salp__list attended;    /* [lock] asynchronous calls under way */
+    bool attendant_started; /* [lock] */
+    bool attendant_ends;    /* [lock] */
     salp__thread attendant;
 
     _Atomic int ended; /* 0, or the error that all calls end with; release: reason is written */
     char reason[256];
 
-    salp__lock telling; /* around user's callbacks of failures: one set of symbols */
+    salp__lock telling;     /* around user's callbacks of failures: one set of symbols */
     salp__symbols *symbols; /* [telling] */
 } salp__process_engine;
 

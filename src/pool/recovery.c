@@ -54,7 +54,8 @@ static void refuse(const estate *e, int error)
 {
     int32_t none = 0;
     /* relaxed: as in the worker. */
-    atomic_compare_exchange_strong_explicit(&e->live->refused, &none, error, memory_order_relaxed, memory_order_relaxed);
+    atomic_compare_exchange_strong_explicit(&e->live->refused, &none, error, memory_order_relaxed,
+                                            memory_order_relaxed);
     atomic_fetch_or_explicit(&e->live->signal, SALP__STOP, memory_order_relaxed);
 }
 

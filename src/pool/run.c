@@ -261,8 +261,8 @@ void salp__run_message(salp__worker *w)
 {
     const salp__params *params = w->params;
     salp__range units;
-    bool taken = !salp__stopped(w) && salp__lanes_take(salp__lanes_of(w->control, w->slot), (int)w->control->head->workers,
-                                                 w->index, 1, &units);
+    bool taken = !salp__stopped(w) && salp__lanes_take(salp__lanes_of(w->control, w->slot),
+                                                       (int)w->control->head->workers, w->index, 1, &units);
     salp__not_runnable(w);
     if (!taken)
         return;

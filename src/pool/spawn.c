@@ -165,9 +165,9 @@ static int execute(const handover *given, pid_t *pid)
 /* The one server of this program; of the process that started it, not of forks of it. */
 static struct server {
     salp__lock lock;
-    pid_t owner; /* [lock] 0: there is none */
-    int watch;   /* [lock] descriptor of the process */
-    int channel; /* [lock] */
+    pid_t owner;      /* [lock] 0: there is none */
+    int watch;        /* [lock] descriptor of the process */
+    int channel;      /* [lock] */
     bool forks_known; /* [lock] */
 } server = { .lock = PTHREAD_MUTEX_INITIALIZER, .watch = -1, .channel = -1 };
 

@@ -49,7 +49,7 @@ static const int64_t close_patience = SALP_SECONDS(2);
 static const int64_t end_patience = SALP_SECONDS(10);
 
 typedef struct child {
-    pid_t pid;     /* 0: none */
+    pid_t pid;      /* 0: none */
     bool unsettled; /* it is dead, and `death` could not be recovered from yet */
     salp__death death;
     salp__verdict verdict;
@@ -71,7 +71,7 @@ typedef struct steward {
     bool suspects;
     uint64_t memory_kills; /* the kernel's count, as last seen */
     int failed_starts, killed_starts;
-    uint32_t readied; /* as last seen */
+    uint32_t readied;         /* as last seen */
     int64_t fork_fails_since; /* 0: the last fork worked */
 } steward;
 
@@ -421,7 +421,8 @@ static void report_opened(steward *s, int result)
 static void open_steward(steward *s, salp__control *control, const salp__steward_start *start)
 {
     salp__fault_enter(SALP__STEWARD);
-    *s = (steward){ .control = control, .start = *start, .count = control->head->workers, .self = salp__process_self() };
+    *s =
+        (steward){ .control = control, .start = *start, .count = control->head->workers, .self = salp__process_self() };
     salp__process_own_group(0);
     salp__forget_unflushed(); /* so that no worker writes it a second time either */
     salp__process_adopt_orphans();

@@ -14,7 +14,8 @@ void salp__refuse(salp__worker *w, int error)
 {
     int32_t none = 0;
     /* relaxed: the first error stays; it is read after the call is done, which the state word orders. */
-    atomic_compare_exchange_strong_explicit(&w->live->refused, &none, error, memory_order_relaxed, memory_order_relaxed);
+    atomic_compare_exchange_strong_explicit(&w->live->refused, &none, error, memory_order_relaxed,
+                                            memory_order_relaxed);
     atomic_fetch_or_explicit(&w->live->signal, SALP__STOP, memory_order_relaxed);
 }
 

@@ -27,7 +27,7 @@ typedef struct salp__worker {
     const int *mine; /* I4 */
     pid_t pid;
     salp__file_identity arena; /* I5 */
-    size_t ran, limit; /* items; limit SIZE_MAX: none */
+    size_t ran, limit;         /* items; limit SIZE_MAX: none */
     salp__view views[SALP__SLOTS];
     char *modules[SALP__MODULES]; /* load biases, found so far */
     char *own_results;            /* its own window, mapped */
@@ -42,8 +42,8 @@ typedef struct salp__worker {
     salp__window window;
     char *results; /* the window in use: its own, or one of the call's */
     int *errors;
-    bool failed;            /* an item of the stretch did not return 0 */
-    bool negative;          /* one returned a negative number */
+    bool failed;   /* an item of the stretch did not return 0 */
+    bool negative; /* one returned a negative number */
     int64_t stretch_began;
     uint64_t piece; /* items to run between two looks at the clock */
 } salp__worker;

@@ -49,19 +49,19 @@ enum { BELLS = 16, INITIALIZER_TRIES = 5 };
 typedef struct engine {
     salp_pool *pool;
     salp__lock lock;
-    salp__bell work;        /* idle workers sleep here */
-    salp__bell done[BELLS]; /* callers sleep here; which one depends on the call's address */
-    salp__bell emptied;     /* rung whenever a call leaves the list */
-    salp__list calls;       /* [lock] not finished, oldest first */
-    bool closing;           /* [lock] workers end when there is nothing to do */
-    bool stopping;          /* [lock] no call may begin */
-    void *initializer_arg;  /* [const after open] a copy, or NULL */
+    salp__bell work;          /* idle workers sleep here */
+    salp__bell done[BELLS];   /* callers sleep here; which one depends on the call's address */
+    salp__bell emptied;       /* rung whenever a call leaves the list */
+    salp__list calls;         /* [lock] not finished, oldest first */
+    bool closing;             /* [lock] workers end when there is nothing to do */
+    bool stopping;            /* [lock] no call may begin */
+    void *initializer_arg;    /* [const after open] a copy, or NULL */
     int initializer_failures; /* [lock] in a row */
-    bool lookout;           /* [lock] an idle worker will look again within a millisecond */
-    int64_t last_call;      /* [lock] when it was begun */
-    void *last_function;    /* [lock] of the last synchronous call, and how long its items took */
-    int64_t last_item_time; /* [lock] */
-    _Atomic bool broken;    /* release: reason is written */
+    bool lookout;             /* [lock] an idle worker will look again within a millisecond */
+    int64_t last_call;        /* [lock] when it was begun */
+    void *last_function;      /* [lock] of the last synchronous call, and how long its items took */
+    int64_t last_item_time;   /* [lock] */
+    _Atomic bool broken;      /* release: reason is written */
     char reason[160];
     worker workers[];
 } engine;

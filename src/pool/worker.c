@@ -289,7 +289,7 @@ void salp__worker_main(const salp__worker_start *start)
         atomic_store_explicit(&w.place->start_error, error, memory_order_relaxed); /* read after our death */
         end(SALP__EXIT_INITIALIZER);
     }
-    atomic_store_explicit(&w.place->ready, 1, memory_order_relaxed); /* likewise */
+    atomic_store_explicit(&w.place->ready, 1, memory_order_relaxed);                 /* likewise */
     atomic_fetch_add_explicit(&w.control->shared->readied, 1, memory_order_relaxed); /* only compared with itself */
     serve(&w);
 }
