@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "os/fault.h"
 #include "os/file.h"
 #include "os/futex.h"
 #include "os/memory.h"
@@ -137,6 +138,7 @@ bool salp__attach(const salp__control *control, salp__place *place, int slot)
     /* seq_cst store, then seq_cst load: I2. Either the finisher (and the program, before it uses the slot again) sees
        this place attached, or we see that the call is done. */
     atomic_store(&place->attached, salp__attached_to(ticket, slot));
+    SALP__STEP();
     if (atomic_load(&live->state) == salp__state(ticket, SALP__RUNNING))
         return true;
     atomic_store(&place->attached, 0);
@@ -174,8 +176,10 @@ void salp__idle(const salp__control *control, salp__place *place, uint32_t seen,
         /* seq_cst: a ringer who finds the mark has rung after `seen`, so we see it, now or in the wait below. A mark of
            a worker that died is taken away by the steward, who then rings for what it may have swallowed. */
         atomic_store(&place->looking, 1);
+        SALP__STEP();
         bool rung = salp__look(bell, seen);
         atomic_store(&place->looking, 0);
+        SALP__STEP();
         if (rung)
             return;
     }
@@ -191,14 +195,17 @@ void salp__wake_idle(const salp__control *control, uint32_t count)
         _Atomic uint32_t *looking = &control->places[i].looking;
         count -= atomic_load(looking) != 0 && atomic_exchange(looking, 0) != 0;
     }
+    SALP__STEP();
     if (count > 0 && atomic_load(&bell->sleepers) > 0)
         salp__futex_wake(&bell->rings, (int)count, true);
 }
 
 void salp__tell(const salp__control *control, int slot, bool attended)
 {
+    SALP__STEP();
     if (attended)
         salp__wake(&control->shared->attend, 1, true);
+    SALP__STEP();
     salp__wake(&control->shared->live[slot].bell, INT_MAX, true);
 }
 
@@ -213,6 +220,7 @@ void salp__finish(const salp__control *control, int slot, uint64_t ticket, bool 
         return;
     /* Before: once the call is done, the parameters may be the next one's. */
     bool attended = control->head->params[slot].attended;
+    SALP__STEP();
     /* seq_cst: the program sees every result that was handed over before. Fails when another one was faster (I3). */
     if (atomic_compare_exchange_strong(&live->state, &running, salp__state(ticket, SALP__DONE)))
         salp__tell(control, slot, attended);
@@ -221,7 +229,9 @@ void salp__finish(const salp__control *control, int slot, uint64_t ticket, bool 
 void salp__detach(const salp__control *control, salp__place *place)
 {
     uint64_t attached = atomic_load_explicit(&place->attached, memory_order_relaxed); /* our own */
-    atomic_store(&place->attached, 0);                                                /* seq_cst: I2 */
+    SALP__STEP();
+    atomic_store(&place->attached, 0); /* seq_cst: I2 */
+    SALP__STEP();
     salp__finish(control, (int)(attached % SALP__SLOTS), attached / SALP__SLOTS, false);
 }
 

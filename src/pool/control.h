@@ -36,6 +36,8 @@
  *     the steward finds it, when nobody is attached, as the items that have no state, and begins another epoch
  *     (`redo`), in which items that have a state are skipped.
  * I5  No lock is taken by a worker, so a dead one holds none.
+ * I6  A worker may die between any two steps. What its place does not tell of (a call that it has left and not
+ *     finished, a ring that woke nobody) the steward does for all calls after each death.
  *
  * SPDX-License-Identifier: MIT
  */

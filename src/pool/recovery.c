@@ -347,7 +347,24 @@ static bool plausible(const estate *e)
            e->begin < e->params->count && e->limit <= e->params->count - e->begin;
 }
 
-bool salp__recover(salp__recovery *recovery, const salp__death *death)
+/* Does what a worker may have left undone outside of any call: it has detached and not finished the call, or finished
+   it and told nobody; it has cleared the bit of a call and not looked again, or rung and woken nobody. */
+static void do_undone(const salp__control *control)
+{
+    for (int slot = 0; slot < SALP__SLOTS; slot++) {
+        uint64_t ticket = salp__running(control, slot);
+        if (ticket != 0) {
+            salp__finish(control, slot, ticket, false);
+            /* seq_cst, as in salp__not_runnable; who finds nothing there clears it again. */
+            atomic_fetch_or(&control->shared->runnable, 1UL << slot);
+        }
+        salp__tell(control, slot, true);
+    }
+    salp__wake_idle(control, control->head->workers);
+}
+
+/* Settles what the worker was on. false: it has to wait. */
+static bool settle_place(salp__recovery *recovery, const salp__death *death)
 {
     estate e;
     salp__place *place = &recovery->control->places[death->worker];
@@ -370,7 +387,14 @@ bool salp__recover(salp__recovery *recovery, const salp__death *death)
     atomic_store(&e.live->redo, 1);
     atomic_store(&e.live->suspect, 1); /* seq_cst: before the place is detached, see salp__finish */
     atomic_store(&place->attached, 0);
-    salp__tell(recovery->control, e.slot, e.params->attended);
+    return true;
+}
+
+bool salp__recover(salp__recovery *recovery, const salp__death *death)
+{
+    if (!settle_place(recovery, death))
+        return false;
+    do_undone(recovery->control);
     return true;
 }
 

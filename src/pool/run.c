@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "os/clock.h"
+#include "os/fault.h"
 #include "pool/pace.h"
 #include "pool/stretch.h"
 #include "task/park.h"
@@ -40,9 +41,12 @@ static inline bool go_on(const salp__worker *w, salp__pace *pace, uint64_t i)
 /* The item at `position` of the stretch is complete: says so, in the order that I1 asks for. */
 static inline void set_complete(salp__place *place, uint64_t position, uint64_t sum)
 {
+    SALP__STEP();
     salp__set(&place->sum, sum);
+    SALP__STEP();
     /* release: after the sum, I1. */
     atomic_store_explicit(&place->done, position + 1, memory_order_release);
+    SALP__STEP();
 }
 
 /* The loop that is run most, with what it needs in registers. */
@@ -103,8 +107,10 @@ static uint64_t run_stars(salp__worker *w, salp__pace *pace, uint64_t begin, uin
 static uint64_t run_items(salp__worker *w, salp__pace *pace, uint64_t begin, uint64_t count)
 {
     salp__set_stage(w, SALP__BUSY);
+    SALP__STEP();
     uint64_t ran = w->params->kind == SALP__JOB ? run_jobs(w, pace, begin, count) : run_stars(w, pace, begin, count);
     salp__set(&w->place->limit, salp__get(&w->place->done));
+    SALP__STEP();
     salp__set_stage(w, SALP__HELD);
     w->ran += ran;
     return ran;
@@ -160,10 +166,13 @@ static void return_rest(salp__worker *w, uint64_t begin, uint64_t end)
 {
     salp__range rest = { .begin = (uint32_t)begin, .end = (uint32_t)end };
     atomic_fetch_add(&w->live->returned, 1); /* seq_cst, both: see salp__drained */
+    SALP__STEP();
     bool returned = salp__lanes_return(salp__lanes_of(w->control, w->slot), w->index, rest);
+    SALP__STEP();
     atomic_fetch_add(&w->live->returned, 1);
     salp__must(returned); /* our lane is empty, or begins where this range ends: lanes I3 */
     atomic_fetch_and_explicit(&w->live->signal, ~(uint32_t)SALP__HUNGRY, memory_order_relaxed);
+    SALP__STEP();
     atomic_fetch_or_explicit(&w->control->shared->runnable, 1UL << w->slot, memory_order_relaxed);
     salp__wake_idle(w->control, 1);
 }
@@ -188,6 +197,7 @@ static uint64_t redo_range(salp__worker *w, salp__pace *pace, uint64_t begin, ui
 void salp__not_runnable(salp__worker *w)
 {
     atomic_fetch_and(&w->control->shared->runnable, ~(1UL << w->slot));
+    SALP__STEP();
     if (!salp__stopped(w) && !salp__lanes_empty(salp__lanes_of(w->control, w->slot), (int)w->control->head->workers))
         atomic_fetch_or(&w->control->shared->runnable, 1UL << w->slot);
 }
@@ -209,6 +219,7 @@ void salp__run_call(salp__worker *w)
             salp__not_runnable(w);
             break;
         }
+        SALP__STEP();
         uint64_t begin = units.begin * params->unit, end = units.end * params->unit;
         if (end > params->count)
             end = params->count;
@@ -229,6 +240,7 @@ static int wait_for_room(salp__worker *w, uint64_t size)
 {
     salp__live *live = w->live;
     atomic_store(&live->answer_needs, size);
+    SALP__STEP();
     salp__tell(w->control, w->slot, w->params->attended);
     for (;;) {
         uint32_t seen = salp__bell_look(&live->room);
@@ -251,6 +263,7 @@ static int put_answer(salp__worker *w, const salp_buffer *answer)
         offset = atomic_load_explicit(&w->live->room_offset, memory_order_relaxed); /* published by room_size */
     }
     int error = salp__put(w, answer->data, answer->size, offset);
+    SALP__STEP();
     /* relaxed: published by the state of the call. */
     atomic_store_explicit(&w->live->answer_offset, offset, memory_order_relaxed);
     atomic_store_explicit(&w->live->answer_size, answer->size, memory_order_relaxed);
@@ -271,6 +284,7 @@ void salp__run_message(salp__worker *w)
     if (in.size > 0)
         in.data = region + (params->columns[0].offset - params->region.offset);
     salp_buffer answer = { 0 };
+    SALP__STEP();
     salp__set(&w->place->begin, 0);
     salp__set(&w->place->limit, 1);
     salp__set_stage(w, SALP__BUSY);
@@ -285,9 +299,12 @@ void salp__run_message(salp__worker *w)
     } else {
         if (result != 0)
             salp__note_result(w, 0, result);
+        SALP__STEP();
         salp__set(&w->place->sum, salp__mix_result(0, 0, NULL, 0, result));
+        SALP__STEP();
         salp__set(&w->place->done, 1);
     }
+    SALP__STEP();
     salp__set_stage(w, SALP__HELD);
     salp__stretch_deliver(w);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "os/clock.h"
+#include "os/fault.h"
 
 void salp__refuse(salp__worker *w, int error)
 {
@@ -21,6 +22,7 @@ void salp__refuse(salp__worker *w, int error)
 
 int salp__put(salp__worker *w, const void *data, uint64_t size, uint64_t offset)
 {
+    SALP__STEP();
     int error = salp__file_write(w->control->arena, data, size, offset);
     if (error == -EBADF)
         salp__process_leave(SALP__EXIT_DESCRIPTORS);
@@ -78,6 +80,7 @@ void salp__stretch_deliver(salp__worker *w)
             error = put_states(w, begin, done);
         if (error < 0)
             salp__refuse(w, error);
+        SALP__STEP();
         /* relaxed: counts for progress. */
         atomic_fetch_add_explicit(&w->live->failed, count_failed(w, done), memory_order_relaxed);
         atomic_fetch_add_explicit(&w->live->done, done, memory_order_relaxed);
@@ -87,9 +90,13 @@ void salp__stretch_deliver(salp__worker *w)
             memset(w->errors, 0, done * sizeof *w->errors);
     }
     salp__set_stage(w, SALP__IDLE);
+    SALP__STEP();
     salp__set(&w->place->done, 0);
+    SALP__STEP();
     salp__set(&w->place->limit, 0);
+    SALP__STEP();
     salp__set(&w->place->sum, 0);
+    SALP__STEP();
     w->failed = w->negative = false;
 }
 
@@ -114,6 +121,8 @@ uint64_t salp__stretch_extend(salp__worker *w, uint64_t begin, uint64_t count)
         count = room;
     /* Jobs find zeros where their results go, not another item's. */
     memset(w->results + done * w->params->out.size, 0, count * w->params->out.size);
+    SALP__STEP();
     salp__set(&w->place->limit, done + count);
+    SALP__STEP();
     return count;
 }

@@ -167,7 +167,8 @@ static inline int job_meet(const void *in, void *out, void *context)
     return gate_meet(&meeting->gate, meeting->wanted);
 }
 
-/* The identities of all workers of an idle pool of processes: each of them runs one item. */
+/* The identities of all workers of an idle pool of processes, or of threads with an initializer: each of them runs one
+   item. */
 static inline void meet_workers(salp_pool *pool, struct meeting *meeting, pid_t *ids, int workers)
 {
     gate_reset(&meeting->gate);

@@ -13,6 +13,7 @@
 #include "os/memory.h"
 #include "pool/call.h"
 #include "pool/control.h"
+#include "pool/recovery.h"
 
 enum { WORKERS = 3, SLOT = 5 };
 
@@ -279,6 +280,62 @@ static void the_place_of_a_dead_worker_keeps_its_call_open(void **state)
     salp__control_close(&control);
 }
 
+/* What the steward does about a worker that was killed, as far as the protocol goes. */
+static void recover_from(int worker)
+{
+    salp__recovery recovery;
+    salp__recovery_open(&recovery, &control);
+    assert_true(salp__recover(&recovery, &(salp__death){ .worker = worker, .ending = { .signal = SIGKILL } }));
+    salp__settle_suspects(&recovery);
+}
+
+/* The last one leaves a call and is killed before it has finished it: its place says nothing of that. */
+static void a_worker_may_die_between_leaving_a_call_and_ending_it(void **state)
+{
+    (void)state;
+    open_control();
+    begin_call(SLOT, 8, 1);
+    assert_true(salp__attach(&control, &control.places[0], SLOT));
+    take_all(0, SLOT);
+    atomic_store(&control.places[0].attached, 0); /* and no more of salp__detach */
+    assert_false(is_done(SLOT, 8));
+    recover_from(0);
+    assert_true(is_done(SLOT, 8));
+    salp__control_close(&control);
+}
+
+static void a_worker_may_die_between_ending_a_call_and_telling(void **state)
+{
+    (void)state;
+    open_control();
+    for (int attended = 0; attended < 2; attended++) {
+        begin_call(SLOT, 8, 0);
+        control.head->params[SLOT].attended = attended;
+        atomic_store(&live_of(SLOT)->state, salp__state(8, SALP__DONE));
+        uint32_t caller = salp__bell_look(&live_of(SLOT)->bell), attendant = salp__bell_look(&control.shared->attend);
+        recover_from(0);
+        assert_int_not_equal(salp__bell_look(&live_of(SLOT)->bell), caller);
+        assert_true(!attended || salp__bell_look(&control.shared->attend) != attendant);
+    }
+    salp__control_close(&control);
+}
+
+/* It found nothing to claim, cleared the bit, and did not live to see that somebody had just returned something. */
+static void a_worker_may_die_before_it_looks_at_the_lanes_again(void **state)
+{
+    (void)state;
+    open_control();
+    begin_call(SLOT, 8, 3);
+    atomic_store(&control.shared->runnable, 0);
+    assert_true(salp__attach(&control, &control.places[0], SLOT));
+    uint32_t seen = salp__bell_look(&control.shared->work);
+    recover_from(0);
+    assert_false(is_done(SLOT, 8));
+    assert_int_equal(atomic_load(&control.shared->runnable), 1UL << SLOT);
+    assert_int_not_equal(salp__bell_look(&control.shared->work), seen);
+    salp__control_close(&control);
+}
+
 /* ---- tickets ---- */
 
 static void an_old_ticket_does_not_touch_the_next_call(void **state)
@@ -432,6 +489,11 @@ int main(int argc, char **argv)
         TEST("only the steward ends a call in which a worker died",
              only_the_steward_ends_a_call_in_which_a_worker_died),
         TEST("the place of a dead worker keeps its call open", the_place_of_a_dead_worker_keeps_its_call_open),
+        TEST("a worker may die between leaving a call and ending it",
+             a_worker_may_die_between_leaving_a_call_and_ending_it),
+        TEST("a worker may die between ending a call and telling", a_worker_may_die_between_ending_a_call_and_telling),
+        TEST("a worker may die before it looks at the lanes again",
+             a_worker_may_die_before_it_looks_at_the_lanes_again),
         TEST("an old ticket does not touch the next call", an_old_ticket_does_not_touch_the_next_call),
         TEST("a slot is not used again while somebody holds the old ticket",
              a_slot_is_not_used_again_while_somebody_holds_the_old_ticket),

@@ -1,0 +1,292 @@
+/*
+ * A worker dies between any two steps of what it does for a call. Whichever they are, the call ends, one item has its
+ * error at most, the others have run once and have their results, and the pool works on.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "test.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "os/fault.h"
+
+enum { ITEMS = 24, LONG_ANSWER = 9000, UNTOUCHED = 12345 };
+
+/* What jobs say of themselves: how often each item was begun. */
+static atomic_int *begun;
+
+static long step; /* at which the worker dies in this run */
+
+#define CHECK(condition, ...)                         \
+    do {                                              \
+        if (!(condition)) {                           \
+            print_error("death at step %ld: ", step); \
+            print_error(__VA_ARGS__);                 \
+            fail_msg("%s", #condition);               \
+        }                                             \
+    } while (0)
+
+static int begin_item(int i)
+{
+    atomic_fetch_add(&begun[i], 1);
+    return i;
+}
+
+static int squared(int i)
+{
+    return i * i + 1;
+}
+
+static int job(const void *in, void *out, void *context)
+{
+    int i = begin_item(*(const int *)in);
+    (void)context;
+    *(int *)out = squared(i);
+    return 0;
+}
+
+/* The first half of the items is short, which makes claims long; then come long ones, and a rest is given back. */
+static int uneven_job(const void *in, void *out, void *context)
+{
+    if (*(const int *)in >= ITEMS / 2)
+        nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
+    return job(in, out, context);
+}
+
+static int star_job(const void *const in[], void *out, void *context)
+{
+    return job(in[0], out, context);
+}
+
+/* A positive result goes another way than 0. */
+static int value_job(const void *in, void *out, void *context)
+{
+    int result = job(in, out, context);
+    return result < 0 ? result : *(const int *)in + 1;
+}
+
+static int message_job(salp_bytes in, salp_buffer *out, void *context)
+{
+    static const char zeros[LONG_ANSWER];
+    int i = begin_item(0), size = *(const int *)in.data;
+    (void)context;
+    (void)i;
+    return salp_buffer_append(out, zeros, (size_t)size);
+}
+
+/* An item that a death has cost; at most one in a run. */
+static int note_error(int i, int error, int lost)
+{
+    CHECK(error == SALP_ECRASHED, "item %d ended with %d\n", i, error);
+    CHECK(atomic_load(&begun[i]) <= 1, "item %d was begun %d times\n", i, atomic_load(&begun[i]));
+    CHECK(lost == 0, "item %d is the second one lost\n", i);
+    return lost + 1;
+}
+
+static void check_run_once(int i)
+{
+    CHECK(atomic_load(&begun[i]) == 1, "item %d was begun %d times\n", i, atomic_load(&begun[i]));
+}
+
+static void check_items(int result, const int out[], const int errors[], bool values)
+{
+    int lost = 0;
+    for (int i = 0; i < ITEMS; i++) {
+        if (errors[i] < 0) {
+            lost = note_error(i, errors[i], lost);
+            continue;
+        }
+        check_run_once(i);
+        CHECK(errors[i] == (values ? i + 1 : 0), "item %d: %d\n", i, errors[i]);
+        CHECK(out[i] == squared(i), "item %d has the result %d\n", i, out[i]);
+    }
+    CHECK(result == (lost ? SALP_ECRASHED : 0), "the map returned %d, %d items were lost\n", result, lost);
+}
+
+static void map_with(salp_pool *pool, salp_job *the_job, bool values, const salp_map_options *wanted)
+{
+    int in[ITEMS], out[ITEMS], errors[ITEMS];
+    salp_map_options options = *wanted;
+    for (int i = 0; i < ITEMS; i++) {
+        in[i] = i;
+        out[i] = errors[i] = UNTOUCHED;
+    }
+    options.errors = errors;
+    check_items(salp_map(pool, the_job, in, sizeof *in, out, sizeof *out, ITEMS, &options), out, errors, values);
+}
+
+static void use_map(salp_pool *pool)
+{
+    map_with(pool, job, false, &(salp_map_options){ 0 });
+}
+
+static void use_map_in_ones(salp_pool *pool)
+{
+    map_with(pool, job, false, &(salp_map_options){ .chunk = 1 });
+}
+
+static void use_map_in_fives(salp_pool *pool)
+{
+    map_with(pool, value_job, true, &(salp_map_options){ .chunk = 5 });
+}
+
+static void use_uneven_map(salp_pool *pool)
+{
+    map_with(pool, uneven_job, false, &(salp_map_options){ 0 });
+}
+
+static void use_starmap(salp_pool *pool)
+{
+    int in[ITEMS], out[ITEMS], errors[ITEMS];
+    for (int i = 0; i < ITEMS; i++) {
+        in[i] = i;
+        out[i] = errors[i] = UNTOUCHED;
+    }
+    const salp_column column = { in, sizeof *in };
+    int result =
+        salp_starmap(pool, star_job, &column, 1, out, sizeof *out, ITEMS, &(salp_map_options){ .errors = errors });
+    check_items(result, out, errors, false);
+}
+
+static void check_single(int result, int out)
+{
+    if (result < 0) {
+        note_error(0, result, 0);
+        return;
+    }
+    check_run_once(0);
+    CHECK(result == 0 && out == squared(0), "the result is %d, %d\n", result, out);
+}
+
+static void use_apply(salp_pool *pool)
+{
+    int in = 0, out = UNTOUCHED;
+    int result = salp_apply(pool, job, &in, sizeof in, &out, sizeof out, NULL);
+    check_single(result, out);
+}
+
+static void use_future(salp_pool *pool)
+{
+    int in = 0, out = UNTOUCHED;
+    salp_future *future;
+    int result = salp_apply_async(&future, pool, job, &in, sizeof in, &out, sizeof out, NULL);
+    CHECK(result == 0, "apply_async: %d\n", result);
+    result = salp_future_wait(future);
+    salp_future_free(future);
+    check_single(result, out);
+}
+
+static void call_with(salp_pool *pool, int size)
+{
+    salp_buffer answer = { 0 };
+    int result = salp_call(pool, message_job, (salp_bytes){ &size, sizeof size }, &answer, NULL);
+    CHECK(answer.size == (result < 0 ? 0 : (size_t)size), "an answer of %zu bytes\n", answer.size);
+    check_single(result, squared(0));
+    salp_buffer_free(&answer);
+}
+
+static void use_call(salp_pool *pool)
+{
+    call_with(pool, 10);
+}
+
+static void use_call_with_a_long_answer(salp_pool *pool)
+{
+    call_with(pool, LONG_ANSWER);
+}
+
+static int count_up(void *in, void *arg)
+{
+    int *next = arg;
+    *(int *)in = *next;
+    return (*next)++ < ITEMS;
+}
+
+static void use_imap(salp_pool *pool)
+{
+    int next = 0, result, lost = 0, fetched = 0;
+    salp_results *results;
+    size_t index;
+    result = salp_imap(&results, pool, job, count_up, &next, sizeof(int), sizeof(int), NULL);
+    CHECK(result == 0, "imap: %d\n", result);
+    for (int out = UNTOUCHED; (result = salp_results_next(results, &out, &index)) != 0; fetched++) {
+        CHECK(index < ITEMS, "index %zu\n", index);
+        if (result < 0) {
+            lost = note_error((int)index, result, lost);
+            continue;
+        }
+        check_run_once((int)index);
+        CHECK(out == squared((int)index), "item %zu has the result %d\n", index, out);
+    }
+    CHECK(fetched == ITEMS, "%d results\n", fetched);
+    salp_results_close(results);
+}
+
+/* A run for each step, until one is over before a worker came to it. */
+static void sweep(const salp_pool_options *options, void (*use)(salp_pool *pool))
+{
+    salp_pool *pool;
+    bool died = true;
+    begun = mmap(NULL, ITEMS * sizeof *begun, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(begun != MAP_FAILED);
+    salp__fault_arm_death(0); /* the workers are to find the plan */
+    assert_int_equal(salp_pool_open(&pool, options), 0);
+    for (step = 1; died; step++) {
+        for (int i = 0; i < ITEMS; i++)
+            atomic_store(&begun[i], 0);
+        salp__fault_arm_death(step);
+        use(pool);
+        died = salp__fault_fired();
+        salp__fault_arm_death(0);
+    }
+    print_message("%ld steps\n", step - 2);
+    assert_true(step > 10);
+    for (int i = 0; i < ITEMS; i++)
+        atomic_store(&begun[i], 0);
+    use_map(pool);
+    assert_string_equal(salp_pool_reason(pool), "");
+    assert_int_equal(salp_pool_close(pool), 0);
+    munmap(begun, ITEMS * sizeof *begun);
+}
+
+static const salp_pool_options one = { .engine = SALP_PROCESSES, .workers = 1 };
+static const salp_pool_options two = { .engine = SALP_PROCESSES, .workers = 2 };
+
+#define SWEEP(function)                        \
+    static void function##_sweep(void **state) \
+    {                                          \
+        (void)state;                           \
+        sweep(&one, function);                 \
+        sweep(&two, function);                 \
+    }
+
+SWEEP(use_map)
+SWEEP(use_map_in_ones)
+SWEEP(use_map_in_fives)
+SWEEP(use_uneven_map)
+SWEEP(use_starmap)
+SWEEP(use_apply)
+SWEEP(use_future)
+SWEEP(use_call)
+SWEEP(use_call_with_a_long_answer)
+SWEEP(use_imap)
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST("a death at any step of a map", use_map_sweep),
+        TEST("a death at any step of a map in chunks of one", use_map_in_ones_sweep),
+        TEST("a death at any step of a map in chunks of five, with values", use_map_in_fives_sweep),
+        TEST("a death at any step of a map of uneven items", use_uneven_map_sweep),
+        TEST("a death at any step of a starmap", use_starmap_sweep),
+        TEST("a death at any step of an apply", use_apply_sweep),
+        TEST("a death at any step of an apply that is waited for later", use_future_sweep),
+        TEST("a death at any step of a call", use_call_sweep),
+        TEST("a death at any step of a call with a long answer", use_call_with_a_long_answer_sweep),
+        TEST("a death at any step of an imap", use_imap_sweep),
+    };
+    return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
+}
