@@ -325,11 +325,11 @@ static inline uint64_t salp__mix(uint64_t sum, uint64_t value)
 uint64_t salp__mix_bytes(uint64_t sum, const void *data, uint64_t size);
 
 /*
- * Adds the result at a position of the stretch to the sum. For short results no step waits for the one before it, so
- * that the sum costs a job of a nanosecond little: what is added depends on the position, and for a given position on
- * every bit of the value, since each step can be undone.
+ * Adds the next result of the stretch to the sum. Each step can be undone, so one that adds something else, or comes in
+ * another order, is seen however many follow; and no step leaves the sum as it was, but for one value in 2^64. A job of
+ * a nanosecond pays for it, hence a multiplier that fits into an instruction (prime, of the golden ratio).
  */
-static inline uint64_t salp__mix_result(uint64_t sum, uint64_t position, const void *out, uint64_t size, int result)
+static inline uint64_t salp__mix_result(uint64_t sum, const void *out, uint64_t size, int result)
 {
     uint64_t value = 0;
     if (size == sizeof(uint32_t)) {
@@ -343,8 +343,7 @@ static inline uint64_t salp__mix_result(uint64_t sum, uint64_t position, const v
     }
     if (SALP__UNLIKELY(result != 0))
         value = salp__mix(value, (uint32_t)result);
-    value = (value + position * 0x9e3779b97f4a7c15U) * 6364136223846793005U;
-    return sum + (value ^ value >> 32);
+    return (sum ^ value) * 0x61c88647U + 0x3c6ef372U;
 }
 
 #endif

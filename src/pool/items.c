@@ -72,32 +72,39 @@ static inline void note_result(salp__call *call, salp__runner *runner, size_t in
         note_failure(call, runner, index, result);
 }
 
-/* The loop that is run most, with what it needs in registers. */
-static size_t run_jobs(salp__call *call, salp__runner *runner, salp__pace *pace, size_t begin, size_t end)
+/* The loop that is run most; `recorded` is a constant in each of its copies. Addresses are numbers, since there may be
+   no input or no result, and nothing may be added to NULL. */
+static inline __attribute__((always_inline)) size_t run_jobs(salp__call *call, salp__runner *runner, salp__pace *pace,
+                                                             size_t begin, size_t end, bool recorded)
 {
     salp_job *job = call->function.job;
     void *context = runner->context;
-    size_t in_size = call->columns[0].size, out_size = call->out_size;
-    const char *in = call->columns[0].data ? (const char *)call->columns[0].data + begin * in_size : NULL;
-    char *out = call->out ? (char *)call->out + begin * out_size : NULL;
-    bool recorded = call->options.errors != NULL;
+    const _Atomic uint32_t *signal = &call->engine.threads.signal;
+    size_t in_size = call->columns[0].data ? call->columns[0].size : 0, out_size = call->out ? call->out_size : 0;
+    uintptr_t in = (uintptr_t)call->columns[0].data + begin * in_size, out = (uintptr_t)call->out + begin * out_size;
     size_t i = begin;
-    for (; i < end && go_on(&call->engine.threads, pace, begin, i); i++) {
-        int result = job(in, out, context);
-        if (SALP__UNLIKELY(recorded || result < 0))
-            note_result(call, runner, i, result);
-        if (in)
-            in += in_size;
-        if (out)
-            out += out_size;
+    for (; i < end; i++) {
+        /* relaxed: a request, not a message. */
+        if (SALP__UNLIKELY(atomic_load_explicit(signal, memory_order_relaxed) != 0) &&
+            !go_on(&call->engine.threads, pace, begin, i))
+            break;
+        int result = job((const void *)in, (void *)out, context);
+        if (recorded)
+            call->options.errors[i] = result;
+        if (SALP__UNLIKELY(result < 0))
+            note_failure(call, runner, i, result);
+        in += in_size;
+        out += out_size;
     }
     return i;
 }
 
 size_t salp__items_run(salp__call *call, salp__runner *runner, salp__pace *pace, size_t begin, size_t end)
 {
+    if (call->kind == SALP__JOB && call->options.errors)
+        return run_jobs(call, runner, pace, begin, end, true);
     if (call->kind == SALP__JOB)
-        return run_jobs(call, runner, pace, begin, end);
+        return run_jobs(call, runner, pace, begin, end, false);
     size_t i = begin;
     for (; i < end && go_on(&call->engine.threads, pace, begin, i); i++)
         note_result(call, runner, i, run_item(call, i, runner->context));

@@ -164,7 +164,7 @@ static int64_t count_complete(const estate *e, const stretch *held, uint64_t rea
         if (i >= e->done && sum == e->sum)
             return (int64_t)i;
         if (i < readable)
-            sum = salp__mix_result(sum, i, held->results + i * size, size, held->errors[i]);
+            sum = salp__mix_result(sum, held->results + i * size, size, held->errors[i]);
     }
     return sum == e->sum && readable == e->done + 1 ? (int64_t)readable : -1;
 }

@@ -38,65 +38,84 @@ static inline bool go_on(const salp__worker *w, salp__pace *pace, uint64_t i)
     return SALP__LIKELY(signal == 0) || heed(w, pace, signal, i);
 }
 
-/* The item at `position` of the stretch is complete: says so, in the order that I1 asks for. */
-static inline void set_complete(salp__place *place, uint64_t position, uint64_t sum)
+/* One more item of the stretch is complete, `done` in all: says so, in the order that I1 asks for. */
+static inline void set_complete(salp__place *place, uint64_t done, uint64_t sum)
 {
     SALP__STEP();
     salp__set(&place->sum, sum);
     SALP__STEP();
     /* release: after the sum, I1. */
-    atomic_store_explicit(&place->done, position + 1, memory_order_release);
+    atomic_store_explicit(&place->done, done, memory_order_release);
     SALP__STEP();
 }
 
-/* The loop that is run most, with what it needs in registers. */
-static uint64_t run_jobs(salp__worker *w, salp__pace *pace, uint64_t begin, uint64_t count)
+/*
+ * The loop that is run most: a few nanoseconds an item, so what is looked at after each is looked at together, and
+ * `size` of a result is a constant in the copies for the common ones. Addresses are numbers, since there may be no
+ * input or no result, and nothing may be added to NULL.
+ */
+static inline __attribute__((always_inline)) uint64_t run_jobs(salp__worker *w, salp__pace *pace, uint64_t begin,
+                                                               uint64_t count, uint64_t size)
 {
     const salp__params *params = w->params;
     const salp__span *column = &params->columns[0];
+    const _Atomic uint32_t *signal = &w->live->signal;
+    const volatile int *mine = w->mine;
     salp_job *job = w->function.job;
     salp__place *place = w->place;
     void *context = w->context;
-    uint64_t in_size = 0, size = params->out.size, position = salp__get(&place->done), sum = salp__get(&place->sum);
-    const char *in = NULL;
-    char *out = size > 0 ? w->results + position * size : NULL;
-    bool stops = params->stops;
-    if (params->column_count > 0) {
-        in_size = column->size;
-        in = w->views[w->slot].region + (column->offset - params->region.offset) + begin * in_size;
+    uint64_t first = salp__get(&place->done), end = first + count, done = first, sum = salp__get(&place->sum);
+    uint64_t in_size = params->column_count > 0 ? column->size : 0;
+    uintptr_t in = 0, out = size > 0 ? (uintptr_t)w->results + first * size : 0;
+    if (params->column_count > 0)
+        in = (uintptr_t)w->views[w->slot].region + (column->offset - params->region.offset) + begin * in_size;
+    if (count == 0 || !go_on(w, pace, 0))
+        return 0;
+    while (done != end) {
+        int result = job((const void *)in, (void *)out, context);
+        /* relaxed: a request, not a message. */
+        uint32_t seen = atomic_load_explicit(signal, memory_order_relaxed);
+        if (SALP__UNLIKELY(((uint32_t)result | seen | ((uint32_t)*mine ^ 1)) != 0)) {
+            salp__leave_if_forked(w);
+            if (result != 0)
+                salp__note_result(w, done, result);
+            if ((result < 0 && params->stops) || (seen != 0 && !heed(w, pace, seen, done + 1 - first)))
+                end = done + 1;
+        }
+        sum = salp__mix_result(sum, (const void *)out, size, result);
+        set_complete(place, ++done, sum);
+        in += in_size;
+        out += size;
     }
-    for (uint64_t i = 0; i < count; i++, position++) {
-        if (!go_on(w, pace, i))
-            return i;
-        int result = job(in, out, context);
-        salp__leave_if_forked(w);
-        if (SALP__UNLIKELY(result != 0))
-            salp__note_result(w, position, result);
-        sum = salp__mix_result(sum, position, out, size, result);
-        set_complete(place, position, sum);
-        if (SALP__UNLIKELY(result < 0) && stops)
-            return i + 1;
-        if (in)
-            in += in_size;
-        if (out)
-            out += size;
+    return done - first;
+}
+
+static uint64_t run_jobs_of_any_size(salp__worker *w, salp__pace *pace, uint64_t begin, uint64_t count)
+{
+    uint64_t size = w->params->out.size;
+    switch (size) {
+    case sizeof(uint32_t):
+        return run_jobs(w, pace, begin, count, sizeof(uint32_t));
+    case sizeof(uint64_t):
+        return run_jobs(w, pace, begin, count, sizeof(uint64_t));
+    default:
+        return run_jobs(w, pace, begin, count, size);
     }
-    return count;
 }
 
 static uint64_t run_stars(salp__worker *w, salp__pace *pace, uint64_t begin, uint64_t count)
 {
-    uint64_t size = w->params->out.size, position = salp__get(&w->place->done), sum = salp__get(&w->place->sum);
-    for (uint64_t i = 0; i < count; i++, position++) {
+    uint64_t size = w->params->out.size, done = salp__get(&w->place->done), sum = salp__get(&w->place->sum);
+    for (uint64_t i = 0; i < count; i++) {
         if (!go_on(w, pace, i))
             return i;
-        char *out = size > 0 ? w->results + position * size : NULL;
+        char *out = size > 0 ? w->results + done * size : NULL;
         int result = run_star(w, begin + i, out);
         salp__leave_if_forked(w);
         if (result != 0)
-            salp__note_result(w, position, result);
-        sum = salp__mix_result(sum, position, out, size, result);
-        set_complete(w->place, position, sum);
+            salp__note_result(w, done, result);
+        sum = salp__mix_result(sum, out, size, result);
+        set_complete(w->place, ++done, sum);
         if (result < 0 && w->params->stops)
             return i + 1;
     }
@@ -108,7 +127,7 @@ static uint64_t run_items(salp__worker *w, salp__pace *pace, uint64_t begin, uin
 {
     salp__set_stage(w, SALP__BUSY);
     SALP__STEP();
-    uint64_t ran = w->params->kind == SALP__JOB ? run_jobs(w, pace, begin, count) : run_stars(w, pace, begin, count);
+    uint64_t ran = w->params->kind == SALP__JOB ? run_jobs_of_any_size(w, pace, begin, count) : run_stars(w, pace, begin, count);
     salp__set(&w->place->limit, salp__get(&w->place->done));
     SALP__STEP();
     salp__set_stage(w, SALP__HELD);
@@ -300,7 +319,7 @@ void salp__run_message(salp__worker *w)
         if (result != 0)
             salp__note_result(w, 0, result);
         SALP__STEP();
-        salp__set(&w->place->sum, salp__mix_result(0, 0, NULL, 0, result));
+        salp__set(&w->place->sum, salp__mix_result(0, NULL, 0, result));
         SALP__STEP();
         salp__set(&w->place->done, 1);
     }

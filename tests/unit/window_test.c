@@ -141,7 +141,7 @@ static uint64_t sum_results(const void *results, uint64_t size, const int errors
 {
     uint64_t sum = 0;
     for (int i = 0; i < count; i++)
-        sum = salp__mix_result(sum, (uint64_t)i, (const char *)results + (uint64_t)i * size, size, errors[i]);
+        sum = salp__mix_result(sum, (const char *)results + (uint64_t)i * size, size, errors[i]);
     return sum;
 }
 
