@@ -16,14 +16,30 @@ static uint32_t size_of(salp__range range)
     return range.end > range.begin ? range.end - range.begin : 0;
 }
 
-void salp__lanes_split(salp__lane lanes[], int count, salp__range range)
+salp__range salp__lane_share(salp__range range, int count, int lane)
 {
     uint64_t size = size_of(range);
+    return (salp__range){
+        .begin = range.begin + (uint32_t)(size * (uint64_t)lane / (uint64_t)count),
+        .end = range.begin + (uint32_t)(size * (uint64_t)(lane + 1) / (uint64_t)count),
+    };
+}
+
+int salp__lane_of(salp__range range, int count, uint32_t number)
+{
+    /* Rounding down, above, puts a number at most one lane further. */
+    int lane = (int)((uint64_t)(number - range.begin) * (uint64_t)count / size_of(range));
+    while (number >= salp__lane_share(range, count, lane).end)
+        lane++;
+    return lane;
+}
+
+void salp__lanes_split(salp__lane lanes[], int count, salp__range range)
+{
     for (int i = 0; i < count; i++) {
-        uint32_t begin = range.begin + (uint32_t)(size * (uint64_t)i / (uint64_t)count);
-        uint32_t end = range.begin + (uint32_t)(size * (uint64_t)(i + 1) / (uint64_t)count);
+        salp__range share = salp__lane_share(range, count, i);
         /* relaxed: the caller publishes the lanes to the takers by other means. */
-        atomic_store_explicit(&lanes[i].word, pack(begin, end), memory_order_relaxed);
+        atomic_store_explicit(&lanes[i].word, pack(share.begin, share.end), memory_order_relaxed);
     }
 }
 

@@ -45,6 +45,10 @@ typedef struct salp__range {
 /* Shares [begin, end) out evenly. */
 void salp__lanes_split(salp__lane lanes[], int count, salp__range range);
 
+/* What a lane gets of it; and the lane that gets a number of it. */
+salp__range salp__lane_share(salp__range range, int count, int lane);
+int salp__lane_of(salp__range range, int count, uint32_t number);
+
 /* Takes up to `want` numbers (at least 1). false: there are none. */
 bool salp__lanes_take(salp__lane lanes[], int count, int home, uint32_t want, salp__range *taken);
 

@@ -25,6 +25,9 @@
  * A worker *attaches* to a call before it touches its lanes, and detaches after it has handed over what it ran. The
  * place of a worker that died stays attached until the steward has dealt with it.
  *
+ * Long inputs are copied in while workers run already, in rounds: each is the next few items of every lane. Whoever has
+ * claimed items that are not there yet waits (`round`, `filled`).
+ *
  * I1  A call becomes done when its lanes are empty or it was stopped, no place is attached to it, and (when a worker
  *     died in it) every item has a state. Whoever detaches last finds that out; when a worker died, the steward does.
  * I2  Attaching is store, fence, load; finishing is load (lanes), fence, load (places), so that an attacher and a
@@ -100,10 +103,11 @@ typedef struct salp__params {
     uint64_t count;
     uint64_t unit; /* items in a unit of the lanes */
     uint32_t units;
-    uint32_t fixed;    /* units to claim at a time; 0: to be found out */
-    bool stops;        /* at the first failure */
-    bool reports;      /* wants records of failures */
-    bool attended;     /* asynchronous: wake the attendant, not a caller */
+    uint32_t fixed; /* units to claim at a time; 0: to be found out */
+    uint64_t round; /* items of each lane in a round of inputs, see salp__live; 0: all are there from the beginning */
+    bool stops;     /* at the first failure */
+    bool reports;   /* wants records of failures */
+    bool attended;  /* asynchronous: wake the attendant, not a caller */
     salp__span region; /* all that workers map of it */
     salp__span columns[SALP_COLUMNS_MAX];
     salp__span out;
@@ -138,8 +142,9 @@ typedef struct salp__live {
     _Atomic uint32_t returned;                         /* raised before and after items are returned to a lane */
     _Atomic int32_t refused;                           /* an error that ends the whole call */
     _Atomic uint32_t redo;                             /* items that have a state are to be skipped */
+    _Atomic uint64_t filled;                           /* rounds of inputs that are there; release, by the program */
     salp__bell bell;                                   /* its caller sleeps here */
-    salp__bell room;                                   /* a worker with a long answer sleeps here */
+    salp__bell room;                                   /* workers that wait for the program sleep here */
     _Atomic uint64_t answer_needs; /* bytes, set by the worker when its answer is longer than the room */
     _Atomic uint64_t room_offset;  /* set by the program before room_size */
     _Atomic uint64_t room_size;

@@ -127,7 +127,8 @@ static uint64_t run_items(salp__worker *w, salp__pace *pace, uint64_t begin, uin
 {
     salp__set_stage(w, SALP__BUSY);
     SALP__STEP();
-    uint64_t ran = w->params->kind == SALP__JOB ? run_jobs_of_any_size(w, pace, begin, count) : run_stars(w, pace, begin, count);
+    uint64_t ran =
+        w->params->kind == SALP__JOB ? run_jobs_of_any_size(w, pace, begin, count) : run_stars(w, pace, begin, count);
     salp__set(&w->place->limit, salp__get(&w->place->done));
     SALP__STEP();
     salp__set_stage(w, SALP__HELD);
@@ -179,6 +180,29 @@ static uint64_t run_range(salp__worker *w, salp__pace *pace, uint64_t begin, uin
             look_at_clock(w, began);
     }
     return begin;
+}
+
+/* Waits until the inputs of the units are there. false: the call was stopped first. */
+static bool wait_for_inputs(const salp__worker *w, salp__range units)
+{
+    const salp__params *params = w->params;
+    if (params->round == 0)
+        return true;
+    /* A claim lies in one lane. */
+    salp__range all = { .end = params->units };
+    int lanes = (int)w->control->head->workers, lane = salp__lane_of(all, lanes, units.begin);
+    uint64_t begin = salp__lane_share(all, lanes, lane).begin * params->unit, end = units.end * params->unit;
+    uint64_t rounds = (end - begin + params->round - 1) / params->round;
+    salp__live *live = w->live;
+    for (;;) {
+        uint32_t seen = salp__bell_look(&live->room);
+        /* acquire: pairs with the program's release. */
+        if (atomic_load_explicit(&live->filled, memory_order_acquire) >= rounds)
+            return true;
+        if (salp__stopped(w))
+            return false;
+        salp__park(&live->room, seen, SALP_FOREVER, true, SALP__LOOK_FIRST);
+    }
 }
 
 static void return_rest(salp__worker *w, uint64_t begin, uint64_t end)
@@ -239,6 +263,8 @@ void salp__run_call(salp__worker *w)
             break;
         }
         SALP__STEP();
+        if (!wait_for_inputs(w, units))
+            break;
         uint64_t begin = units.begin * params->unit, end = units.end * params->unit;
         if (end > params->count)
             end = params->count;

@@ -4,8 +4,8 @@
  *   region of a slot:  | context | column 0 | column 1 | ... | states | results | tries | errors | runners |
  *                                                                                      (holes until written)
  *
- * The program copies the inputs in, the workers map the region read-only, and put results, states and errors in with
- * pwrite. At the end the program copies the results out. What an item left is judged by its state alone: results and
+ * The program copies the inputs in (long ones while the workers run already, see salp__params), the workers map the
+ * region read-only, and put results, states and errors in with pwrite. At the end the program copies the results out. What an item left is judged by its state alone: results and
  * errors of an item without one are never looked at, so they need not be cleared between calls.
  *
  * SPDX-License-Identifier: MIT
@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "lockfree/lanes.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/memory.h"
@@ -21,7 +22,16 @@
 #include "pool/processes.h"
 #include "task/park.h"
 
-enum { REGION_MIN = 64 * 1024 };
+enum {
+    REGION_MIN = 64 * 1024,
+#ifdef SALP_HOSTILE
+    LONG_INPUT = 32,
+    ROUND = 16,
+#else
+    LONG_INPUT = 1024 * 1024, /* bytes: they are copied in while workers run already */
+    ROUND = 64 * 1024,        /* bytes of one lane */
+#endif
+};
 
 static const uint64_t region_kept = 256UL << 20; /* bytes that stay allocated between calls */
 static const int64_t liveness_interval = SALP_MILLISECONDS(250);
@@ -218,15 +228,86 @@ static void shift(const salp__call *call, salp__params *params, uint64_t offset)
     params->windows.offset += offset;
 }
 
-static void copy_in(const salp__call *call, const salp__params *params, const salp__slot *s, bool retries)
+static void prepare_items(const salp__call *call, const salp__params *params, const salp__slot *s, bool retries)
 {
     if (call->options.context_size > 0)
         memcpy(s->memory + params->context.offset, call->options.context, call->options.context_size);
-    for (int i = 0; i < call->column_count; i++)
-        memcpy(s->memory + params->columns[i].offset, call->columns[i].data, call->columns[i].size * call->count);
     memset(s->memory + params->states, SALP__UNDONE, call->count);
     if (retries)
         memset(s->memory + params->tries, 0, call->count);
+}
+
+/* ---- inputs ---- */
+
+/* Long inputs are copied in rounds, a piece of each lane in each, so that the workers begin with the first. */
+static uint64_t round_of(const salp__call *call)
+{
+    uint64_t size = 0;
+    for (int i = 0; i < call->column_count; i++)
+        size += call->columns[i].size;
+    if (size * call->count < LONG_INPUT)
+        return 0;
+    return size < ROUND ? ROUND / size : 1;
+}
+
+static void copy_items(const salp__call *call, const salp__params *params, const salp__slot *s, uint64_t begin,
+                       uint64_t end)
+{
+    char *memory = s->memory - s->offset;
+    for (int i = 0; i < call->column_count && begin < end; i++) {
+        uint64_t size = call->columns[i].size;
+        memcpy(memory + params->columns[i].offset + begin * size, (const char *)call->columns[i].data + begin * size,
+               (end - begin) * size);
+    }
+}
+
+/* Copies one round. false: there was nothing left to copy. */
+static bool copy_round(const salp__process_engine *engine, const salp__call *call, uint64_t round)
+{
+    int slot = call->engine.processes.slot, lanes = (int)engine->control.head->workers;
+    const salp__params *params = &engine->control.head->params[slot];
+    bool copied = false;
+    for (int i = 0; i < lanes; i++) {
+        salp__range share = salp__lane_share((salp__range){ .end = params->units }, lanes, i);
+        uint64_t begin = share.begin * params->unit + round * params->round, end = share.end * params->unit;
+        if (end > params->count)
+            end = params->count;
+        if (begin + params->round < end)
+            end = begin + params->round;
+        copy_items(call, params, &engine->slots[slot], begin, end);
+        copied |= begin < end;
+    }
+    return copied;
+}
+
+/* What the workers need to begin. */
+static void copy_first(const salp__process_engine *engine, const salp__call *call)
+{
+    int slot = call->engine.processes.slot;
+    if (engine->control.head->params[slot].round > 0)
+        copy_round(engine, call, 0);
+    else
+        copy_items(call, &engine->control.head->params[slot], &engine->slots[slot], 0, call->count);
+}
+
+/* The rest, while they run. */
+static void copy_rest(const salp__process_engine *engine, const salp__call *call)
+{
+    int slot = call->engine.processes.slot;
+    salp__live *live = &engine->control.shared->live[slot];
+    uint64_t round = 1;
+    if (engine->control.head->params[slot].round == 0)
+        return;
+    /* relaxed: once it is stopped, nobody waits for more. */
+    while (!(atomic_load_explicit(&live->signal, memory_order_relaxed) & SALP__STOP) &&
+           copy_round(engine, call, round)) {
+        round++;
+        /* release: pairs with the acquire in the worker; the inputs are then readable. */
+        atomic_store_explicit(&live->filled, round, memory_order_release);
+        salp__wake(&live->room, INT_MAX, true);
+    }
+    atomic_store_explicit(&live->filled, UINT64_MAX, memory_order_release); /* likewise */
+    salp__wake(&live->room, INT_MAX, true);
 }
 
 /* ---- beginning ---- */
@@ -257,6 +338,7 @@ static void publish(salp__process_engine *engine, salp__call *call)
     atomic_store_explicit(&live->suspect, 0, memory_order_relaxed);
     atomic_store_explicit(&live->refused, 0, memory_order_relaxed);
     atomic_store_explicit(&live->redo, 0, memory_order_relaxed);
+    atomic_store_explicit(&live->filled, 1, memory_order_relaxed);
     atomic_store_explicit(&live->answer_needs, 0, memory_order_relaxed);
     atomic_store_explicit(&live->room_size, 0, memory_order_relaxed);
     atomic_store_explicit(&live->answer_size, 0, memory_order_relaxed);
@@ -300,9 +382,11 @@ static int describe(salp__process_engine *engine, salp__call *call)
     error = prepare_region(engine, s, size, stored);
     if (error < 0)
         return error;
-    copy_in(call, params, s, engine->control.head->retries > 0);
+    prepare_items(call, params, s, engine->control.head->retries > 0);
     shift(call, params, s->offset);
     params->region = (salp__span){ s->offset, s->size };
+    params->round = round_of(call);
+    copy_first(engine, call);
     return 0;
 }
 
@@ -321,6 +405,7 @@ int salp__slot_begin(salp__process_engine *engine, salp__call *call, bool wait)
         return error;
     }
     publish(engine, call);
+    copy_rest(engine, call);
     return 0;
 }
 

@@ -86,6 +86,26 @@ static void large_numbers_are_split_like_small_ones(void **state)
     }
 }
 
+static void each_number_is_in_the_share_of_one_lane(void **state)
+{
+    static const salp__range ranges[] = { { 0, 1 },   { 0, 2 },    { 0, 7 },
+                                          { 5, 105 }, { 0, 1000 }, { UINT32_MAX - 9, UINT32_MAX } };
+    (void)state;
+    for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++) {
+        for (int count = 1; count < 20; count++) {
+            uint32_t number = ranges[r].begin;
+            for (int lane = 0; lane < count; lane++) {
+                salp__range share = salp__lane_share(ranges[r], count, lane);
+                assert_int_equal(share.begin, number);
+                for (; number < share.end; number++)
+                    assert_int_equal(salp__lane_of(ranges[r], count, number), lane);
+            }
+            assert_int_equal(number, ranges[r].end);
+        }
+    }
+    assert_int_equal(salp__lane_of((salp__range){ 0, UINT32_MAX }, 3, UINT32_MAX - 1), 2);
+}
+
 static void nothing_is_taken_from_an_empty_range(void **state)
 {
     static const salp__range empty[] = { { 0, 0 }, { 7, 7 }, { UINT32_MAX, UINT32_MAX }, { 5, 3 } };
@@ -282,6 +302,7 @@ int main(int argc, char **argv)
         TEST("a range is split evenly", a_range_is_split_evenly),
         TEST("parts of an uneven split differ by one at most", uneven_parts_differ_by_one_at_most),
         TEST("large numbers are split like small ones", large_numbers_are_split_like_small_ones),
+        TEST("each number is in the share of one lane", each_number_is_in_the_share_of_one_lane),
         TEST("nothing is taken from an empty range", nothing_is_taken_from_an_empty_range),
         TEST("a worker takes its own lane from the front", a_worker_takes_its_own_lane_from_the_front),
         TEST("others take from the back of the fullest lane", others_take_from_the_back_of_the_fullest_lane),
