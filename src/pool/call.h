@@ -81,6 +81,7 @@ typedef struct salp__process_call {
     uint64_t failures;    /* of the records that were read */
     size_t progress_told; /* what on_progress was told last */
     int64_t progress_at;
+    bool slept;    /* a worker had to be woken for it */
     uint64_t room; /* bytes of room that its answer was given; 0: none */
     int override;  /* [lock: engine, while attended] the result when it was cancelled, or 0 */
 } salp__process_call;

@@ -169,35 +169,52 @@ bool salp__drained(const salp__control *control, int slot, uint64_t ticket)
     return salp__unattended(control, slot, ticket) && atomic_load(&live->returned) == returned;
 }
 
+/* Each idle worker has a word of its own to sleep on, so that a ringer can choose: see salp__wake_idle. No ring is lost:
+   the mark is set before the rings are looked at again, and a ringer raises them before he looks at the marks; all
+   seq_cst. The mark of a worker that died is taken away by the steward, who then rings for what it may have swallowed. */
 void salp__idle(const salp__control *control, salp__place *place, uint32_t seen, bool look_first)
 {
     salp__bell *bell = &control->shared->work;
+    bool rung = false;
     if (look_first) {
-        /* seq_cst: a ringer who finds the mark has rung after `seen`, so we see it, now or in the wait below. A mark of
-           a worker that died is taken away by the steward, who then rings for what it may have swallowed. */
-        atomic_store(&place->looking, 1);
+        atomic_store(&place->idle, SALP__LOOKING);
         SALP__STEP();
-        bool rung = salp__look(bell, seen);
-        atomic_store(&place->looking, 0);
-        SALP__STEP();
-        if (rung)
-            return;
+        rung = salp__look(bell, seen);
     }
-    salp__park(bell, seen, SALP_FOREVER, true, SALP__SLEEP);
+    if (!rung) {
+        atomic_store(&place->idle, SALP__ASLEEP);
+        SALP__STEP();
+        if (salp__bell_look(bell) == seen)
+            salp__futex_wait(&place->idle, SALP__ASLEEP, SALP_FOREVER, true);
+    }
+    atomic_store(&place->idle, SALP__AWAKE);
+    SALP__STEP();
 }
 
-void salp__wake_idle(const salp__control *control, uint32_t count)
+/* Takes the mark of up to `count` workers that have this one, and wakes those that sleep. Returns how many. */
+static uint32_t call_idle(const salp__control *control, uint32_t count, uint32_t mark)
 {
-    salp__bell *bell = &control->shared->work;
-    atomic_fetch_add(&bell->rings, 1); /* seq_cst: before the marks, see salp__idle, and the sleepers, see bell.h */
-    for (uint32_t i = 0; i < control->head->workers && count > 0; i++) {
-        /* Taken away, since he comes once, however often it rang: who rings next has to find another one. */
-        _Atomic uint32_t *looking = &control->places[i].looking;
-        count -= atomic_load(looking) != 0 && atomic_exchange(looking, 0) != 0;
+    uint32_t called = 0;
+    for (uint32_t i = 0; i < control->head->workers && called < count; i++) {
+        uint32_t held = mark;
+        _Atomic uint32_t *idle = &control->places[i].idle;
+        if (atomic_load(idle) != mark || !atomic_compare_exchange_strong(idle, &held, SALP__AWAKE))
+            continue;
+        called++;
+        SALP__STEP();
+        if (mark == SALP__ASLEEP)
+            salp__futex_wake(idle, 1, true);
     }
+    return called;
+}
+
+bool salp__wake_idle(const salp__control *control, uint32_t count)
+{
+    atomic_fetch_add(&control->shared->work.rings, 1); /* seq_cst: before the marks, see salp__idle */
     SALP__STEP();
-    if (count > 0 && atomic_load(&bell->sleepers) > 0)
-        salp__futex_wake(&bell->rings, (int)count, true);
+    count -= call_idle(control, count, SALP__LOOKING);
+    /* The first ones first: what is not needed sleeps on, and what is needed often is warm. */
+    return count > 0 && call_idle(control, count, SALP__ASLEEP) > 0;
 }
 
 void salp__tell(const salp__control *control, int slot, bool attended)

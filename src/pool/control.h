@@ -72,6 +72,7 @@ enum {
     SALP__WINDOW_BYTES = 64 * 1024, /* of results that a worker holds before it hands them over: half a level-2 cache */
     SALP__WINDOW_ITEMS = 16 * 1024,
 #endif
+    SALP__SINGLE_BYTES = 48,  /* of a result that is handed over without a system call */
     SALP__ANSWER_ROOM = 4096, /* bytes reserved for a message's answer before its size is known */
 };
 
@@ -105,6 +106,7 @@ typedef struct salp__params {
     uint32_t units;
     uint32_t fixed; /* units to claim at a time; 0: to be found out */
     uint64_t round; /* items of each lane in a round of inputs, see salp__live; 0: all are there from the beginning */
+    bool single;    /* one item with a short result, which may be handed over in salp__live */
     bool stops;     /* at the first failure */
     bool reports;   /* wants records of failures */
     bool attended;  /* asynchronous: wake the attendant, not a caller */
@@ -135,6 +137,14 @@ enum {
     SALP__REPORTED, /* error in errors, and a record was written */
 };
 
+/* The result of a call of one item, when it is short and the job returned 0: saves the system calls that write it to the
+   arena. A stray store can reach it here, and is noticed by the sum. */
+typedef struct salp__single {
+    _Atomic uint32_t there; /* release: the rest is written */
+    uint64_t sum;
+    unsigned char bytes[SALP__SINGLE_BYTES];
+} salp__single;
+
 /* One call, as it goes. */
 typedef struct salp__live {
     _Alignas(SALP__CACHE_LINE) _Atomic uint64_t state; /* ticket * 4 + one of the phases below */
@@ -150,6 +160,7 @@ typedef struct salp__live {
     _Atomic uint64_t room_size;
     _Atomic uint64_t answer_size;
     _Atomic uint64_t answer_offset;
+    salp__single single;
     /* Looked at before every item: on a line of its own, since the counts below change often. */
     _Alignas(SALP__CACHE_LINE) _Atomic uint32_t signal; /* SALP__STOP, SALP__HUNGRY */
     _Alignas(SALP__CACHE_LINE) _Atomic uint64_t done;   /* items that ended; may miscount after a death */
@@ -170,6 +181,14 @@ enum {
     SALP__BUSY, /* likewise, and item begin + done is running, unless done == limit */
 };
 
+/* Whether a worker has nothing to do. A ringer who counts on one that has takes the mark away: it comes once, however
+   often he rings, and who rings next has to find another one. */
+enum {
+    SALP__AWAKE,
+    SALP__LOOKING, /* at `rings` of the bell, again and again: it need not be woken */
+    SALP__ASLEEP,
+};
+
 /* One worker. Written by the worker, read by the steward after its death (and, the relaxed fields, while it lives). */
 typedef struct salp__place {
     _Alignas(SALP__CACHE_LINE) _Atomic uint64_t attached; /* 0, or ticket * 64 + slot */
@@ -178,7 +197,7 @@ typedef struct salp__place {
     _Atomic uint64_t done;                                /* items of it that are complete */
     _Atomic uint64_t limit;                               /* items of it that are complete or claimed to be run in it */
     _Atomic uint64_t sum;                                 /* over the results that are complete; stored before `done` */
-    _Atomic uint32_t looking;                             /* idle, and looks at the bell: it need not be woken */
+    _Atomic uint32_t idle;                                /* one of those below; it sleeps on this word */
     _Atomic uint32_t ready;                               /* initialized */
     _Atomic int32_t start_error;                          /* of the initializer */
     _Atomic int32_t pid;
@@ -186,7 +205,7 @@ typedef struct salp__place {
 } salp__place;
 
 typedef struct salp__shared {
-    salp__bell work;                                      /* idle workers sleep here */
+    salp__bell work;                                      /* rung when there is something to do; see salp__idle */
     salp__bell attend;                                    /* the attendant sleeps here */
     salp__bell opened;                                    /* the program sleeps here until the workers are started */
     _Alignas(SALP__CACHE_LINE) _Atomic uint64_t runnable; /* a hint: slots with something to claim */
@@ -307,8 +326,8 @@ bool salp__drained(const salp__control *control, int slot, uint64_t ticket);
 /* An idle worker waits for something to do. */
 void salp__idle(const salp__control *control, salp__place *place, uint32_t seen, bool look_first);
 
-/* Wakes up to `count` idle workers, less those who look anyway. */
-void salp__wake_idle(const salp__control *control, uint32_t count);
+/* Wakes up to `count` idle workers, less those who look anyway. Returns whether any was asleep. */
+bool salp__wake_idle(const salp__control *control, uint32_t count);
 
 /* Wakes whoever waits for the call. `attended`: of its parameters, read while it was running. */
 void salp__tell(const salp__control *control, int slot, bool attended);
@@ -328,6 +347,12 @@ static inline uint64_t salp__mix(uint64_t sum, uint64_t value)
 }
 
 uint64_t salp__mix_bytes(uint64_t sum, const void *data, uint64_t size);
+
+/* Over a single result. */
+static inline uint64_t salp__single_sum(const void *result, uint64_t ticket, uint64_t size)
+{
+    return salp__mix_bytes(salp__mix(1, ticket), result, size);
+}
 
 /*
  * Adds the next result of the stretch to the sum. Each step can be undone, so one that adds something else, or comes in

@@ -95,7 +95,9 @@ static int wait_until_over(salp__process_engine *engine, salp__call *call)
             return salp__slot_end(engine, call, ended);
         salp__slot_serve(engine, call);
         int64_t deadline = salp__later(salp__slot_pause(call));
-        if (salp__park(bell, seen, deadline, true, SALP__LOOK_FIRST) == -ETIMEDOUT)
+        /* A worker that was asleep takes longer to wake than we would look, and perhaps wants this very processor. */
+        salp__patience patience = call->engine.processes.slept ? SALP__SLEEP : SALP__LOOK_FIRST;
+        if (salp__park(bell, seen, deadline, true, patience) == -ETIMEDOUT)
             salp__processes_look(engine);
     }
 }
@@ -314,7 +316,7 @@ static void dismiss_steward(salp__process_engine *engine, uint32_t phase)
 {
     /* release: pairs with the acquire in workers and steward. */
     atomic_store_explicit(&engine->control.shared->phase, phase, memory_order_release);
-    salp__wake(&engine->control.shared->work, INT_MAX, true);
+    salp__wake_idle(&engine->control, engine->control.head->workers);
     salp__eventfd_ring(engine->door);
     wait_for_steward(engine);
 }

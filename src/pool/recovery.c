@@ -439,7 +439,9 @@ static void settle(salp__recovery *recovery, int slot, uint64_t ticket)
     if (!salp__drained(control, slot, ticket))
         return;
     bool stopped = atomic_load(&live->signal) & SALP__STOP;
-    int undone = stopped ? 0 : find_undone(control, &control->head->params[slot], &first, &last);
+    /* acquire: pairs with the release in the worker. */
+    bool there = atomic_load_explicit(&live->single.there, memory_order_acquire);
+    int undone = stopped || there ? 0 : find_undone(control, &control->head->params[slot], &first, &last);
     if (undone < 0) {
         refuse(&(estate){ .live = live }, undone); /* what may be missing cannot be known */
     } else if (undone > 0) {

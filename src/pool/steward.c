@@ -249,7 +249,7 @@ static void bury(steward *s, int index, const salp__ending *ending)
         c->death.out_of_memory = killed_for_memory(s, ending);
     c->pid = 0;
     /* A ringer may have counted on it; the mark does not tell, since he takes it away. */
-    atomic_store(&s->control->places[index].looking, 0);
+    atomic_store(&s->control->places[index].idle, SALP__AWAKE);
     salp__wake_idle(s->control, 1);
     judge_start(s, index, ending);
     recover(s, index);

@@ -28,6 +28,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include <salp/time.h>
+
+#include "os/clock.h"
 #include "os/crash.h"
 #include "os/fault.h"
 #include "os/file.h"
@@ -183,10 +186,12 @@ static _Noreturn void end(int status)
     salp__process_leave(status);
 }
 
+static const int64_t hurry = SALP_MICROSECONDS(50); /* to look for work before it sleeps pays off for shorter pauses */
+
 static _Noreturn void serve(salp__worker *w)
 {
     salp__shared *shared = w->control->shared;
-    bool worked = false;
+    bool worked = false, hurried = true; /* hurried: the last pause was a short one, so the next may be */
     for (;;) {
         uint32_t seen = salp__bell_look(&shared->work);
         /* acquire: after it, no call of the pool is under way. */
@@ -202,7 +207,9 @@ static _Noreturn void serve(salp__worker *w)
         if (slot >= 0)
             continue; /* it ended meanwhile, or another one began */
         be_hungry(w);
-        salp__idle(w->control, w->place, seen, worked);
+        int64_t began = salp__now();
+        salp__idle(w->control, w->place, seen, worked && hurried);
+        hurried = salp__now() - began < hurry;
         worked = false;
     }
 }

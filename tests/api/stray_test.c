@@ -171,6 +171,82 @@ static void results_of_a_long_chunk_are_soon_out_of_reach(void **state)
     assert_int_equal(salp_pool_close(pool), 0);
 }
 
+/* ---- the result of one item, on its way ---- */
+
+enum { SCRIBBLES = 200 };
+
+static const uint64_t marked = 0x5a1b0123456789abu;
+
+/* The memory that the workers share: of the memfd's mappings that can be stored to, the one that comes first in it. */
+static bool find_shared(uint64_t **begin, uint64_t **end)
+{
+    char line[512];
+    unsigned long lowest = ULONG_MAX;
+    FILE *maps = fopen("/proc/self/maps", "re");
+
+    if (!maps)
+        return false;
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long from, to, offset;
+        char mode[8];
+        if (sscanf(line, "%lx-%lx %7s %lx", &from, &to, mode, &offset) == 4 && strcmp(mode, "rw-s") == 0 &&
+            strstr(line, "memfd:") && offset < lowest) {
+            lowest = offset;
+            *begin = (uint64_t *)from;
+            *end = (uint64_t *)to;
+        }
+    }
+    fclose(maps);
+    return lowest != ULONG_MAX;
+}
+
+/* Changes the marked number wherever it turns up there, for a while. */
+__attribute__((no_sanitize("address"), no_sanitize("thread"))) static void *scribble(void *arg)
+{
+    uint64_t *begin, *end;
+
+    (void)arg;
+    if (!find_shared(&begin, &end))
+        return NULL;
+    for (int round = 0; round < SCRIBBLES; round++)
+        for (volatile uint64_t *at = begin; at < end; at++)
+            if (*at == marked)
+                *at = marked + 1;
+    return NULL;
+}
+
+static int job_with_a_scribbler(const void *in, void *out, void *context)
+{
+    pthread_t thread;
+
+    (void)in;
+    (void)context;
+    if (pthread_create(&thread, NULL, scribble, NULL) == 0)
+        pthread_detach(thread);
+    memcpy(out, &marked, sizeof marked);
+    return 0;
+}
+
+static void a_single_result_that_is_changed_on_its_way_is_noticed(void **state)
+{
+    salp_pool *pool = open_pool(SALP_PROCESSES, 2);
+    int noticed = 0;
+
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        uint64_t out = 0;
+        int result = salp_apply(pool, job_with_a_scribbler, NULL, 0, &out, sizeof out, NULL);
+
+        if (result == 0)
+            assert_int_equal(out, marked);
+        else
+            assert_int_equal(result, SALP_EDAMAGED);
+        noticed += result < 0;
+    }
+    printf("# %d of 200 were changed\n", noticed);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -185,6 +261,8 @@ int main(int argc, char **argv)
         TEST("writing over neighbours before an exit damages nobody silently",
              writing_over_neighbours_before_an_exit_damages_nobody_silently),
         TEST("results of a long chunk are soon out of reach", results_of_a_long_chunk_are_soon_out_of_reach),
+        TEST("a single result that is changed on its way is noticed",
+             a_single_result_that_is_changed_on_its_way_is_noticed),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
 }

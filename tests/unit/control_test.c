@@ -7,6 +7,8 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "os/clock.h"
 #include "os/file.h"
@@ -405,23 +407,41 @@ struct idler {
     pthread_t thread;
     salp__place *place;
     uint32_t seen;
+    _Atomic pid_t id;
 };
 
 static void *idle_once(void *arg)
 {
     struct idler *idler = arg;
+    atomic_store(&idler->id, gettid());
     salp__idle(&control, idler->place, idler->seen, false);
     return NULL;
 }
 
+static bool sleeps(pid_t thread)
+{
+    char path[64], state = '?';
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+    fclose(file);
+    return state == 'S';
+}
+
+/* Returns when it sleeps: one that has marked itself and not yet looked at the rings again would see the next one. */
 static void start_idler(struct idler *idler, int place)
 {
-    salp__bell *bell = &control.shared->work;
-    *idler = (struct idler){ .place = &control.places[place], .seen = salp__bell_look(bell) };
-    uint32_t sleepers = atomic_load(&bell->sleepers);
+    *idler = (struct idler){ .place = &control.places[place], .seen = salp__bell_look(&control.shared->work) };
     assert_int_equal(pthread_create(&idler->thread, NULL, idle_once, idler), 0);
-    while (atomic_load(&bell->sleepers) == sleepers)
+    while (atomic_load(&idler->place->idle) != SALP__ASLEEP || !sleeps(atomic_load(&idler->id)))
         salp__give_way();
+}
+
+static void join_idler(struct idler *idler)
+{
+    assert_int_equal(pthread_join(idler->thread, NULL), 0);
+    assert_int_equal(atomic_load(&idler->place->idle), SALP__AWAKE);
 }
 
 static void idle_workers_are_woken(void **state)
@@ -432,11 +452,33 @@ static void idle_workers_are_woken(void **state)
     for (int round = 0; round < 100; round++) {
         for (int i = 0; i < WORKERS; i++)
             start_idler(&idlers[i], i);
-        salp__wake_idle(&control, 1);
-        salp__wake_idle(&control, WORKERS - 1);
+        assert_true(salp__wake_idle(&control, 1));
+        assert_true(salp__wake_idle(&control, WORKERS - 1));
         for (int i = 0; i < WORKERS; i++)
-            assert_int_equal(pthread_join(idlers[i].thread, NULL), 0);
+            join_idler(&idlers[i]);
+        assert_false(salp__wake_idle(&control, 1));
     }
+    salp__control_close(&control);
+}
+
+/* Who is called again and again is the same one, and the others sleep on. */
+static void the_first_of_those_who_sleep_is_woken(void **state)
+{
+    struct idler idlers[WORKERS];
+    (void)state;
+    open_control();
+    for (int i = 0; i < WORKERS; i++)
+        start_idler(&idlers[i], i);
+    for (int round = 0; round < 100; round++) {
+        assert_true(salp__wake_idle(&control, 1));
+        join_idler(&idlers[0]);
+        for (int i = 1; i < WORKERS; i++)
+            assert_int_equal(atomic_load(&control.places[i].idle), SALP__ASLEEP);
+        start_idler(&idlers[0], 0);
+    }
+    salp__wake_idle(&control, WORKERS);
+    for (int i = 0; i < WORKERS; i++)
+        join_idler(&idlers[i]);
     salp__control_close(&control);
 }
 
@@ -448,7 +490,7 @@ static void an_idle_worker_does_not_miss_a_ring(void **state)
         uint32_t seen = salp__bell_look(&control.shared->work);
         salp__wake_idle(&control, 1);
         salp__idle(&control, &control.places[0], seen, i % 2);
-        assert_int_equal(atomic_load(&control.places[0].looking), 0);
+        assert_int_equal(atomic_load(&control.places[0].idle), SALP__AWAKE);
     }
     salp__control_close(&control);
 }
@@ -461,16 +503,16 @@ static void a_worker_that_looks_stands_for_one_ring(void **state)
     open_control();
     for (int round = 0; round < 100; round++) {
         start_idler(&idler, 1);
-        atomic_store(&control.places[0].looking, 1);
-        salp__wake_idle(&control, 1);
-        assert_int_equal(atomic_load(&control.places[0].looking), 0);
-        salp__wake_idle(&control, 1);
-        assert_int_equal(pthread_join(idler.thread, NULL), 0);
+        atomic_store(&control.places[2].idle, SALP__LOOKING);
+        assert_false(salp__wake_idle(&control, 1));
+        assert_int_equal(atomic_load(&control.places[2].idle), SALP__AWAKE);
+        assert_true(salp__wake_idle(&control, 1));
+        join_idler(&idler);
 
         start_idler(&idler, 1);
-        atomic_store(&control.places[0].looking, 1);
-        salp__wake_idle(&control, 2);
-        assert_int_equal(pthread_join(idler.thread, NULL), 0);
+        atomic_store(&control.places[2].idle, SALP__LOOKING);
+        assert_true(salp__wake_idle(&control, 2));
+        join_idler(&idler);
     }
     salp__control_close(&control);
 }
@@ -499,6 +541,7 @@ int main(int argc, char **argv)
              a_slot_is_not_used_again_while_somebody_holds_the_old_ticket),
         TEST("calls in other slots are other calls", calls_in_other_slots_are_other_calls),
         TEST("idle workers are woken", idle_workers_are_woken),
+        TEST("the first of those who sleep is woken", the_first_of_those_who_sleep_is_woken),
         TEST("an idle worker does not miss a ring", an_idle_worker_does_not_miss_a_ring),
         TEST("a worker that looks stands for one ring", a_worker_that_looks_stands_for_one_ring),
     };
