@@ -29,7 +29,8 @@ static void lay_out(salp__head *head, uint32_t workers)
     head->shared = salp__pages(sizeof *head);
     head->records = head->shared + shared_size(workers);
     head->modules = head->records + salp__pages(sizeof(salp__records));
-    head->windows = head->modules + salp__pages(SALP__MODULES * sizeof(salp__module));
+    head->details = head->modules + salp__pages(SALP__MODULES * sizeof(salp__module));
+    head->windows = head->details + salp__pages(SALP__SLOTS * SALP__RECORDS * sizeof(salp__record));
     head->regions = head->windows + workers * salp__pages(salp__window_size());
 }
 

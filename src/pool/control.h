@@ -2,16 +2,17 @@
  * What the program, the steward and the workers of a pool of processes share.
  *
  *   file offset 0                                                            (one memfd, the arena)
- *   +-----------+----------+-----------+-----------+-----------+------------------------------+
- *   |   head    |  shared  |  records  |  modules  |  windows  |  regions of calls ...        |
- *   +-----------+----------+-----------+-----------+-----------+------------------------------+
- *   program      rw         rw          rw          rw          -           rw
- *   steward      r          rw          rw          r           (by read)   (by read and write)
- *   worker       r          rw          none        r           rw its own  r, results by pwrite
+ *   +---------+---------+---------+---------+-----------+-------------+-------------------------+
+ *   |  head   | shared  | records | modules |  details  |   windows   |  regions of calls ...   |
+ *   +---------+---------+---------+---------+-----------+-------------+-------------------------+
+ *   program    rw        rw        rw        rw          r             -        rw
+ *   steward    r         rw        rw        r           (by write)    (by read) (by read and write)
+ *   worker     r         rw        none      r           -             rw its own r, results by pwrite
  *
  *   head     what the program says: options, and the parameters of up to 64 calls (slots)
  *   shared   what everybody changes: bells, states, lanes, and one place for each worker
- *   records  what the steward tells the program: failures, why the pool is broken
+ *   records  what the steward tells the program: how many failures there are to read, why the pool is broken
+ *   details  the failures: memory only where one was written
  *   windows  where each worker collects results before it hands them over
  *   regions  context, inputs, states and results of a call
  *
@@ -236,7 +237,6 @@ typedef struct salp__record {
 typedef struct salp__slot_records {
     _Atomic uint64_t written; /* release: records below it are complete; acquire in the program */
     _Atomic uint64_t read;    /* release: their places may be written again; acquire in the steward */
-    salp__record records[SALP__RECORDS];
 } salp__slot_records;
 
 typedef struct salp__records {
@@ -259,7 +259,7 @@ typedef struct salp__head {
     salp__function_ref initializer; /* place 0: none */
     uint64_t initializer_arg;       /* the pointer, when the span's size is 0 */
     salp__span initializer_copy;
-    uint64_t shared, records, modules, windows, regions; /* offsets in the arena */
+    uint64_t shared, records, modules, details, windows, regions; /* offsets in the arena */
     salp__params params[SALP__SLOTS];
 } salp__head;
 
@@ -288,6 +288,12 @@ void salp__control_close(salp__control *control);
 static inline salp__lane *salp__lanes_of(const salp__control *control, int slot)
 {
     return control->lanes + (size_t)slot * control->head->workers;
+}
+
+/* Where the n-th record of a slot lies in the arena, among the details. */
+static inline uint64_t salp__record_offset(const salp__control *control, int slot, uint64_t n)
+{
+    return control->head->details + ((uint64_t)slot * SALP__RECORDS + n % SALP__RECORDS) * sizeof(salp__record);
 }
 
 /* Bytes of a worker's window: results, then an int for each item. */

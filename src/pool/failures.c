@@ -6,6 +6,8 @@
  */
 #include "pool/processes.h"
 
+#include <string.h>
+
 #include "os/file.h"
 
 enum { TEXT_SIZE = 8192 };
@@ -65,7 +67,10 @@ void salp__failures_tell(salp__process_engine *engine, salp__call *call)
     uint64_t read = atomic_load_explicit(&records->read, memory_order_relaxed); /* only we write it */
     /* acquire: pairs with the release in the steward. */
     while (read < atomic_load_explicit(&records->written, memory_order_acquire)) {
-        salp__record record = records->records[read % SALP__RECORDS];
+        const char *details = (const char *)engine->control.head;
+        salp__record record;
+        memcpy(&record, details + salp__record_offset(&engine->control, call->engine.processes.slot, read),
+               sizeof record);
         /* release: pairs with the acquire in the steward, which may now write over it. */
         atomic_store_explicit(&records->read, ++read, memory_order_release);
         tell(engine, call, &record);

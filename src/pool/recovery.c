@@ -259,14 +259,14 @@ static void relate(const estate *e, salp__record *record)
     record->frames = kept;
 }
 
-static void write_record(const estate *e, uint64_t index, int error, int number)
+/* false: there is no memory for it; the failure will be told with less detail. */
+static bool write_record(const estate *e, uint64_t index, int error, int number)
 {
     salp__slot_records *records = &e->control->records->slots[e->slot];
     /* relaxed: only the steward writes it. */
     uint64_t written = atomic_load_explicit(&records->written, memory_order_relaxed);
-    salp__record *record = &records->records[written % SALP__RECORDS];
     const salp__crash_note *note = &e->place->note;
-    *record = (salp__record){
+    salp__record record = {
         .index = index,
         .error = error,
         .worker = e->death->ending.pid,
@@ -277,15 +277,19 @@ static void write_record(const estate *e, uint64_t index, int error, int number)
     /* acquire: pairs with the release in the handler, though the death of its process orders it too. A note of another
        signal than the one that ended the worker is of a fault that the job survived. */
     int noted = atomic_load_explicit(&note->signal, memory_order_acquire);
-    if (noted != 0 && (noted == record->signal || record->signal == 0)) {
-        record->address = note->address;
-        record->frames = note->frames < 0 || note->frames > SALP_BACKTRACE_MAX ? 0 : note->frames;
-        memcpy(record->addresses, note->addresses, (size_t)record->frames * sizeof *record->addresses);
+    if (noted != 0 && (noted == record.signal || record.signal == 0)) {
+        record.address = note->address;
+        record.frames = note->frames < 0 || note->frames > SALP_BACKTRACE_MAX ? 0 : note->frames;
+        memcpy(record.addresses, note->addresses, (size_t)record.frames * sizeof *record.addresses);
         if (e->control->head->start != SALP_FORK)
-            relate(e, record);
+            relate(e, &record);
     }
+    uint64_t offset = salp__record_offset(e->control, e->slot, written);
+    if (salp__file_write(e->control->arena, &record, sizeof record, offset) < 0)
+        return false;
     /* release: pairs with the acquire in the program. */
     atomic_store_explicit(&records->written, written + 1, memory_order_release);
+    return true;
 }
 
 static bool room_for_record(const estate *e)
@@ -305,9 +309,8 @@ static void blame(salp__recovery *recovery, const estate *e, uint64_t index)
     int error = error_of(e->death);
     if (e->params->kind == SALP__MESSAGE) /* half an answer is none; relaxed: published by the state of the call */
         atomic_store_explicit(&e->live->answer_size, 0, memory_order_relaxed);
-    if (e->params->reports)
-        write_record(e, index, error, number);
-    put_state(e, index, error, e->params->reports ? SALP__REPORTED : SALP__FAILED);
+    bool reported = e->params->reports && write_record(e, index, error, number);
+    put_state(e, index, error, reported ? SALP__REPORTED : SALP__FAILED);
 }
 
 /* ---- one death ---- */

@@ -42,6 +42,7 @@ enum {
 static const int64_t settle_interval = SALP_MILLISECONDS(1);
 static const int64_t longest_watch = SALP_MILLISECONDS(5);
 static const int64_t shortest_watch = SALP_MICROSECONDS(200);
+static const int64_t first_count = SALP_MILLISECONDS(5);
 static const int64_t fork_pause = SALP_MILLISECONDS(5);
 static const int64_t fork_patience = SALP_SECONDS(10);
 static const int64_t freeze_patience = SALP_MILLISECONDS(2);
@@ -69,7 +70,8 @@ typedef struct steward {
     child *children;
     uint32_t count;
     bool suspects;
-    uint64_t memory_kills; /* the kernel's count, as last seen */
+    uint64_t memory_kills;  /* the kernel's count, as last seen */
+    int64_t count_kills_at; /* when to look at it first, not in everybody's way; 0: that was done */
     int failed_starts, killed_starts;
     uint32_t readied;         /* as last seen */
     int64_t fork_fails_since; /* 0: the last fork worked */
@@ -191,14 +193,18 @@ static void kill_orphans(const steward *s)
     }
 }
 
+static bool more_memory_kills(steward *s)
+{
+    uint64_t kills = salp__process_memory_kills();
+    bool more = kills > s->memory_kills && s->count_kills_at == 0;
+    s->memory_kills = kills;
+    s->count_kills_at = 0;
+    return more;
+}
+
 static bool killed_for_memory(steward *s, const salp__ending *ending)
 {
-    if (ending->signal != SIGKILL)
-        return false;
-    uint64_t kills = salp__process_memory_kills();
-    bool more = kills > s->memory_kills;
-    s->memory_kills = kills;
-    return more;
+    return ending->signal == SIGKILL && more_memory_kills(s);
 }
 
 /* A worker that fails before its first item would fail again. */
@@ -439,7 +445,7 @@ static void open_steward(steward *s, salp__control *control, const salp__steward
             salp__process_leave(1);
         end(s, false);
     }
-    s->memory_kills = salp__process_memory_kills();
+    s->count_kills_at = salp__later(first_count);
 }
 
 static int64_t next_look(const steward *s, bool missing, bool busy)
@@ -455,6 +461,8 @@ static int64_t next_look(const steward *s, bool missing, bool busy)
         pause = fork_pause;
     if (busy && watch_interval(s) < pause)
         pause = watch_interval(s);
+    if (s->count_kills_at > 0 && first_count < pause)
+        pause = first_count;
     return pause == INT64_MAX ? SALP_FOREVER : salp__later(pause);
 }
 
@@ -482,6 +490,8 @@ void salp__steward_main(salp__control *control, const salp__steward_start *start
         settle(&s);
         bool missing = start_missing(&s);
         bool busy = watch_workers(&s);
+        if (s.count_kills_at > 0 && salp__now() >= s.count_kills_at)
+            more_memory_kills(&s);
         if (broken(&s))
             end(&s, false);
 

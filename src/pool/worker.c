@@ -247,7 +247,8 @@ static int open_worker(salp__worker *w, const salp__worker_start *start)
         return error;
     salp__protect_from_writing(head, head->shared);
     salp__protect_from_all(control->records, head->modules - head->records);
-    salp__protect_from_writing(control->modules, head->windows - head->modules);
+    salp__protect_from_writing(control->modules, head->details - head->modules);
+    salp__protect_from_all((char *)head + head->details, head->windows - head->details);
     control->records = NULL;
     return 0;
 }

@@ -81,13 +81,17 @@ static void the_parts_of_the_block_do_not_overlap(void **state)
         assert_part(0, sizeof *head, head->shared);
         assert_part(head->shared, sizeof(salp__shared) + places + lanes, head->records);
         assert_part(head->records, sizeof(salp__records), head->modules);
-        assert_part(head->modules, SALP__MODULES * sizeof(salp__module), head->windows);
+        assert_part(head->modules, SALP__MODULES * sizeof(salp__module), head->details);
+        assert_part(head->details, SALP__SLOTS * SALP__RECORDS * sizeof(salp__record), head->windows);
+        assert_int_equal(salp__record_offset(&control, 0, 0), head->details);
+        assert_true(salp__record_offset(&control, SALP__SLOTS - 1, SALP__RECORDS - 1) + sizeof(salp__record) <=
+                    head->windows);
         assert_part(head->windows, workers * salp__pages(salp__window_size()), head->regions);
         assert_int_equal(head->regions % salp__pages(1), 0);
         /* The last things that are stored to without a look are there. */
         atomic_store(&salp__lanes_of(&control, SALP__SLOTS - 1)[workers - 1].word, 1);
         atomic_store(&control.places[workers - 1].sum, 1);
-        control.records->slots[SALP__SLOTS - 1].records[SALP__RECORDS - 1].index = 1;
+        atomic_store(&control.records->slots[SALP__SLOTS - 1].written, 1);
         salp__control_close(&control);
         assert_int_equal(control.arena, -1);
     }
