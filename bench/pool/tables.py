@@ -52,14 +52,14 @@ class Report:
                  f"≥ {target:g}" if target else "", statistics.median(ratios) >= target if target else None)
 
     def more(self, work, ours, peer, theirs, target):
-        """How much longer than the peer: at most so many nanoseconds."""
+        """How much longer than the peer: at most so many nanoseconds, when there is a target."""
         differences = [a - b for a, b in zip(ours, theirs)]
         middle, low, high = statistics.median(differences), min(differences), max(differences)
         text = f"{nanoseconds(middle)} more"
         if len(differences) > 1:
             text += f" ({nanoseconds(low)} to {nanoseconds(high)})"
         self.row(work, nanoseconds(ours), f"{peer} {nanoseconds(theirs)}", text,
-                 f"≤ {nanoseconds(target)} more", middle <= target)
+                 "" if target is None else f"≤ {nanoseconds(target)} more", None if target is None else middle <= target)
 
     def loop(self, length, shape, times):
         """A row of the table of loops: times, and ratios to OpenMP's dynamic schedule."""
