@@ -70,6 +70,31 @@ void salp__keep_from_forks(void *address, size_t size)
     salp__must(madvise(address, size, MADV_DONTFORK) == 0);
 }
 
+int salp__map_stack(void **address, size_t size)
+{
+    SALP__FAULT(-ENOMEM);
+    void *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (memory == MAP_FAILED)
+        return -ENOMEM;
+    *address = memory;
+    return 0;
+}
+
+int salp__guard(void *address, size_t size)
+{
+    enum { GUARD_INSTALL = 102 }; /* MADV_GUARD_INSTALL, Linux 6.13 */
+    SALP__FAULT(-ENOMEM);
+    if (madvise(address, size, GUARD_INSTALL) == 0 || mprotect(address, size, PROT_NONE) == 0)
+        return 0;
+    return -ENOMEM;
+}
+
+void salp__forget(void *address, size_t size)
+{
+    salp__must(madvise(address, size, MADV_DONTNEED) == 0);
+}
+
 void salp__unmap(void *address, size_t size)
 {
     if (address)

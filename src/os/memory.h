@@ -30,6 +30,16 @@ void salp__keep_from_forks(void *address, size_t size);
 
 void salp__unmap(void *address, size_t size);
 
+/* Pages for a stack, backed as they are used. Returns 0 or -ENOMEM. */
+int salp__map_stack(void **address, size_t size);
+
+/* Makes pages of a stack a guard, which is a crash to touch. Returns 0 or -ENOMEM: the system has no room for another
+   mapping (vm.max_map_count); since Linux 6.13 none is needed. */
+int salp__guard(void *address, size_t size);
+
+/* Gives the memory of pages back; they read zero again. */
+void salp__forget(void *address, size_t size);
+
 /* Takes the right to write (or any right) to pages away. */
 void salp__protect_from_writing(void *address, size_t size);
 void salp__protect_from_all(void *address, size_t size);

@@ -1,0 +1,141 @@
+/*
+ * salp/task.h - tasks, groups and scopes: straight-line code for many things at once.
+ *
+ * A task is a function with a stack of its own, run by the loop of one thread.
+ * It keeps the processor until it waits, yields or ends; then the next task
+ * that is ready goes on. So code between two waits needs no lock against the
+ * other tasks of its loop. A task stays in its thread.
+ *
+ *     static int hello(void *name) { ... salp_sleep(SALP_SECONDS(1)); ... return 0; }
+ *
+ *     static int all(void *arg)
+ *     {
+ *         salp_group group;
+ *         salp_group_open(&group);
+ *         for (int i = 0; i < 3; i++)
+ *             salp_go(&group, hello, names[i]);
+ *         return salp_group_close(&group);      // waits for all of them
+ *     }
+ *
+ *     int result = salp_run(all, NULL);
+ *
+ * No task outlives the group that it was started in. No call takes a time-out:
+ * a scope does, and every call inside that waits ends with -ETIMEDOUT when it
+ * is over, at once and every time until the scope is closed. Cancellation is
+ * the same with -ECANCELED. Scopes work in tasks and in plain threads.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP_TASK_H
+#define SALP_TASK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <salp/base.h>
+#include <salp/error.h>
+#include <salp/time.h>
+
+SALP_BEGIN
+
+/* ---- running ---- */
+
+/*
+ * Runs a loop in this thread, with a task that calls main(arg), until that has
+ * returned. Returns its result.
+ *
+ * Threads: any that does not run a loop already (-EBUSY), so not a task.
+ * Waits: yes; a scope that this thread has opened around it does not reach into it.
+ * Errors: -EINVAL: no main; -EBUSY; -ENOMEM: no memory for the loop or the stack.
+ */
+SALP_API int salp_run(salp_fn *main, void *arg);
+
+/*
+ * Lets the tasks that are ready go first. Returns 0, -ECANCELED or -ETIMEDOUT.
+ * In a plain thread: lets other threads go first.
+ */
+SALP_API int salp_yield(void);
+
+/*
+ * Sleeps for so many nanoseconds; zero or less: yields. Returns 0, -ECANCELED
+ * or -ETIMEDOUT. Threads: tasks, and plain threads.
+ */
+SALP_API int salp_sleep(int64_t nanoseconds);
+
+/* ---- scopes ---- */
+
+/*
+ * A part of a function that has a deadline, or can be cancelled. Lives on the
+ * caller's stack and is closed by the task or thread that has opened it, the
+ * innermost one first. Deadlines nest: the tightest one wins.
+ */
+typedef struct salp_scope {
+    void *salp__private[16];
+} salp_scope;
+
+/* `timeout`: nanoseconds from now, SALP_FOREVER: none. Zero or less: it is over at once. */
+SALP_API void salp_scope_open(salp_scope *scope, int64_t timeout);
+
+/*
+ * The same for clean-up: what is inside is not cancelled by the scopes outside,
+ * nor ended by their deadlines. Give it a timeout of its own.
+ */
+SALP_API void salp_scope_shield(salp_scope *scope, int64_t timeout);
+
+/*
+ * Cancels: every call inside that waits, now or later, ends with -ECANCELED, in
+ * the task that opened the scope and in all that it has started inside.
+ *
+ * Threads: any, while the scope is open. From another loop or thread it returns
+ * when the cancellation has been carried out, so it may wait.
+ */
+SALP_API void salp_scope_cancel(salp_scope *scope);
+
+/*
+ * Closes. Returns -ETIMEDOUT or -ECANCELED when the scope has ended a call
+ * inside (its own deadline, its own cancellation: not those of a scope around
+ * it), else 0. Waits: no. Scopes and groups that were left open inside are
+ * a caller's error; the library ends the program with a message in that case.
+ */
+SALP_API int salp_scope_close(salp_scope *scope);
+
+/* ---- groups ---- */
+
+/* Tasks that are waited for together. A group is a scope too, without a deadline. */
+typedef struct salp_group {
+    void *salp__private[26];
+} salp_group;
+
+/* Threads: tasks only, since the tasks of a group belong to the opener's loop. In a plain thread salp_go says so. */
+SALP_API void salp_group_open(salp_group *group);
+
+/*
+ * Starts a task that calls function(arg). It begins when the caller waits, yields
+ * or ends. Threads: tasks of the group's loop, while the group is open: its owner,
+ * or the tasks in it. Waits: no.
+ *
+ * When the function returns a negative number, it has failed: the first failure
+ * of a group cancels the others.
+ *
+ * Errors: -EINVAL: no function; -EPERM: not called from a task of the group's
+ * loop; -ECANCELED: the group was cancelled, or a task of it has failed;
+ * -ENOMEM: no memory for a stack, or the system has no more room for its guard
+ * (vm.max_map_count).
+ */
+SALP_API int salp_go(salp_group *group, salp_fn *function, void *arg);
+
+/* As salp_scope_cancel. */
+SALP_API void salp_group_cancel(salp_group *group);
+
+/*
+ * Waits until all tasks of the group have ended, whatever happens, and closes
+ * it. A scope around it that is over, or cancelled, ends the tasks; they may take
+ * their time to clean up, and are waited for.
+ *
+ * Returns the first failure of a task, or 0.
+ */
+SALP_API int salp_group_close(salp_group *group);
+
+SALP_END
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * Groups: tasks that are waited for together.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+
+#include <salp/task.h>
+
+#include "task/task.h"
+
+void salp_group_open(salp_group *opaque)
+{
+    salp__members *group = (salp__members *)opaque;
+    *group = (salp__members){ 0 };
+    salp__scope_enter(&group->scope, SALP_FOREVER, false);
+    group->scope.group = group;
+    salp__list_open(&group->tasks);
+}
+
+int salp_go(salp_group *opaque, salp_fn *function, void *arg)
+{
+    salp__members *group = (salp__members *)opaque;
+    salp__task *owner = group->scope.actor->task;
+    salp__runtime *runtime = salp__runtime_here();
+    if (!function)
+        return -EINVAL;
+    if (!owner || owner->runtime != runtime || !runtime->current)
+        return -EPERM;
+    /* relaxed: set on this very thread. */
+    if (atomic_load_explicit(&group->scope.ended, memory_order_relaxed) < 0)
+        return -ECANCELED;
+    return salp__task_start(runtime, group, function, arg);
+}
+
+void salp_group_cancel(salp_group *group)
+{
+    salp_scope_cancel((salp_scope *)group);
+}
+
+/* A task of the group has ended. */
+void salp__group_lost(salp__members *group, int result)
+{
+    if (result < 0 && group->failure == 0) {
+        group->failure = result;
+        if (group->scope.actor)
+            salp__scope_end(&group->scope, -ECANCELED);
+    }
+    if (salp__list_empty(&group->tasks) && group->closer && salp__claim(group->closer))
+        salp__resume(group->closer);
+}
+
+int salp_group_close(salp_group *opaque)
+{
+    salp__members *group = (salp__members *)opaque;
+    if (!salp__list_empty(&group->tasks)) {
+        salp__waiter closer;
+        salp__waiter_open(&closer);
+        group->closer = &closer;
+        salp__wait_through(&closer);
+        group->closer = NULL;
+    }
+    int error = salp__scope_leave(&group->scope);
+    if (group->failure < 0)
+        return group->failure;
+    return error == -EINVAL ? error : 0;
+}

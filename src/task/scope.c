@@ -1,0 +1,216 @@
+/*
+ * Scopes: who is inside, and ending it for all of them. The header tells how they hang together.
+ *
+ * To end a scope is to set `ended` and to interrupt everybody who waits inside: its actor, the tasks of groups that are
+ * open inside, the tasks of theirs, and so on; but nobody behind a shield. The walk uses a list and no recursion, since
+ * it may run on a small stack.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "task/scope.h"
+
+#include <errno.h>
+
+#include "base/assert.h"
+#include "os/clock.h"
+#include "task/task.h"
+
+_Static_assert(sizeof(salp__scope) <= sizeof(salp_scope), "the public size of a scope");
+_Static_assert(sizeof(salp__members) <= sizeof(salp_group), "the public size of a group");
+
+/* ---- who is inside ---- */
+
+static void doom_members(salp__list *doomed, salp__scope *scope)
+{
+    if (!scope->group)
+        return;
+    salp__list *tasks = &scope->group->tasks;
+    for (salp__list *node = tasks->next; node != tasks; node = node->next)
+        salp__list_append(doomed, &SALP__CONTAINER(node, salp__task, link)->doomed);
+}
+
+/* Interrupts an actor inside of `limit`, and adds the tasks of its groups inside to the list. */
+static void interrupt_within(salp__list *doomed, salp__actor *actor, const salp__scope *limit)
+{
+    salp__scope *from = actor->scope;
+    bool shielded = false;
+    for (salp__scope *scope = actor->scope; scope != limit; scope = scope->outer) {
+        if (scope->shield) {
+            from = scope->outer;
+            shielded = true;
+        }
+    }
+    if (!shielded && actor->waiting)
+        salp__interrupt(actor->waiting);
+    for (salp__scope *scope = from; scope != limit; scope = scope->outer)
+        doom_members(doomed, scope);
+}
+
+static void interrupt_all(salp__scope *scope)
+{
+    salp__list doomed;
+    salp__list_open(&doomed);
+    interrupt_within(&doomed, scope->actor, scope);
+    doom_members(&doomed, scope);
+    while (!salp__list_empty(&doomed)) {
+        salp__task *task = SALP__CONTAINER(doomed.next, salp__task, doomed);
+        salp__list_remove(&task->doomed);
+        interrupt_within(&doomed, &task->actor, &task->group->scope);
+    }
+}
+
+/* ---- ending ---- */
+
+void salp__scope_end(salp__scope *scope, int error)
+{
+    int none = 0;
+    /* relaxed, also below: see `ended`. */
+    if (!atomic_compare_exchange_strong_explicit(&scope->ended, &none, error, memory_order_relaxed,
+                                                 memory_order_relaxed))
+        return;
+    if (scope->actor->task) {
+        interrupt_all(scope);
+        return;
+    }
+    salp__lock_take(&scope->actor->lock);
+    if (scope->actor->waiting)
+        salp__interrupt(scope->actor->waiting); /* one that was not meant, behind a shield, begins again */
+    salp__lock_release(&scope->actor->lock);
+}
+
+static void end_in_time(salp__timer *timer)
+{
+    salp__scope_end(SALP__CONTAINER(timer, salp__scope, timer), -ETIMEDOUT);
+}
+
+int salp__scope_error(salp__actor *actor)
+{
+    salp__scope *found = NULL;
+    for (salp__scope *scope = actor->scope; scope; scope = scope->outer) {
+        if (!actor->task && scope->deadline != SALP_FOREVER && salp__now() >= scope->deadline) {
+            int none = 0;
+            atomic_compare_exchange_strong_explicit(&scope->ended, &none, -ETIMEDOUT, memory_order_relaxed,
+                                                    memory_order_relaxed);
+        }
+        if (atomic_load_explicit(&scope->ended, memory_order_relaxed) < 0)
+            found = scope; /* the outermost one: that is how far the work has to be given up */
+        if (scope->shield)
+            break;
+    }
+    if (!found)
+        return 0;
+    found->felt = true;
+    return atomic_load_explicit(&found->ended, memory_order_relaxed);
+}
+
+int64_t salp__scope_deadline(const salp__actor *actor)
+{
+    int64_t first = SALP_FOREVER;
+    for (const salp__scope *scope = actor->scope; scope; scope = scope->outer) {
+        if (scope->deadline < first)
+            first = scope->deadline;
+        if (scope->shield)
+            break;
+    }
+    return first;
+}
+
+/* ---- entering and leaving ---- */
+
+void salp__scope_enter(salp__scope *scope, int64_t timeout, bool shield)
+{
+    salp__actor *self = salp__self();
+    *scope = (salp__scope){
+        .outer = self->scope,
+        .actor = self,
+        .deadline = timeout == SALP_FOREVER ? SALP_FOREVER : salp__later(timeout > 0 ? timeout : 0),
+        .shield = shield,
+    };
+    if (timeout <= 0)
+        scope->ended = -ETIMEDOUT;
+    else if (self->task && scope->deadline != SALP_FOREVER)
+        salp__timer_set(&self->task->runtime->loop, &scope->timer, scope->deadline, end_in_time);
+    self->scope = scope;
+}
+
+static void remove_innermost(salp__actor *self)
+{
+    salp__scope *scope = self->scope;
+    if (self->task)
+        salp__timer_cancel(&self->task->runtime->loop, &scope->timer);
+    self->scope = scope->outer;
+}
+
+static bool is_open(const salp__actor *self, const salp__scope *scope)
+{
+    for (const salp__scope *each = self->scope; each; each = each->outer) {
+        if (each == scope)
+            return scope->actor == self;
+    }
+    return false;
+}
+
+int salp__scope_leave(salp__scope *scope)
+{
+    salp__actor *self = salp__self();
+    if (!is_open(self, scope))
+        return -EINVAL;
+    int misuse = 0;
+    while (self->scope != scope) {
+        /* Left open inside. Its tasks may not outlive it. */
+        misuse = -EINVAL;
+        if (self->scope->group)
+            salp_group_close((salp_group *)self->scope->group);
+        else
+            remove_innermost(self);
+    }
+    remove_innermost(self);
+    if (misuse < 0)
+        return misuse;
+    return scope->felt ? atomic_load_explicit(&scope->ended, memory_order_relaxed) : 0;
+}
+
+/* ---- the public face ---- */
+
+void salp_scope_open(salp_scope *scope, int64_t timeout)
+{
+    salp__scope_enter((salp__scope *)scope, timeout, false);
+}
+
+void salp_scope_shield(salp_scope *scope, int64_t timeout)
+{
+    salp__scope_enter((salp__scope *)scope, timeout, true);
+}
+
+int salp_scope_close(salp_scope *scope)
+{
+    return salp__scope_leave((salp__scope *)scope);
+}
+
+typedef struct remote {
+    salp__event event;
+    salp__scope *scope;
+    salp__waiter sender;
+} remote;
+
+static void end_from_afar(salp__event *event)
+{
+    remote *r = (remote *)event; /* its first member */
+    salp__scope_end(r->scope, -ECANCELED);
+    if (salp__claim(&r->sender))
+        salp__resume(&r->sender);
+}
+
+void salp_scope_cancel(salp_scope *opaque)
+{
+    salp__scope *scope = (salp__scope *)opaque;
+    salp__task *task = scope->actor->task;
+    if (!task || task->runtime == salp__runtime_here()) {
+        salp__scope_end(scope, -ECANCELED);
+        return;
+    }
+    remote r = { .event = { .run = end_from_afar }, .scope = scope };
+    salp__waiter_open(&r.sender);
+    salp__loop_post(&task->runtime->loop, &r.event);
+    salp__wait_through(&r.sender);
+}

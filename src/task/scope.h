@@ -1,0 +1,71 @@
+/*
+ * Scopes and groups as they are inside, and who may be cancelled: tasks and threads.
+ *
+ *   actor --scope--> innermost --outer--> ... --outer--> (of a task:) its group's --outer--> scopes of the group's owner
+ *
+ * So whatever ends a task's waiting is found by walking outwards, until a shield.
+ *
+ * I1  `ended` is set once. Waits look at it before they begin; whoever sets it interrupts all who wait inside.
+ * I2  Scopes of a task are touched on its loop only. Of a plain thread's, others touch `ended`, which is atomic, and
+ *     `waiting`, under the lock.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__SCOPE_H
+#define SALP__SCOPE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <salp/task.h>
+
+#include "base/list.h"
+#include "loop/loop.h"
+#include "os/thread.h"
+#include "task/wait.h"
+
+struct salp__task;
+
+typedef struct salp__actor {
+    struct salp__scope *scope; /* the innermost one, or NULL */
+    salp__waiter *waiting;     /* what it waits in and may be interrupted [owner: loop; of a thread: lock] */
+    struct salp__task *task;   /* NULL: a plain thread */
+    salp__lock lock;           /* of a plain thread */
+} salp__actor;
+
+typedef struct salp__scope {
+    struct salp__scope *outer;
+    salp__actor *actor;          /* who has opened it */
+    struct salp__members *group; /* NULL: it is no group's */
+    salp__timer timer;           /* of its deadline, in a task */
+    int64_t deadline;
+    _Atomic int ended; /* 0, -ETIMEDOUT, -ECANCELED; relaxed: who is to see it at once is interrupted as well */
+    bool shield;
+    bool felt; /* it has ended a call [owner] */
+} salp__scope;
+
+/* A group: its scope, and its tasks. */
+typedef struct salp__members {
+    salp__scope scope;
+    salp__list tasks; /* not ended */
+    int failure;      /* the first, or 0 */
+    salp__waiter *closer;
+} salp__members;
+
+/* The calling task, or the calling thread. */
+salp__actor *salp__self(void);
+
+void salp__scope_enter(salp__scope *scope, int64_t timeout, bool shield);
+int salp__scope_leave(salp__scope *scope);
+
+/* Ends it with this error, for the actor and all tasks inside. On its own loop, or for a plain thread from any. */
+void salp__scope_end(salp__scope *scope, int error);
+
+/* What ends a wait of this actor now: 0 or an error. The scope that does is told so. */
+int salp__scope_error(salp__actor *actor);
+
+/* Of a plain thread: when the first of its scopes is over. */
+int64_t salp__scope_deadline(const salp__actor *actor);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * Stacks of tasks.
+ *
+ *   slab:  | guard | stack 0 ... | guard | stack 1 ... | ... |     one mapping; guards are made as stacks are first used
+ *
+ * A stack that is given back goes to the front of a list, so the next task gets warm memory. Beyond some hundreds its
+ * pages are given back to the system, all but the one with the link; slabs stay until the end.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "task/stack.h"
+
+#include <errno.h>
+#include <stdint.h>
+
+#include "os/memory.h"
+
+enum {
+#ifdef SALP_HOSTILE
+    SLAB = 2,
+    KEPT = 1,
+#else
+    SLAB = 64,  /* stacks in a slab */
+    KEPT = 512, /* unused stacks that keep their memory */
+#endif
+};
+
+typedef struct salp__slab {
+    struct salp__slab *next;
+    char *memory;
+} salp__slab;
+
+void salp__stacks_open(salp__stacks *stacks)
+{
+    *stacks = (salp__stacks){ .page = salp__pages(1) };
+}
+
+void salp__stacks_close(salp__stacks *stacks)
+{
+    while (stacks->slabs) {
+        salp__slab *slab = stacks->slabs;
+        stacks->slabs = slab->next;
+        salp__unmap(slab->memory, (size_t)SLAB * SALP__STACK_SIZE);
+        salp__free(slab);
+    }
+    *stacks = (salp__stacks){ 0 };
+}
+
+static int add_slab(salp__stacks *stacks)
+{
+    salp__slab *slab = salp__allocate(sizeof *slab);
+    if (!slab)
+        return -ENOMEM;
+    void *memory;
+    int error = salp__map_stack(&memory, (size_t)SLAB * SALP__STACK_SIZE);
+    if (error < 0) {
+        salp__free(slab);
+        return error;
+    }
+    slab->memory = memory;
+    slab->next = stacks->slabs;
+    stacks->slabs = slab;
+    stacks->slab_left = SLAB;
+    return 0;
+}
+
+/* Where the link of an unused stack lies: above it all, on the page that every task touches first. */
+static salp__stack *link_of(const salp__stacks *stacks, void *memory)
+{
+    return (salp__stack *)((char *)memory + SALP__STACK_SIZE - stacks->page - sizeof(salp__stack));
+}
+
+int salp__stack_take(salp__stacks *stacks, void **memory, size_t *size)
+{
+    *size = SALP__STACK_SIZE - stacks->page;
+    if (stacks->unused) {
+        *memory = (char *)(stacks->unused + 1) - *size;
+        stacks->unused = stacks->unused->next;
+        stacks->unused_count--;
+        return 0;
+    }
+    int error = stacks->slab_left == 0 ? add_slab(stacks) : 0;
+    if (error < 0)
+        return error;
+    char *stack = stacks->slabs->memory + (SLAB - stacks->slab_left) * SALP__STACK_SIZE;
+    error = salp__guard(stack, stacks->page);
+    if (error < 0)
+        return error;
+    stacks->slab_left--;
+    *memory = stack + stacks->page;
+    return 0;
+}
+
+void salp__stack_give(salp__stacks *stacks, void *memory)
+{
+    if (stacks->unused_count >= KEPT)
+        salp__forget(memory, SALP__STACK_SIZE - 2 * stacks->page);
+    salp__stack *unused = link_of(stacks, memory);
+    unused->next = stacks->unused;
+    stacks->unused = unused;
+    stacks->unused_count++;
+}

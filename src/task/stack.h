@@ -1,0 +1,36 @@
+/*
+ * Stacks of tasks: with a guard below, kept for the next task.
+ *
+ * Threads: one for each set of stacks.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__STACK_H
+#define SALP__STACK_H
+
+#include <stddef.h>
+
+/* A stack that nobody uses. Lies at its own upper end. */
+typedef struct salp__stack {
+    struct salp__stack *next;
+} salp__stack;
+
+/* Many stacks in one mapping, so that a million of them are few mappings. */
+typedef struct salp__stacks {
+    salp__stack *unused; /* the one used last first: it is warm */
+    size_t unused_count;
+    struct salp__slab *slabs;
+    size_t slab_left; /* stacks of the newest slab that were never used */
+    size_t page;
+} salp__stacks;
+
+enum { SALP__STACK_SIZE = 64 * 1024 }; /* with its guard */
+
+void salp__stacks_open(salp__stacks *stacks);
+void salp__stacks_close(salp__stacks *stacks); /* none may be in use */
+
+/* Returns the lower end of what may be used of a stack, and its size; or -ENOMEM, see salp__guard. */
+int salp__stack_take(salp__stacks *stacks, void **memory, size_t *size);
+void salp__stack_give(salp__stacks *stacks, void *memory);
+
+#endif

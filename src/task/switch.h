@@ -1,0 +1,20 @@
+/*
+ * From one stack to another; written in assembly, one file for each processor.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__SWITCH_H
+#define SALP__SWITCH_H
+
+#include <stddef.h>
+
+/*
+ * Saves what a function has to preserve on the present stack, and its pointer in *from; goes on where `to` was saved.
+ * What the ABI asks to be preserved: on x86-64 also the control bits of the floating-point units, on aarch64 FPCR.
+ */
+void salp__switch(void **from, void *to);
+
+/* Makes a fresh stack ready: the first switch to what is returned calls function(arg), which must never return. */
+void *salp__switch_prepare(void *stack, size_t size, void (*function)(void *arg), void *arg);
+
+#endif

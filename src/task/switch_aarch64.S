@@ -1,0 +1,97 @@
+/*
+ * The switch for aarch64 (AAPCS64): x19 to x30, the lower halves of v8 to v15, and FPCR are the callee's to preserve.
+ *
+ *   sp -> | x19 x20 | x21 x22 | ... | x29 x30 | d8 d9 | ... | d14 d15 | fpcr, unused |
+ *
+ * The notes of where registers lie let a debugger walk the stack of a task that is not running.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+    .text
+    .globl  salp__switch
+    .hidden salp__switch
+    .type   salp__switch, %function
+    .p2align 4
+salp__switch:
+    .cfi_startproc
+    hint    #34                 // bti c
+    sub     sp, sp, #176
+    .cfi_adjust_cfa_offset 176
+    stp     x19, x20, [sp]
+    stp     x21, x22, [sp, #16]
+    stp     x23, x24, [sp, #32]
+    stp     x25, x26, [sp, #48]
+    stp     x27, x28, [sp, #64]
+    stp     x29, x30, [sp, #80]
+    .cfi_rel_offset x19, 0
+    .cfi_rel_offset x20, 8
+    .cfi_rel_offset x21, 16
+    .cfi_rel_offset x22, 24
+    .cfi_rel_offset x23, 32
+    .cfi_rel_offset x24, 40
+    .cfi_rel_offset x25, 48
+    .cfi_rel_offset x26, 56
+    .cfi_rel_offset x27, 64
+    .cfi_rel_offset x28, 72
+    .cfi_rel_offset x29, 80
+    .cfi_rel_offset x30, 88
+    stp     d8, d9, [sp, #96]
+    stp     d10, d11, [sp, #112]
+    stp     d12, d13, [sp, #128]
+    stp     d14, d15, [sp, #144]
+    mrs     x9, fpcr
+    str     x9, [sp, #160]
+    mov     x10, sp
+    str     x10, [x0]
+    // From here on the same registers lie in the same places of the other stack.
+    mov     sp, x1
+    ldr     x10, [sp, #160]
+    cmp     x9, x10
+    b.eq    1f
+    msr     fpcr, x10
+1:
+    ldp     d14, d15, [sp, #144]
+    ldp     d12, d13, [sp, #128]
+    ldp     d10, d11, [sp, #112]
+    ldp     d8, d9, [sp, #96]
+    ldp     x29, x30, [sp, #80]
+    ldp     x27, x28, [sp, #64]
+    ldp     x25, x26, [sp, #48]
+    ldp     x23, x24, [sp, #32]
+    ldp     x21, x22, [sp, #16]
+    ldp     x19, x20, [sp]
+    add     sp, sp, #176
+    .cfi_adjust_cfa_offset -176
+    .cfi_restore x19
+    .cfi_restore x20
+    .cfi_restore x21
+    .cfi_restore x22
+    .cfi_restore x23
+    .cfi_restore x24
+    .cfi_restore x25
+    .cfi_restore x26
+    .cfi_restore x27
+    .cfi_restore x28
+    .cfi_restore x29
+    .cfi_restore x30
+    ret
+    .cfi_endproc
+    .size   salp__switch, . - salp__switch
+
+// Where a fresh stack begins: x19(x20), as salp__switch_prepare has put them there.
+    .globl  salp__switch_begin
+    .hidden salp__switch_begin
+    .type   salp__switch_begin, %function
+    .p2align 4
+salp__switch_begin:
+    .cfi_startproc
+    .cfi_undefined x30
+    hint    #36                 // bti j
+    mov     x0, x20
+    mov     x29, xzr
+    blr     x19
+    brk     #1
+    .cfi_endproc
+    .size   salp__switch_begin, . - salp__switch_begin
+
+    .section .note.GNU-stack, "", %progbits

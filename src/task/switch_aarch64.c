@@ -1,0 +1,21 @@
+/* A fresh stack for aarch64, laid out as salp__switch leaves one. SPDX-License-Identifier: MIT */
+#include "task/switch.h"
+
+#include <stdint.h>
+#include <string.h>
+
+void salp__switch_begin(void);
+
+void *salp__switch_prepare(void *stack, size_t size, void (*function)(void *arg), void *arg)
+{
+    enum { X19 = 0, X20 = 1, X30 = 11, FPCR = 20, WORDS = 22 };
+    uintptr_t top = ((uintptr_t)stack + size) / 16 * 16;
+    uint64_t *word = (uint64_t *)top - WORDS, fpcr;
+    memset(word, 0, WORDS * sizeof *word);
+    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+    word[X19] = (uint64_t)(uintptr_t)function;
+    word[X20] = (uint64_t)(uintptr_t)arg;
+    word[X30] = (uint64_t)(uintptr_t)salp__switch_begin;
+    word[FPCR] = fpcr;
+    return word;
+}

@@ -1,0 +1,56 @@
+/*
+ * Tasks, and the runtime of a loop that has some.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__TASK_H
+#define SALP__TASK_H
+
+#include "loop/loop.h"
+#include "task/scope.h"
+#include "task/stack.h"
+
+typedef struct salp__task {
+    salp__event event; /* its resumption */
+    salp__actor actor;
+    struct salp__runtime *runtime;
+    void *pointer;     /* of its stack, while it does not run */
+    void *stack;       /* lower end */
+    size_t stack_size; /* below this struct */
+    salp__members *group;
+    salp__list link;   /* in its group */
+    salp__list doomed; /* in the list of those to be cancelled */
+    salp_fn *function;
+    void *arg;
+    void *fiber; /* what a sanitizer knows it by */
+} salp__task;
+
+/* One to a thread that runs a loop. */
+typedef struct salp__runtime {
+    salp__loop loop;
+    salp__stacks stacks;
+    salp__task *current;     /* NULL: the loop itself */
+    salp__task *ended;       /* its stack can be used again as soon as another one runs */
+    void *pointer;           /* of the loop's own stack, while a task runs */
+    const void *loop_memory; /* that stack, as a sanitizer tells */
+    size_t loop_size;
+    bool left_loop; /* the switch under way leaves it */
+    void *fiber;
+} salp__runtime;
+
+/* The runtime of this thread, or NULL. */
+salp__runtime *salp__runtime_here(void);
+
+/* Makes a task that is suspended go on: any thread. */
+void salp__task_ready(salp__task *task);
+
+/* Starts a task in a group, which it enters. Returns 0 or -ENOMEM. */
+int salp__task_start(salp__runtime *runtime, salp__members *group, salp_fn *function, void *arg);
+
+/* A task has left its group, with this result. */
+void salp__group_lost(salp__members *group, int result);
+
+/* Lets others run until somebody makes this task ready. */
+void salp__task_suspend(salp__task *task);
+
+#endif
