@@ -85,7 +85,8 @@ typedef struct salp_failure {
     size_t index;          /* the item, from 0 */
     int error;             /* the job's own negative result; SALP_ECRASHED: see signal and exit_status;
                               -ETIMEDOUT: .item_timeout; SALP_ELIMIT: .memory_limit;
-                              -ENOMEM: ended by the kernel for lack of memory; SALP_EDAMAGED */
+                              -ENOMEM: ended by the kernel for lack of memory (not told apart in the first
+                              milliseconds of a pool); SALP_EDAMAGED */
     pid_t worker;          /* process that ran it; 0 on threads */
     int signal;            /* signal that ended the worker, or 0 */
     void *address;         /* for SIGSEGV, SIGBUS, SIGILL, SIGFPE: the address of the fault, else NULL */

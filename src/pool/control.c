@@ -172,7 +172,8 @@ bool salp__drained(const salp__control *control, int slot, uint64_t ticket)
 
 /* Each idle worker has a word of its own to sleep on, so that a ringer can choose: see salp__wake_idle. No ring is lost:
    the mark is set before the rings are looked at again, and a ringer raises them before he looks at the marks; all
-   seq_cst. The mark of a worker that died is taken away by the steward, who then rings for what it may have swallowed. */
+   seq_cst. The mark of a worker that died is taken away by the steward, who then rings for what it may have swallowed;
+   and he wakes everybody, since a ringer may have died between taking a mark away and waking who had it. */
 void salp__idle(const salp__control *control, salp__place *place, uint32_t seen, bool look_first)
 {
     salp__bell *bell = &control->shared->work;

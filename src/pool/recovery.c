@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "os/file.h"
+#include "os/futex.h"
 #include "os/memory.h"
 #include "task/park.h"
 
@@ -123,8 +124,10 @@ static int count_attempt(salp__recovery *recovery, const estate *e, uint64_t ind
     }
     one->count++;
     *again = one->count <= retries;
+    /* Those before the one that the item ends with. */
     unsigned char tries = one->count < UCHAR_MAX ? (unsigned char)one->count : UCHAR_MAX;
-    put(e, &tries, sizeof tries, e->params->tries + index);
+    if (*again)
+        put(e, &tries, sizeof tries, e->params->tries + index);
     return one->count;
 }
 
@@ -358,12 +361,23 @@ static void do_undone(const salp__control *control)
         uint64_t ticket = salp__running(control, slot);
         if (ticket != 0) {
             salp__finish(control, slot, ticket, false);
-            /* seq_cst, as in salp__not_runnable; who finds nothing there clears it again. */
-            atomic_fetch_or(&control->shared->runnable, 1UL << slot);
+            /* seq_cst, as in salp__not_runnable. */
+            if (!salp__lanes_empty(salp__lanes_of(control, slot), (int)control->head->workers))
+                atomic_fetch_or(&control->shared->runnable, 1UL << slot);
         }
         salp__tell(control, slot, true);
     }
     salp__wake_idle(control, control->head->workers);
+    /* Whose mark it has taken and whom it has not woken any more: whoever is not asleep is not hurt by it. */
+    for (uint32_t i = 0; i < control->head->workers; i++)
+        salp__futex_wake(&control->places[i].idle, 1, true);
+}
+
+/* It has left when there was nothing to leave undone. */
+static bool retired(const salp__recovery *recovery, const salp__death *death)
+{
+    return death->ending.signal == 0 && death->ending.exit_status == SALP__EXIT_RETIRED &&
+           atomic_load(&recovery->control->places[death->worker].attached) == 0;
 }
 
 /* Settles what the worker was on. false: it has to wait. */
@@ -395,6 +409,8 @@ static bool settle_place(salp__recovery *recovery, const salp__death *death)
 
 bool salp__recover(salp__recovery *recovery, const salp__death *death)
 {
+    if (retired(recovery, death))
+        return true;
     if (!settle_place(recovery, death))
         return false;
     do_undone(recovery->control);

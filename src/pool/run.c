@@ -182,8 +182,8 @@ static uint64_t run_range(salp__worker *w, salp__pace *pace, uint64_t begin, uin
     return begin;
 }
 
-/* Waits until the inputs of the units are there. false: the call was stopped first. */
-static bool wait_for_inputs(const salp__worker *w, salp__range units)
+/* Waits until the inputs of the units are there. false: the call was stopped first. The time is not the items'. */
+static bool wait_for_inputs(const salp__worker *w, salp__pace *pace, salp__range units)
 {
     const salp__params *params = w->params;
     if (params->round == 0)
@@ -202,6 +202,7 @@ static bool wait_for_inputs(const salp__worker *w, salp__range units)
         if (salp__stopped(w))
             return false;
         salp__park(&live->room, seen, SALP_FOREVER, true, SALP__LOOK_FIRST);
+        pace->began = salp__now();
     }
 }
 
@@ -263,7 +264,7 @@ void salp__run_call(salp__worker *w)
             break;
         }
         SALP__STEP();
-        if (!wait_for_inputs(w, units))
+        if (!wait_for_inputs(w, &pace, units))
             break;
         uint64_t begin = units.begin * params->unit, end = units.end * params->unit;
         if (end > params->count)

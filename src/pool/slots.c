@@ -291,7 +291,7 @@ static void copy_first(const salp__process_engine *engine, const salp__call *cal
 }
 
 /* The rest, while they run. */
-static void copy_rest(const salp__process_engine *engine, const salp__call *call)
+static void copy_rest(salp__process_engine *engine, const salp__call *call)
 {
     int slot = call->engine.processes.slot;
     salp__live *live = &engine->control.shared->live[slot];
@@ -430,7 +430,7 @@ void salp__slot_stop(salp__process_engine *engine, salp__call *call)
     int slot = call->engine.processes.slot;
     salp__live *live = live_of(engine, call);
     atomic_fetch_or(&live->signal, SALP__STOP); /* seq_cst: a worker that attaches after our look sees it */
-    salp__wake(&live->room, 1, true);
+    salp__wake(&live->room, INT_MAX, true);
     /* Nobody may be attached, and then nobody else would find out that it is over. */
     salp__finish(&engine->control, slot, engine->slots[slot].ticket, false);
 }
@@ -594,23 +594,37 @@ static int collect(collection *c, int undone)
     return 0;
 }
 
-/* Puts a result that came the short way where all others are. Returns SALP_EDAMAGED when it is not as it was sent. */
-static int adopt_single(const salp__process_engine *engine, const salp__call *call)
+/* A damaged result: its item has failed. */
+static void note_damage(const salp__process_engine *engine, const salp__params *params, char *memory)
+{
+    int values[] = { SALP_EDAMAGED, 0 }; /* and by whom is not known */
+    uint64_t offsets[] = { params->errors, params->runners };
+    for (int i = 0; i < 2; i++) {
+        if (salp__file_write(engine->control.arena, &values[i], sizeof values[i], offsets[i]) < 0)
+            return; /* it counts as not run, which is an error too */
+    }
+    memory[params->states] = SALP__FAILED;
+}
+
+/* Puts a result that came the short way where all others are. */
+static void adopt_single(const salp__process_engine *engine, const salp__call *call)
 {
     const salp__slot *s = &engine->slots[call->engine.processes.slot];
     const salp__params *params = &engine->control.head->params[call->engine.processes.slot];
     const salp__single *single = &engine->control.shared->live[call->engine.processes.slot].single;
-    /* relaxed: ordered by the state of the call. */
-    if (!params->single || !atomic_load_explicit(&single->there, memory_order_relaxed))
-        return 0;
+    char *memory = s->memory - s->offset;
+    /* relaxed: ordered by the state of the call. The steward may have taken the result from the window instead. */
+    if (!params->single || !atomic_load_explicit(&single->there, memory_order_relaxed) ||
+        memory[params->states] != SALP__UNDONE)
+        return;
     salp__single copy;
     memcpy(copy.bytes, single->bytes, sizeof copy.bytes);
-    if (salp__single_sum(copy.bytes, s->ticket, call->out_size) != single->sum)
-        return SALP_EDAMAGED;
-    char *memory = s->memory - s->offset;
+    if (salp__single_sum(copy.bytes, s->ticket, call->out_size) != single->sum) {
+        note_damage(engine, params, memory);
+        return;
+    }
     memcpy(memory + params->out.offset, copy.bytes, call->out_size);
     memory[params->states] = SALP__RAN;
-    return 0;
 }
 
 int salp__slot_end(salp__process_engine *engine, salp__call *call, int ended)
@@ -632,8 +646,8 @@ int salp__slot_end(salp__process_engine *engine, salp__call *call, int ended)
     int stopped = ended < 0 ? ended : refused;
     if (stopped == 0)
         stopped = call->engine.processes.override;
-    int damaged = adopt_single(engine, call);
-    int error = collect(&c, stopped < 0 ? stopped : damaged < 0 ? damaged : -ECANCELED);
+    adopt_single(engine, call);
+    int error = collect(&c, stopped < 0 ? stopped : -ECANCELED);
     if (error == 0 && call->kind == SALP__MESSAGE && c.ran > 0)
         error = read_answer(engine, call);
     if (call->options.on_progress)
@@ -646,7 +660,5 @@ int salp__slot_end(salp__process_engine *engine, salp__call *call, int ended)
         return stopped;
     if (error < 0 || c.first_error < 0)
         return error < 0 ? error : c.first_error;
-    if (damaged < 0)
-        return damaged;
     return c.ran < call->count ? -ECANCELED : 0; /* somebody has stopped it who had no right to: never a success */
 }

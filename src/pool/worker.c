@@ -18,7 +18,7 @@
  * I3  A stretch stays HELD until its results and states are delivered; delivering twice is harmless.
  * I4  A process that a job forks has no business here: `mine` reads 0 in it, and it leaves before it touches anything
  *     shared. The window is not mapped in it, so a fork that goes on to write its result crashes, unheard.
- * I5  Descriptors are checked before they are written to: a job may have closed them and opened its own files under
+ * I5  Descriptors are checked before they are written to or mapped: a job may have closed them and opened its own files under
  *     their numbers.
  *
  * SPDX-License-Identifier: MIT
@@ -67,6 +67,7 @@ static int map_region(salp__worker *w)
         return 0;
     salp__unmap((void *)(uintptr_t)v->region, v->mapped.size);
     v->region = NULL;
+    salp__check_descriptors(w); /* a job may have put a file of its own in the arena's place: I5 */
     void *address;
     int error = salp__map_file(&address, w->control->arena, region->offset, region->size, false);
     if (error == -EBADF)
@@ -107,6 +108,7 @@ static int map_window(salp__worker *w)
     w->errors = w->own_errors;
     if (w->params->windows.size == 0)
         return 0;
+    salp__check_descriptors(w);
     void *address;
     int error = salp__map_file(&address, w->control->arena, w->window.offset, w->params->windows.size, true);
     if (error < 0)

@@ -39,7 +39,7 @@ static char victim[64]; /* that file */
 
 static void occupy_descriptors(int file)
 {
-    for (int fd = 3; fd < 100; fd++)
+    for (int fd = 3; fd < 1024; fd++)
         if (fd != file)
             dup2(file, fd);
 }
@@ -116,6 +116,14 @@ static void do_evil(enum evil evil)
             umask(0777);
         break;
     }
+}
+
+static int job_fill(const void *in, void *out, void *context)
+{
+    (void)in;
+    (void)context;
+    memset(out, 'x', 100000);
+    return 0;
 }
 
 static int job_evil(const void *in, void *out, void *context)
@@ -202,6 +210,32 @@ static void results_arrive_although_other_memory_has_taken_the_descriptors(void 
     assert_int_equal(salp_pool_close(check_evil(MEMORY_INSTEAD, 2)), 0);
 }
 
+/* A single result needs no descriptor, so the worker lives on; what comes then is larger than anything it has mapped. */
+static void a_map_after_an_apply_that_took_the_descriptors_is_right(void **state)
+{
+    static const enum evil evils[] = { CLOSE_ALL, MEMORY_INSTEAD };
+    enum { SIZE = 100000 };
+    static char large[3][SIZE];
+
+    (void)state;
+    notes = shared_memory(sizeof *notes);
+    for (size_t e = 0; e < LENGTH(evils); e++) {
+        salp_pool *pool = open_pool(SALP_PROCESSES, 1);
+        for (int round = 0; round < 3; round++) {
+            struct item in = { 7, evils[e] };
+            int out = -1, result = salp_apply(pool, job_evil, &in, sizeof in, &out, sizeof out, NULL);
+            assert_true(result == SALP_ECRASHED || (result == 0 && out == 49));
+            assert_int_equal(check_squares(pool, 1000 << (4 * round), NULL), 0);
+            result = salp_apply(pool, job_evil, &in, sizeof in, &out, sizeof out, NULL);
+            assert_true(result == SALP_ECRASHED || (result == 0 && out == 49));
+            assert_int_equal(salp_map(pool, job_fill, NULL, 0, large, SIZE, 3, NULL), 0);
+            for (int i = 0; i < 3; i++)
+                assert_true(large[i][0] == 'x' && large[i][SIZE - 1] == 'x');
+        }
+        assert_int_equal(salp_pool_close(pool), 0);
+    }
+}
+
 static void a_job_that_returns_in_a_fork_too_is_counted_once(void **state)
 {
     (void)state;
@@ -263,6 +297,8 @@ int main(int argc, char **argv)
              nothing_is_written_to_files_opened_in_place_of_closed_descriptors),
         TEST("results arrive although other memory has taken the descriptors",
              results_arrive_although_other_memory_has_taken_the_descriptors),
+        TEST("a map after an apply that took the descriptors is right",
+             a_map_after_an_apply_that_took_the_descriptors_is_right),
         TEST("a job that returns in a fork too is counted once", a_job_that_returns_in_a_fork_too_is_counted_once),
         TEST("a process that a job leaves running is gone after the close",
              a_process_that_a_job_leaves_running_is_gone_after_the_close),

@@ -48,12 +48,29 @@ static int job(const void *in, void *out, void *context)
     return 0;
 }
 
-/* The first half of the items is short, which makes claims long; then come long ones, and a rest is given back. */
+/* The first lane begins with short items, which makes claims long; then come long ones, while those of the second lane
+   are short: its worker falls asleep, and a rest is given back and it is woken. */
 static int uneven_job(const void *in, void *out, void *context)
 {
-    if (*(const int *)in >= ITEMS / 2)
-        nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
+    int i = *(const int *)in;
+    if (i >= ITEMS / 4 && i < ITEMS / 2)
+        nanosleep(&(struct timespec){ .tv_nsec = 300000 }, NULL);
     return job(in, out, context);
+}
+
+/* Both items of a map are inside at once. */
+static int meeting_job(const void *in, void *out, void *context)
+{
+    (void)in;
+    (void)out;
+    (void)context;
+    atomic_fetch_add(&begun[0], 1);
+    for (int i = 0; i < 10000; i++) {
+        if (atomic_load(&begun[0]) == 2)
+            return 0;
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+    }
+    return -ETIMEDOUT;
 }
 
 static int star_job(const void *const in[], void *out, void *context)
@@ -225,6 +242,14 @@ static void use_imap(salp_pool *pool)
     salp_results_close(results);
 }
 
+/* Every worker can still be woken: none was forgotten, asleep. */
+static void meet(salp_pool *pool)
+{
+    atomic_store(&begun[0], 0);
+    int result = salp_map(pool, meeting_job, NULL, 0, NULL, 0, 2, &(salp_map_options){ .chunk = 1 });
+    CHECK(result == 0, "the workers did not meet: %d\n", result);
+}
+
 /* A run for each step, until one is over before a worker came to it. */
 static void sweep(const salp_pool_options *options, void (*use)(salp_pool *pool))
 {
@@ -241,6 +266,8 @@ static void sweep(const salp_pool_options *options, void (*use)(salp_pool *pool)
         use(pool);
         died = salp__fault_fired();
         salp__fault_arm_death(0);
+        if (options->workers == 2)
+            meet(pool);
     }
     print_message("%ld steps\n", step - 2);
     assert_true(step > 10);
@@ -254,6 +281,61 @@ static void sweep(const salp_pool_options *options, void (*use)(salp_pool *pool)
 
 static const salp_pool_options one = { .engine = SALP_PROCESSES, .workers = 1 };
 static const salp_pool_options two = { .engine = SALP_PROCESSES, .workers = 2 };
+
+/* With retries a death costs nothing, and nobody is told of a failure. */
+static void note_failure(const salp_failure *failure, void *arg)
+{
+    (void)failure;
+    (*(int *)arg)++;
+}
+
+static void use_map_with_retries(salp_pool *pool)
+{
+    int in[ITEMS], out[ITEMS], errors[ITEMS], told = 0;
+    for (int i = 0; i < ITEMS; i++) {
+        in[i] = i;
+        out[i] = errors[i] = UNTOUCHED;
+    }
+    int result = salp_map(pool, job, in, sizeof *in, out, sizeof *out, ITEMS,
+                          &(salp_map_options){ .errors = errors, .on_failure = note_failure, .on_failure_arg = &told });
+    CHECK(result == 0 && told == 0, "the map returned %d, %d failures were told\n", result, told);
+    for (int i = 0; i < ITEMS; i++) {
+        CHECK(errors[i] == 0 && out[i] == squared(i), "item %d: error %d, result %d\n", i, errors[i], out[i]);
+        CHECK(atomic_load(&begun[i]) <= 2, "item %d was begun %d times\n", i, atomic_load(&begun[i]));
+    }
+}
+
+static void use_map_with_retries_sweep(void **state)
+{
+    (void)state;
+    sweep(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 1, .retries = 1 }, use_map_with_retries);
+    sweep(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .retries = 1 }, use_map_with_retries);
+}
+
+/* Failures are told, once each, and workers are replaced all the time. */
+static void use_told_map(salp_pool *pool)
+{
+    int in[ITEMS], told = 0, lost = 0, errors[ITEMS];
+    for (int i = 0; i < ITEMS; i++) {
+        in[i] = i;
+        errors[i] = UNTOUCHED;
+    }
+    salp_map(pool, job, in, sizeof *in, (int[ITEMS]){ 0 }, sizeof(int), ITEMS,
+             &(salp_map_options){ .errors = errors, .on_failure = note_failure, .on_failure_arg = &told });
+    for (int i = 0; i < ITEMS; i++) {
+        if (errors[i] < 0)
+            lost = note_error(i, errors[i], lost);
+        else
+            check_run_once(i);
+    }
+    CHECK(told == lost, "%d failures were told, %d items were lost\n", told, lost);
+}
+
+static void use_told_map_sweep(void **state)
+{
+    (void)state;
+    sweep(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .items_per_worker = 7 }, use_told_map);
+}
 
 #define SWEEP(function)                        \
     static void function##_sweep(void **state) \
@@ -281,6 +363,8 @@ int main(int argc, char **argv)
         TEST("a death at any step of a map in chunks of one", use_map_in_ones_sweep),
         TEST("a death at any step of a map in chunks of five, with values", use_map_in_fives_sweep),
         TEST("a death at any step of a map of uneven items", use_uneven_map_sweep),
+        TEST("a death at any step of a map with retries", use_map_with_retries_sweep),
+        TEST("a death at any step of a map whose failures are told", use_told_map_sweep),
         TEST("a death at any step of a starmap", use_starmap_sweep),
         TEST("a death at any step of an apply", use_apply_sweep),
         TEST("a death at any step of an apply that is waited for later", use_future_sweep),

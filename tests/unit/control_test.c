@@ -486,6 +486,21 @@ static void the_first_of_those_who_sleep_is_woken(void **state)
     salp__control_close(&control);
 }
 
+/* It has taken the mark of one that sleeps, and did not live to wake it. */
+static void a_worker_may_die_while_it_wakes_another(void **state)
+{
+    struct idler idler;
+    (void)state;
+    open_control();
+    for (int round = 0; round < 20; round++) {
+        start_idler(&idler, 1);
+        atomic_store(&control.places[1].idle, SALP__AWAKE);
+        recover_from(0);
+        join_idler(&idler);
+    }
+    salp__control_close(&control);
+}
+
 static void an_idle_worker_does_not_miss_a_ring(void **state)
 {
     (void)state;
@@ -546,6 +561,7 @@ int main(int argc, char **argv)
         TEST("calls in other slots are other calls", calls_in_other_slots_are_other_calls),
         TEST("idle workers are woken", idle_workers_are_woken),
         TEST("the first of those who sleep is woken", the_first_of_those_who_sleep_is_woken),
+        TEST("a worker may die while it wakes another", a_worker_may_die_while_it_wakes_another),
         TEST("an idle worker does not miss a ring", an_idle_worker_does_not_miss_a_ring),
         TEST("a worker that looks stands for one ring", a_worker_that_looks_stands_for_one_ring),
     };
