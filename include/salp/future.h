@@ -45,9 +45,10 @@ SALP_API int salp_future_resolve(salp_future *future, int result);
 /*
  * Waits until the future is resolved, and returns its result. May be called any
  * number of times, and from several threads at once.
- * Threads: any. Waits: yes.
+ * Threads: any, and tasks: only the task waits. Waits: yes.
  * Errors: -EINVAL future is NULL; SALP_EINSIDE called by a job or a callback of
- * the pool that would have to resolve it; else the result itself.
+ * the pool that would have to resolve it; -ECANCELED, -ETIMEDOUT a scope
+ * (salp/task.h) has ended the wait, and the work goes on; else the result itself.
  */
 SALP_API int salp_future_wait(salp_future *future);
 

@@ -8,8 +8,11 @@
  * A turn runs a bounded number of events, so that events which make others ready for ever hold up neither the timers
  * nor the inbox.
  *
- * I1  Who posts first puts the event into the inbox and then rings; the owner looks at the bell, then at the inbox, and
- *     sleeps only if the bell is as it was: no post is slept over. A ring costs a system call only when it sleeps.
+ * I1  The owner sleeps only after it has exchanged an empty inbox for the mark `asleep`, and on this very word: a post
+ *     replaces the mark, so that none is slept over. Who has replaced it makes the one system call that wakes; while
+ *     the loop is awake a post costs none.
+ * I2  A poster touches nothing of the loop after its compare-and-swap: the event may be the last one that the loop runs.
+ *     The wake-up that follows goes to an address.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -42,15 +45,22 @@ void salp__loop_soon(salp__loop *loop, salp__event *event)
     loop->last = &event->next;
 }
 
+/* The half of the word that tells `asleep` from everything else: both our processors store it first. */
+static _Atomic uint32_t *futex_of(salp__loop *loop)
+{
+    return (_Atomic uint32_t *)(void *)&loop->inbox;
+}
+
 void salp__loop_post(salp__loop *loop, salp__event *event)
 {
     /* relaxed: a proposal, checked by the compare-and-swap. */
-    salp__event *head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
+    uintptr_t head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
     do
-        event->next = head;
-    while (!atomic_compare_exchange_weak_explicit(&loop->inbox, &head, event, memory_order_release,
+        event->next = head == SALP__LOOP_ASLEEP ? NULL : (salp__event *)head;
+    while (!atomic_compare_exchange_weak_explicit(&loop->inbox, &head, (uintptr_t)event, memory_order_release,
                                                   memory_order_relaxed)); /* release: pairs with take_inbox */
-    salp__bell_ring(&loop->bell, 1, false);
+    if (head == SALP__LOOP_ASLEEP)
+        salp__futex_wake(futex_of(loop), 1, false); /* I2 */
 }
 
 static void take_first(salp__loop *loop)
@@ -86,11 +96,12 @@ void salp__timer_cancel(salp__loop *loop, salp__timer *timer)
 
 static void take_inbox(salp__loop *loop)
 {
-    /* relaxed: whoever has just posted has also rung, see I1. */
-    if (!atomic_load_explicit(&loop->inbox, memory_order_relaxed))
+    /* relaxed: what is posted just now is for the next turn. */
+    if (atomic_load_explicit(&loop->inbox, memory_order_relaxed) == 0)
         return;
     /* acquire: pairs with the release in salp__loop_post; what the sender wrote is then readable. */
-    salp__event *newest = atomic_exchange_explicit(&loop->inbox, NULL, memory_order_acquire), *oldest = NULL;
+    uintptr_t head = atomic_exchange_explicit(&loop->inbox, 0, memory_order_acquire);
+    salp__event *newest = head == SALP__LOOP_ASLEEP ? NULL : (salp__event *)head, *oldest = NULL;
     while (newest) {
         salp__event *next = newest->next;
         newest->next = oldest;
@@ -127,19 +138,22 @@ static void run_ready(salp__loop *loop)
     }
 }
 
-static void sleep_until_wanted(salp__loop *loop, uint32_t seen)
+static void sleep_until_wanted(salp__loop *loop)
 {
     int64_t deadline = loop->timers.root ? loop->timers.root->key : SALP_FOREVER;
-    salp__bell_wait(&loop->bell, seen, deadline, false);
+    uintptr_t empty = 0;
+    /* relaxed: nothing is handed over by it. I1 */
+    if (atomic_compare_exchange_strong_explicit(&loop->inbox, &empty, SALP__LOOP_ASLEEP, memory_order_relaxed,
+                                                memory_order_relaxed))
+        salp__futex_wait(futex_of(loop), SALP__LOOP_ASLEEP, deadline, false);
 }
 
 void salp__loop_turn(salp__loop *loop)
 {
-    uint32_t seen = salp__bell_look(&loop->bell); /* before the inbox: I1 */
     take_inbox(loop);
     fire_timers(loop);
     if (loop->first)
         run_ready(loop);
     else
-        sleep_until_wanted(loop, seen);
+        sleep_until_wanted(loop);
 }

@@ -15,7 +15,6 @@
 #include <stdint.h>
 
 #include "base/heap.h"
-#include "lockfree/bell.h"
 
 /* Something to run once. Lives in the object that it is about, and is in one queue at a time. */
 typedef struct salp__event {
@@ -30,13 +29,15 @@ typedef struct salp__timer {
 } salp__timer;
 
 typedef struct salp__loop {
-    salp__event *first;           /* ready, oldest first [owner] */
-    salp__event **last;           /* [owner] */
-    int budget;                   /* events that this turn may still run [owner] */
-    salp__heap timers;            /* [owner] */
-    _Atomic(salp__event *) inbox; /* newest first; release in post, acquire when it is taken */
-    salp__bell bell;              /* the owner sleeps here */
+    salp__event *first;      /* ready, oldest first [owner] */
+    salp__event **last;      /* [owner] */
+    int budget;              /* events that this turn may still run [owner] */
+    salp__heap timers;       /* [owner] */
+    _Atomic uintptr_t inbox; /* events, newest first, or SALP__LOOP_ASLEEP; release in post, acquire when it is taken */
 } salp__loop;
+
+/* What the inbox of a sleeping loop holds; no address of an event. */
+enum { SALP__LOOP_ASLEEP = 1 };
 
 void salp__loop_open(salp__loop *loop);
 
@@ -46,7 +47,8 @@ void salp__loop_turn(salp__loop *loop);
 /* Has the event run in this turn or the next. */
 void salp__loop_soon(salp__loop *loop, salp__event *event);
 
-/* The same from any thread. Wakes the loop if it sleeps. */
+/* The same from any thread. Wakes the loop if it sleeps. The loop may be gone as soon as the event has run, also before
+   this returns. */
 void salp__loop_post(salp__loop *loop, salp__event *event);
 
 /* The next event that is ready, if it is of this kind and the turn is not over: taken off, for who runs it himself. */

@@ -12,6 +12,7 @@
 #include "os/memory.h"
 #include "pool/engine.h"
 #include "sync/future.h"
+#include "task/scope.h"
 #include "task/park.h"
 
 static const salp_map_options no_options;
@@ -83,20 +84,6 @@ static void leave(salp_pool *pool)
     if (--pool->calls == 0)
         salp__wake(&pool->ended, INT32_MAX, false);
     salp__lock_release(&pool->lock);
-}
-
-static int run(salp__call *call)
-{
-    int result = check_call(call, true);
-    if (result < 0)
-        return result;
-    result = enter(call->pool, true);
-    if (result < 0)
-        return result;
-    if (call->count > 0)
-        result = call->pool->engine->run(call->pool, call);
-    leave(call->pool);
-    return result;
 }
 
 /* In a fork of the program the future is a copy, and its pool is not: nobody would resolve it here. */
@@ -200,6 +187,41 @@ free_copies:
 free_call:
     salp__free(call);
     return error;
+}
+
+/* In a task, or a thread with a scope, the caller is no runner and must not sleep in the engine: it waits for a future,
+   as everything waits that can be ended by a scope. */
+static int run_and_suspend(salp__call *call)
+{
+    salp_future *future;
+    int error = start(&future, call, false);
+    if (error < 0)
+        return error;
+    int result = salp_future_wait(future);
+    if (!salp_future_ready(future)) {
+        /* A scope is over. The call's memory is the caller's, so nobody may be at work on it when we return. */
+        salp_future_cancel(future);
+        salp__future_wait_through(future);
+    }
+    salp_future_free(future);
+    return result;
+}
+
+static int run(salp__call *call)
+{
+    int result = check_call(call, true);
+    if (result < 0)
+        return result;
+    salp__actor *self = salp__self();
+    if ((self->task || self->scope) && !salp__inside(call->pool))
+        return run_and_suspend(call);
+    result = enter(call->pool, true);
+    if (result < 0)
+        return result;
+    if (call->count > 0)
+        result = call->pool->engine->run(call->pool, call);
+    leave(call->pool);
+    return result;
 }
 
 /* ---- the calls ---- */

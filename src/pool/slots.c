@@ -21,6 +21,7 @@
 #include "os/process.h"
 #include "pool/processes.h"
 #include "task/park.h"
+#include "task/scope.h"
 
 enum {
     REGION_MIN = 64 * 1024,
@@ -114,6 +115,13 @@ static int take_slot(salp__process_engine *engine, salp__call *call, bool wait)
         }
         if (!wait)
             return -EAGAIN;
+        if (salp__self()->task) {
+            /* Only the task may wait. */
+            error = salp_sleep(SALP_MICROSECONDS(100));
+            if (error < 0)
+                return error;
+            continue;
+        }
         /* Nobody rings when a worker leaves a call that is done, which takes it microseconds. */
         int64_t deadline = salp__later(leaving ? SALP_MICROSECONDS(50) : liveness_interval);
         salp__park(&engine->places, seen, deadline, false, SALP__SLEEP);

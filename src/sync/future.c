@@ -3,7 +3,7 @@
  *
  *     pending --settle, resolve, cancel--> resolved
  *
- * I1  `result` is written once, under the lock, before `resolved` is set (release) and the bell rung.
+ * I1  `result` is written once, under the lock, before `resolved` is set (release) and the waiters are woken.
  * I2  The owner's object is used only under the lock and only while pending, so the owner may free it as soon as
  *     settle has returned.
  * I3  Memory goes with the last hold: one for the user's handle, one for the owner while it is pending.
@@ -13,7 +13,6 @@
 #include "sync/future.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -21,16 +20,18 @@
 #include <salp/time.h>
 
 #include "base/assert.h"
+#include "base/list.h"
 #include "os/memory.h"
 #include "os/thread.h"
-#include "task/park.h"
+#include "task/scope.h"
+#include "task/wait.h"
 
 struct salp_future {
     salp__lock lock;
     _Atomic int holds;
-    _Atomic bool resolved; /* release in finish, acquire in salp_future_ready: makes result readable */
-    int result;            /* [lock until resolved, then const] */
-    salp__bell bell;
+    _Atomic bool resolved;           /* release in finish, acquire in salp_future_ready: makes result readable */
+    int result;                      /* [lock until resolved, then const] */
+    salp__list waiters;              /* [lock] */
     const salp__future_owner *owner; /* [lock] NULL: the user's own, or resolved */
     void *object;                    /* [lock] */
     bool owned;                      /* [const after open] only its owner resolves it */
@@ -42,6 +43,7 @@ static int open_future(salp_future **out, const salp__future_owner *owner, void 
     if (!future)
         return -ENOMEM;
     salp__lock_open(&future->lock);
+    salp__list_open(&future->waiters);
     atomic_init(&future->holds, holds);
     future->owner = owner;
     future->object = object;
@@ -64,21 +66,39 @@ static void drop(salp_future *future)
     salp__free(future);
 }
 
-static void finish_locked(salp_future *future, int result)
+/* Those who wait and are not interrupted move to `woken`; who calls this lets them go on, without the lock. */
+static void finish_locked(salp_future *future, int result, salp__list *woken)
 {
+    salp__list_open(woken);
     future->result = result;
     future->owner = NULL;
     future->object = NULL;
     /* release: pairs with the acquire in salp_future_ready; without it a reader might see an old result. */
     atomic_store_explicit(&future->resolved, true, memory_order_release);
+    while (!salp__list_empty(&future->waiters)) {
+        salp__waiter *waiter = SALP__CONTAINER(future->waiters.next, salp__waiter, link);
+        salp__list_remove(&waiter->link);
+        if (salp__claim(waiter))
+            salp__list_append(woken, &waiter->link);
+    }
+}
+
+static void wake_all(salp__list *woken)
+{
+    while (!salp__list_empty(woken)) {
+        salp__waiter *waiter = SALP__CONTAINER(woken->next, salp__waiter, link);
+        salp__list_remove(&waiter->link);
+        salp__resume(waiter);
+    }
 }
 
 void salp__future_settle(salp_future *future, int result, salp_done_fn *done, void *arg)
 {
+    salp__list woken;
     salp__lock_take(&future->lock);
-    finish_locked(future, result);
+    finish_locked(future, result, &woken);
     salp__lock_release(&future->lock);
-    salp__wake(&future->bell, INT_MAX, false);
+    wake_all(&woken);
     if (done)
         done(future, arg);
     drop(future);
@@ -91,17 +111,18 @@ int salp_future_open(salp_future **future)
 
 static int resolve(salp_future *future, int result)
 {
-    /* A hold of our own: who waits may see the result and free the future before we have rung the bell. Relaxed: the
-       caller's handle keeps the count above zero meanwhile. */
+    /* A hold of our own: who looks may see the result and free the future before we have let go of the lock. Relaxed:
+       the caller's handle keeps the count above zero meanwhile. */
     atomic_fetch_add_explicit(&future->holds, 1, memory_order_relaxed);
     salp__lock_take(&future->lock);
     /* relaxed: the lock orders it. */
     bool late = atomic_load_explicit(&future->resolved, memory_order_relaxed);
+    salp__list woken;
     if (!late)
-        finish_locked(future, result);
+        finish_locked(future, result, &woken);
     salp__lock_release(&future->lock);
     if (!late)
-        salp__wake(&future->bell, INT_MAX, false);
+        wake_all(&woken);
     drop(future);
     return late ? -EALREADY : 0;
 }
@@ -127,6 +148,26 @@ static int may_wait(salp_future *future)
     return error;
 }
 
+/* false: it is resolved. */
+static bool begin_waiting(salp_future *future, salp__waiter *waiter)
+{
+    salp__waiter_open(waiter);
+    salp__lock_take(&future->lock);
+    bool waits = !salp_future_ready(future);
+    if (waits)
+        salp__list_append(&future->waiters, &waiter->link);
+    salp__lock_release(&future->lock);
+    return waits;
+}
+
+static void end_waiting(salp_future *future, salp__waiter *waiter)
+{
+    salp__lock_take(&future->lock);
+    if (waiter->link.next)
+        salp__list_remove(&waiter->link);
+    salp__lock_release(&future->lock);
+}
+
 int salp_future_wait(salp_future *future)
 {
     if (!future)
@@ -135,11 +176,24 @@ int salp_future_wait(salp_future *future)
     if (error < 0)
         return error;
     for (;;) {
-        uint32_t seen = salp__bell_look(&future->bell);
+        salp__waiter waiter;
+        if (!begin_waiting(future, &waiter))
+            return future->result;
+        error = salp__wait(&waiter);
+        if (error < 0)
+            end_waiting(future, &waiter);
         if (salp_future_ready(future))
             return future->result;
-        salp__park(&future->bell, seen, SALP_FOREVER, false, SALP__LOOK_FIRST);
+        if (error < 0 && error != -EINTR)
+            return salp__scope_feel(salp__self());
     }
+}
+
+void salp__future_wait_through(salp_future *future)
+{
+    salp__waiter waiter;
+    if (begin_waiting(future, &waiter))
+        salp__wait_through(&waiter);
 }
 
 int salp_future_cancel(salp_future *future)

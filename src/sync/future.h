@@ -20,4 +20,7 @@ int salp__future_open(salp_future **future, const salp__future_owner *owner, voi
 /* Stores the result, wakes who waits, calls `done`, and drops the owner's hold. The object is not used afterwards. */
 void salp__future_settle(salp_future *future, int result, salp_done_fn *done, void *arg);
 
+/* Waits for the result, whatever scopes say. */
+void salp__future_wait_through(salp_future *future);
+
 #endif

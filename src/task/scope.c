@@ -83,7 +83,8 @@ static void end_in_time(salp__timer *timer)
     salp__scope_end(SALP__CONTAINER(timer, salp__scope, timer), -ETIMEDOUT);
 }
 
-int salp__scope_error(salp__actor *actor)
+/* The outermost scope that is over, up to a shield: that is how far the work has to be given up. */
+static salp__scope *find_ended(const salp__actor *actor)
 {
     salp__scope *found = NULL;
     for (salp__scope *scope = actor->scope; scope; scope = scope->outer) {
@@ -93,10 +94,22 @@ int salp__scope_error(salp__actor *actor)
                                                     memory_order_relaxed);
         }
         if (atomic_load_explicit(&scope->ended, memory_order_relaxed) < 0)
-            found = scope; /* the outermost one: that is how far the work has to be given up */
+            found = scope;
         if (scope->shield)
             break;
     }
+    return found;
+}
+
+int salp__scope_error(salp__actor *actor)
+{
+    const salp__scope *found = find_ended(actor);
+    return found ? atomic_load_explicit(&found->ended, memory_order_relaxed) : 0;
+}
+
+int salp__scope_feel(salp__actor *actor)
+{
+    salp__scope *found = find_ended(actor);
     if (!found)
         return 0;
     found->felt = true;

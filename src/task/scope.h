@@ -62,8 +62,11 @@ int salp__scope_leave(salp__scope *scope);
 /* Ends it with this error, for the actor and all tasks inside. On its own loop, or for a plain thread from any. */
 void salp__scope_end(salp__scope *scope, int error);
 
-/* What ends a wait of this actor now: 0 or an error. The scope that does is told so. */
+/* What ends a wait of this actor now: 0 or an error. */
 int salp__scope_error(salp__actor *actor);
+
+/* A call of the user's ends with what salp__scope_error says: the scope is told that it has ended something. */
+int salp__scope_feel(salp__actor *actor);
 
 /* Of a plain thread: when the first of its scopes is over. */
 int64_t salp__scope_deadline(const salp__actor *actor);

@@ -123,7 +123,7 @@ int salp_yield(void)
     } else {
         salp__give_way();
     }
-    return salp__scope_error(self);
+    return salp__scope_feel(self);
 }
 
 /* ---- beginning and ending ---- */

@@ -79,10 +79,28 @@ static void set_waiting(salp__actor *actor, salp__waiter *waiter)
     salp__lock_release(&actor->lock);
 }
 
+/* What we wait for may come sooner than a sleep and a wake take: see park.c. */
+static uint32_t look(const salp__waiter *waiter)
+{
+    int64_t end = salp__later(SALP_MICROSECONDS(20));
+    uint32_t state;
+    do {
+        for (int i = 0; i < 32; i++) {
+            /* acquire: pairs with the release in salp__resume. */
+            state = atomic_load_explicit(&waiter->state, memory_order_acquire);
+            if (state != SALP__WAITING)
+                return state;
+            salp__relax();
+        }
+        salp__give_way();
+    } while (salp__now() < end);
+    return state;
+}
+
 /* Sleeps until the state changes, or until the deadline. */
 static uint32_t sleep_on(salp__waiter *waiter, int64_t deadline)
 {
-    /* acquire: pairs with the release in salp__resume. */
+    /* acquire: likewise. */
     uint32_t state = atomic_load_explicit(&waiter->state, memory_order_acquire);
     if (state == SALP__WAITING || state == SALP__CLAIMED) {
         salp__futex_wait(&waiter->state, state, deadline, false);
@@ -97,6 +115,8 @@ static int wait_in_thread(salp__waiter *waiter, int64_t own)
     salp__actor *actor = waiter->actor;
     int result;
     set_waiting(actor, waiter);
+    if (own == SALP_FOREVER)
+        look(waiter);
     for (;;) {
         int error = salp__scope_error(actor);
         bool due = own != SALP_FOREVER && salp__now() >= own;
@@ -133,6 +153,8 @@ void salp__wait_through(salp__waiter *waiter)
         salp__task_suspend(waiter->actor->task);
         return;
     }
+    if (look(waiter) == SALP__WOKEN)
+        return;
     while (sleep_on(waiter, SALP_FOREVER) != SALP__WOKEN)
         continue;
 }
@@ -178,6 +200,6 @@ int salp_sleep(int64_t nanoseconds)
             result = wait_in_thread(&waiter, until);
         }
         if (result != -EINTR)
-            return result < 0 ? result : 0;
+            return result < 0 ? salp__scope_feel(self) : 0;
     }
 }

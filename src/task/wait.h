@@ -45,8 +45,9 @@ typedef struct salp__waiter {
 void salp__waiter_open(salp__waiter *waiter);
 
 /*
- * Waits. 0: it was claimed and resumed. -ECANCELED, -ETIMEDOUT: a scope ends it. -EINTR: for no reason; begin again.
- * After an error the waiter is still in the list, unless a claimer has taken it off in vain.
+ * Waits. 0: it was claimed and resumed. -ECANCELED, -ETIMEDOUT: a scope ends it, and a call that ends for this returns
+ * salp__scope_feel. -EINTR: for no reason; begin again. After an error the waiter is still in the list, unless a claimer
+ * has taken it off in vain.
  */
 int salp__wait(salp__waiter *waiter);
 

@@ -1,0 +1,308 @@
+/*
+ * Pools and futures meet tasks: a call suspends the task that makes it and no other, and scopes end it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tasks.h"
+
+static int job_doze(const void *in, void *out, void *context)
+{
+    (void)context;
+    doze(SALP_MILLISECONDS(2));
+    *(int *)out = *(const int *)in + 1;
+    return 0;
+}
+
+static int job_echo_twice(salp_bytes in, salp_buffer *out, void *context)
+{
+    int error = salp_buffer_append(out, in.data, in.size);
+    (void)context;
+    return error < 0 ? error : salp_buffer_append(out, in.data, in.size);
+}
+
+struct shared {
+    salp_engine engine;
+    salp_pool *pool;
+    int ticks;
+    bool over;
+};
+
+static int tick(void *arg)
+{
+    struct shared *shared = arg;
+    while (!shared->over) {
+        EXPECT(salp_sleep(SALP_MICROSECONDS(200)) == 0);
+        shared->ticks++;
+    }
+    return 0;
+}
+
+static void check_calls(salp_pool *pool)
+{
+    enum { COUNT = 20 };
+    int in[COUNT], out[COUNT], one = -1;
+    salp_buffer answer = { 0 };
+    for (int i = 0; i < COUNT; i++)
+        in[i] = i;
+    EXPECT(salp_map(pool, job_doze, in, sizeof *in, out, sizeof *out, COUNT, NULL) == 0);
+    for (int i = 0; i < COUNT; i++)
+        EXPECT(out[i] == i + 1);
+    EXPECT(salp_apply(pool, job_doze, &in[5], sizeof *in, &one, sizeof one, NULL) == 0 && one == 6);
+    EXPECT(salp_call(pool, job_echo_twice, (salp_bytes){ "ab", 2 }, &answer, NULL) == 0);
+    EXPECT(answer.size == 4 && memcmp(answer.data, "abab", 4) == 0);
+    salp_buffer_free(&answer);
+}
+
+static int call_and_tick(void *arg)
+{
+    struct shared *shared = arg;
+    salp_group group;
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, tick, shared) == 0);
+    check_calls(shared->pool);
+    EXPECT(shared->ticks >= 5);
+    shared->over = true;
+    return salp_group_close(&group);
+}
+
+static void a_call_suspends_its_task_alone(void **state)
+{
+    struct shared shared = { .pool = open_pool(test_engine(state), 2) };
+    assert_int_equal(salp_run(call_and_tick, &shared), 0);
+    assert_int_equal(salp_pool_close(shared.pool), 0);
+}
+
+static int call_once(void *arg)
+{
+    salp_pool *pool = arg;
+    int in = 1, out = 0;
+    EXPECT(salp_apply(pool, job_doze, &in, sizeof in, &out, sizeof out, NULL) == 0);
+    EXPECT(out == 2);
+    return 0;
+}
+
+/* More than there are places for on processes: those that find none wait as tasks do. */
+static int call_from_many(void *arg)
+{
+    struct shared *shared = arg;
+    salp_group group;
+    salp_group_open(&group);
+    for (int i = 0; i < 100; i++)
+        EXPECT(salp_go(&group, call_once, shared->pool) == 0);
+    return salp_group_close(&group);
+}
+
+static void many_tasks_may_call_at_once(void **state)
+{
+    struct shared shared = { .pool = open_pool(test_engine(state), 4) };
+    assert_int_equal(salp_run(call_from_many, &shared), 0);
+    assert_int_equal(salp_pool_close(shared.pool), 0);
+}
+
+/* In a task, and in a plain thread. */
+static int call_in_a_scope(void *arg)
+{
+    enum { COUNT = 100000 };
+    struct shared *shared = arg;
+    static int in[COUNT], out[COUNT];
+    salp_scope scope;
+    int64_t began = milliseconds_now();
+    salp_scope_open(&scope, SALP_MILLISECONDS(20));
+    EXPECT(salp_map(shared->pool, job_doze, in, sizeof *in, out, sizeof *out, COUNT, NULL) == -ETIMEDOUT);
+    /* All of it would take a minute and a half. */
+    EXPECT(milliseconds_now() - began < 60000);
+    EXPECT(salp_apply(shared->pool, job_doze, in, sizeof *in, out, sizeof *out, NULL) == -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    check_calls(shared->pool);
+    return 0;
+}
+
+static void a_scope_ends_a_call(void **state)
+{
+    struct shared shared = { .pool = open_pool(test_engine(state), 2) };
+    assert_int_equal(salp_run(call_in_a_scope, &shared), 0);
+    assert_int_equal(call_in_a_scope(&shared), 0);
+    assert_int_equal(salp_pool_close(shared.pool), 0);
+}
+
+/* ---- futures ---- */
+
+static salp_future *future;
+static int finished;
+
+static int wait_for_it(void *arg)
+{
+    int result = salp_future_wait(future);
+    EXPECT(result == *(int *)arg);
+    finished++;
+    return 0;
+}
+
+static int resolve_it(void *arg)
+{
+    (void)arg;
+    EXPECT(salp_yield() == 0);
+    EXPECT(finished == 0);
+    return salp_future_resolve(future, 42);
+}
+
+static int wait_together(void *arg)
+{
+    static int expected = 42;
+    salp_group group;
+    (void)arg;
+    salp_group_open(&group);
+    for (int i = 0; i < 10; i++)
+        EXPECT(salp_go(&group, wait_for_it, &expected) == 0);
+    EXPECT(salp_go(&group, resolve_it, NULL) == 0);
+    EXPECT(salp_group_close(&group) == 0);
+    EXPECT(finished == 10);
+    return 0;
+}
+
+static void tasks_wait_for_a_future_that_a_task_resolves(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_future_open(&future), 0);
+    assert_int_equal(salp_run(wait_together, NULL), 0);
+    salp_future_free(future);
+}
+
+static int give_up_waiting(void *arg)
+{
+    salp_scope scope;
+    (void)arg;
+    salp_scope_open(&scope, SALP_MILLISECONDS(1));
+    EXPECT(salp_future_wait(future) == -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    EXPECT(!salp_future_ready(future));
+    return 0;
+}
+
+static void a_scope_ends_a_wait_for_a_future(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_future_open(&future), 0);
+    assert_int_equal(salp_run(give_up_waiting, NULL), 0);
+    assert_int_equal(give_up_waiting(NULL), 0);
+    assert_int_equal(salp_future_resolve(future, 3), 0);
+    assert_int_equal(salp_future_wait(future), 3);
+    salp_future_free(future);
+}
+
+/* Loops and threads resolve futures for each other, again and again. */
+struct rally {
+    salp_future *ball[2][2000];
+    int rounds;
+};
+
+static int play(struct rally *rally, int side)
+{
+    for (int i = 0; i < rally->rounds; i++) {
+        if (side == 0)
+            EXPECT(salp_future_resolve(rally->ball[0][i], i) == 0);
+        EXPECT(salp_future_wait(rally->ball[!side][i]) == i);
+        if (side == 1)
+            EXPECT(salp_future_resolve(rally->ball[1][i], i) == 0);
+    }
+    return 0;
+}
+
+static int play_first(void *arg)
+{
+    return play(arg, 0);
+}
+
+static int play_second(void *arg)
+{
+    return play(arg, 1);
+}
+
+static void *play_in_loop(void *arg)
+{
+    EXPECT(salp_run(play_second, arg) == 0);
+    return NULL;
+}
+
+static void *play_in_thread(void *arg)
+{
+    play(arg, 1);
+    return NULL;
+}
+
+static void check_rally(void *(*other)(void *arg), bool in_loop)
+{
+    static struct rally rally;
+    pthread_t thread;
+    rally.rounds = test_scale(2000);
+    for (int i = 0; i < 2 * rally.rounds; i++)
+        assert_int_equal(salp_future_open(&rally.ball[i % 2][i / 2]), 0);
+    assert_int_equal(pthread_create(&thread, NULL, other, &rally), 0);
+    assert_int_equal(in_loop ? salp_run(play_first, &rally) : play(&rally, 0), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    for (int i = 0; i < 2 * rally.rounds; i++)
+        salp_future_free(rally.ball[i % 2][i / 2]);
+}
+
+static void loops_and_threads_wake_each_other(void **state)
+{
+    (void)state;
+    check_rally(play_in_loop, true);
+    check_rally(play_in_thread, true);
+    check_rally(play_in_loop, false);
+    check_rally(play_in_thread, false);
+}
+
+/* The deadline comes just when the result does: the wait ends with one of them, and nothing is lost. */
+struct race {
+    salp_future *future;
+    int64_t delay;
+};
+
+static void *resolve_after(void *arg)
+{
+    struct race *race = arg;
+    doze(race->delay);
+    EXPECT(salp_future_resolve(race->future, 7) == 0);
+    return NULL;
+}
+
+static int wait_in_a_race(void *arg)
+{
+    struct race *race = arg;
+    salp_scope scope;
+    salp_scope_open(&scope, SALP_MICROSECONDS(100));
+    int result = salp_future_wait(race->future);
+    EXPECT(result == 7 || result == -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == (result == 7 ? 0 : -ETIMEDOUT));
+    EXPECT(salp_future_wait(race->future) == 7);
+    return 0;
+}
+
+static void a_deadline_and_a_result_may_come_together(void **state)
+{
+    (void)state;
+    for (int i = 0; i < test_scale(300); i++) {
+        struct race race = { .delay = SALP_MICROSECONDS(1) * (i % 100) };
+        pthread_t thread;
+        assert_int_equal(salp_future_open(&race.future), 0);
+        assert_int_equal(pthread_create(&thread, NULL, resolve_after, &race), 0);
+        assert_int_equal(i % 2 ? salp_run(wait_in_a_race, &race) : wait_in_a_race(&race), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        salp_future_free(race.future);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST_ENGINES("a call suspends its task alone", a_call_suspends_its_task_alone),
+        TEST_ENGINES("many tasks may call at once", many_tasks_may_call_at_once),
+        TEST_ENGINES("a scope ends a call", a_scope_ends_a_call),
+        TEST("tasks wait for a future that a task resolves", tasks_wait_for_a_future_that_a_task_resolves),
+        TEST("a scope ends a wait for a future", a_scope_ends_a_wait_for_a_future),
+        TEST("loops and threads wake each other", loops_and_threads_wake_each_other),
+        TEST("a deadline and a result may come together", a_deadline_and_a_result_may_come_together),
+    };
+    return test_main(argc, argv, tests, LENGTH(tests));
+}
