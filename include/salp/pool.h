@@ -203,12 +203,15 @@ typedef struct salp_map_options {
  * not run is left as it was (processes) or as the job left it (threads).
  * On threads the calling thread takes part unless an initializer was given, so that a map too short to be worth a
  * wake-up runs in line.
- * Threads: any. Waits: yes.
+ * Threads: any, and tasks (salp/task.h). Waits: yes.
+ * In a task, or with a scope open, the caller takes no part, only the task waits, progress and failures are told on a
+ * thread of the pool, and a scope that is over ends the call: items that were not started are not run, those that run
+ * end by themselves, then the call returns -ETIMEDOUT or -ECANCELED.
  * Returns 0 when every item succeeded, else the error of the lowest failed index.
  * Errors: -EINVAL pool or job is NULL, a NULL array with a size, an array without a size, sizes that overflow,
  * a context size without a context; -ENOMEM, -ENOSPC no (shared) memory for the inputs and results; SALP_EUNKNOWN job
  * or context did not exist when the workers were started; SALP_EBROKEN see salp_pool_reason; -EIO shared memory could not be read back; SALP_ECLOSED;
- * -ECANCELED the pool was terminated meanwhile; SALP_EINSIDE called by a job of this pool; SALP_EFORKED; else the
+ * -ECANCELED the pool was terminated meanwhile, or a scope; -ETIMEDOUT a scope; SALP_EINSIDE called by a job of this pool; SALP_EFORKED; else the
  * error of an item.
  */
 SALP_API int salp_map(salp_pool *pool, salp_job *job, const void *in, size_t in_size, void *out, size_t out_size,
