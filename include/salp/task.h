@@ -84,18 +84,22 @@ SALP_API void salp_scope_shield(salp_scope *scope, int64_t timeout);
 
 /*
  * Cancels: every call inside that waits, now or later, ends with -ECANCELED, in
- * the task that opened the scope and in all that it has started inside.
+ * the task that opened the scope and in the tasks of groups opened inside.
  *
- * Threads: any, while the scope is open. From another loop or thread it returns
- * when the cancellation has been carried out, so it may wait.
+ * Threads: any, when the scope is open; closing it waits for cancellations that
+ * are under way. From another loop or thread it returns when the cancellation has
+ * been carried out, so it may wait.
  */
 SALP_API void salp_scope_cancel(salp_scope *scope);
 
 /*
  * Closes. Returns -ETIMEDOUT or -ECANCELED when the scope has ended a call
  * inside (its own deadline, its own cancellation: not those of a scope around
- * it), else 0. Waits: no. Scopes and groups that were left open inside are
- * a caller's error; the library ends the program with a message in that case.
+ * it), else 0. Waits: no.
+ *
+ * Errors: -EINVAL: it is not open here; or scopes were left open inside. Those are
+ * closed with it, if their frames still exist: leaving a function with a scope open
+ * is an error that cannot be undone, and a task that ends so is a trap.
  */
 SALP_API int salp_scope_close(salp_scope *scope);
 
@@ -132,7 +136,7 @@ SALP_API void salp_group_cancel(salp_group *group);
  * it. A scope around it that is over, or cancelled, ends the tasks; they may take
  * their time to clean up, and are waited for.
  *
- * Returns the first failure of a task, or 0.
+ * Returns the first failure of a task, or 0; -EINVAL as salp_scope_close.
  */
 SALP_API int salp_group_close(salp_group *group);
 

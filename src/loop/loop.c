@@ -25,11 +25,14 @@
 #include "os/clock.h"
 #include "os/futex.h"
 
+/* Events that a turn runs: fewer when timers wait, which are looked at between turns. */
 enum {
 #ifdef SALP_HOSTILE
     EVENTS_PER_TURN = 2,
+    EVENTS_BEFORE_TIMERS = 1,
 #else
     EVENTS_PER_TURN = 256,
+    EVENTS_BEFORE_TIMERS = 8,
 #endif
 };
 
@@ -63,6 +66,13 @@ void salp__loop_post(salp__loop *loop, salp__event *event)
         salp__futex_wake(futex_of(loop), 1, false); /* I2 */
 }
 
+/* Whether the turn runs another event. Not when somebody has sent something: that may be what all wait for. */
+static bool goes_on(const salp__loop *loop)
+{
+    /* relaxed: a hint, the next turn looks properly. */
+    return loop->budget > 0 && atomic_load_explicit(&loop->inbox, memory_order_relaxed) == 0;
+}
+
 static void take_first(salp__loop *loop)
 {
     loop->first = loop->first->next;
@@ -73,7 +83,7 @@ static void take_first(salp__loop *loop)
 salp__event *salp__loop_take(salp__loop *loop, void (*kind)(salp__event *event))
 {
     salp__event *event = loop->first;
-    if (!event || event->run != kind || loop->budget <= 0)
+    if (!event || event->run != kind || !goes_on(loop))
         return NULL;
     loop->budget--;
     take_first(loop);
@@ -127,15 +137,16 @@ static void fire_timers(salp__loop *loop)
     }
 }
 
+/* At least one. */
 static void run_ready(salp__loop *loop)
 {
-    loop->budget = EVENTS_PER_TURN;
-    while (loop->first && loop->budget > 0) {
+    loop->budget = loop->timers.root ? EVENTS_BEFORE_TIMERS : EVENTS_PER_TURN;
+    do {
         salp__event *event = loop->first;
         loop->budget--;
         take_first(loop);
         event->run(event);
-    }
+    } while (loop->first && goes_on(loop));
 }
 
 static void sleep_until_wanted(salp__loop *loop)

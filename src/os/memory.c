@@ -92,7 +92,7 @@ int salp__guard(void *address, size_t size)
 
 void salp__forget(void *address, size_t size)
 {
-    salp__must(madvise(address, size, MADV_DONTNEED) == 0);
+    (void)madvise(address, size, MADV_DONTNEED); /* advice: pages that are locked stay */
 }
 
 void salp__unmap(void *address, size_t size)

@@ -37,7 +37,7 @@ int salp__map_stack(void **address, size_t size);
    mapping (vm.max_map_count); since Linux 6.13 none is needed. */
 int salp__guard(void *address, size_t size);
 
-/* Gives the memory of pages back; they read zero again. */
+/* Gives the memory of pages back, if it can be; what they hold is then lost. */
 void salp__forget(void *address, size_t size);
 
 /* Takes the right to write (or any right) to pages away. */

@@ -56,7 +56,7 @@ int salp__pool_ended(const salp_pool *pool);
  */
 typedef struct salp__inside_frame {
     const salp_pool *pool;
-    struct salp__inside_frame *outer;
+    const struct salp__inside_frame *outer;
     bool callback; /* not a job: may begin calls, may not wait */
 } salp__inside_frame;
 

@@ -12,23 +12,23 @@
 #include "os/processors.h"
 #include "pool/engine.h"
 #include "task/park.h"
-
-static _Thread_local salp__inside_frame *innermost;
+#include "task/task.h"
 
 void salp__inside_enter(salp__inside_frame *frame, const salp_pool *pool, bool callback)
 {
-    *frame = (salp__inside_frame){ .pool = pool, .outer = innermost, .callback = callback };
-    innermost = frame;
+    salp__actor *self = salp__self();
+    *frame = (salp__inside_frame){ .pool = pool, .outer = self->inside, .callback = callback };
+    self->inside = frame;
 }
 
 void salp__inside_leave(salp__inside_frame *frame)
 {
-    innermost = frame->outer;
+    salp__self()->inside = frame->outer;
 }
 
 bool salp__inside(const salp_pool *pool)
 {
-    for (const salp__inside_frame *frame = innermost; frame; frame = frame->outer) {
+    for (const salp__inside_frame *frame = salp__self()->inside; frame; frame = frame->outer) {
         if (frame->pool == pool)
             return true;
     }
@@ -37,7 +37,7 @@ bool salp__inside(const salp_pool *pool)
 
 bool salp__inside_callback(const salp_pool *pool)
 {
-    for (const salp__inside_frame *frame = innermost; frame; frame = frame->outer) {
+    for (const salp__inside_frame *frame = salp__self()->inside; frame; frame = frame->outer) {
         if (frame->pool == pool)
             return frame->callback;
     }
@@ -77,6 +77,18 @@ static int check_options(const salp_pool_options *options)
     return 0;
 }
 
+typedef struct opening {
+    salp_pool *pool;
+    int error;
+} opening;
+
+/* Not on a task's stack: forked workers go on where they were forked, and their jobs need more. */
+static void open_engine(void *arg)
+{
+    opening *o = arg;
+    o->error = o->pool->engine->open(o->pool);
+}
+
 int salp_pool_open(salp_pool **out, const salp_pool_options *options)
 {
     static const salp_pool_options defaults;
@@ -104,7 +116,9 @@ int salp_pool_open(salp_pool **out, const salp_pool_options *options)
     *(int *)mine = 1;
     pool->mine = mine;
     salp__lock_open(&pool->lock);
-    error = pool->engine->open(pool);
+    opening o = { .pool = pool };
+    salp__on_large_stack(open_engine, &o);
+    error = o.error;
     if (error < 0)
         goto close_lock;
     *out = pool;
@@ -128,6 +142,14 @@ static void wait_for_calls(salp_pool *pool)
         salp__lock_release(&pool->lock);
         if (calls == 0)
             return;
+        if (salp__self()->task) {
+            /* They may be other tasks', which have to go on. */
+            salp_scope shield;
+            salp_scope_shield(&shield, SALP_FOREVER);
+            salp_sleep(SALP_MILLISECONDS(1));
+            salp_scope_close(&shield);
+            continue;
+        }
         salp__park(&pool->ended, seen, SALP_FOREVER, false, SALP__SLEEP);
     }
 }

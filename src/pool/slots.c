@@ -115,8 +115,8 @@ static int take_slot(salp__process_engine *engine, salp__call *call, bool wait)
         }
         if (!wait)
             return -EAGAIN;
-        if (salp__self()->task) {
-            /* Only the task may wait. */
+        if (salp__self()->task || salp__self()->scope) {
+            /* Only the task may wait, and a scope may end it. */
             error = salp_sleep(SALP_MICROSECONDS(100));
             if (error < 0)
                 return error;

@@ -32,6 +32,7 @@
 #include "os/process.h"
 #include "pool/worker.h"
 #include "task/park.h"
+#include "task/task.h"
 
 enum {
     HOPELESS_STARTS = 5,   /* starts in a row that failed by themselves */
@@ -427,6 +428,7 @@ static void report_opened(steward *s, int result)
 static void open_steward(steward *s, salp__control *control, const salp__steward_start *start)
 {
     salp__fault_enter(SALP__STEWARD);
+    salp__task_forget_all();
     *s =
         (steward){ .control = control, .start = *start, .count = control->head->workers, .self = salp__process_self() };
     salp__process_own_group(0);

@@ -64,8 +64,8 @@ static void interrupt_all(salp__scope *scope)
 void salp__scope_end(salp__scope *scope, int error)
 {
     int none = 0;
-    /* relaxed, also below: see `ended`. */
-    if (!atomic_compare_exchange_strong_explicit(&scope->ended, &none, error, memory_order_relaxed,
+    /* release: pairs with the acquire in find_ended; who sees it also sees that a cancellation is under way, I3. */
+    if (!atomic_compare_exchange_strong_explicit(&scope->ended, &none, error, memory_order_release,
                                                  memory_order_relaxed))
         return;
     if (scope->actor->task) {
@@ -88,12 +88,12 @@ static salp__scope *find_ended(const salp__actor *actor)
 {
     salp__scope *found = NULL;
     for (salp__scope *scope = actor->scope; scope; scope = scope->outer) {
-        if (!actor->task && scope->deadline != SALP_FOREVER && salp__now() >= scope->deadline) {
+        if (scope->deadline != SALP_FOREVER && salp__now() >= scope->deadline) {
             int none = 0;
             atomic_compare_exchange_strong_explicit(&scope->ended, &none, -ETIMEDOUT, memory_order_relaxed,
                                                     memory_order_relaxed);
         }
-        if (atomic_load_explicit(&scope->ended, memory_order_relaxed) < 0)
+        if (atomic_load_explicit(&scope->ended, memory_order_acquire) < 0)
             found = scope;
         if (scope->shield)
             break;
@@ -146,9 +146,24 @@ void salp__scope_enter(salp__scope *scope, int64_t timeout, bool shield)
     self->scope = scope;
 }
 
+/* I3 */
+static void wait_for_cancels(const salp__actor *self, salp__scope *scope)
+{
+    /* acquire: pairs with the release of who has cancelled; it touches the scope no more. */
+    while (atomic_load_explicit(&scope->cancels, memory_order_acquire) > 0) {
+        if (self->task) {
+            salp__task_ready(self->task); /* the loop has to run what was posted */
+            salp__task_suspend(self->task);
+        } else {
+            salp__give_way();
+        }
+    }
+}
+
 static void remove_innermost(salp__actor *self)
 {
     salp__scope *scope = self->scope;
+    wait_for_cancels(self, scope);
     if (self->task)
         salp__timer_cancel(&self->task->runtime->loop, &scope->timer);
     self->scope = scope->outer;
@@ -210,6 +225,7 @@ static void end_from_afar(salp__event *event)
 {
     remote *r = (remote *)event; /* its first member */
     salp__scope_end(r->scope, -ECANCELED);
+    atomic_fetch_sub_explicit(&r->scope->cancels, 1, memory_order_release); /* I3 */
     if (salp__claim(&r->sender))
         salp__resume(&r->sender);
 }
@@ -217,13 +233,20 @@ static void end_from_afar(salp__event *event)
 void salp_scope_cancel(salp_scope *opaque)
 {
     salp__scope *scope = (salp__scope *)opaque;
-    salp__task *task = scope->actor->task;
-    if (!task || task->runtime == salp__runtime_here()) {
+    salp__actor *actor = scope->actor;
+    if (actor == salp__self() || (actor->task && actor->task->runtime == salp__runtime_here())) {
         salp__scope_end(scope, -ECANCELED);
+        return;
+    }
+    /* relaxed: it is open, and its owner sees this before what we do now ends anything. I3 */
+    atomic_fetch_add_explicit(&scope->cancels, 1, memory_order_relaxed);
+    if (!actor->task) {
+        salp__scope_end(scope, -ECANCELED);
+        atomic_fetch_sub_explicit(&scope->cancels, 1, memory_order_release);
         return;
     }
     remote r = { .event = { .run = end_from_afar }, .scope = scope };
     salp__waiter_open(&r.sender);
-    salp__loop_post(&task->runtime->loop, &r.event);
+    salp__loop_post(&actor->task->runtime->loop, &r.event);
     salp__wait_through(&r.sender);
 }

@@ -8,6 +8,8 @@
  * I1  `ended` is set once. Waits look at it before they begin; whoever sets it interrupts all who wait inside.
  * I2  Scopes of a task are touched on its loop only. Of a plain thread's, others touch `ended`, which is atomic, and
  *     `waiting`, under the lock.
+ * I3  A scope that another thread is cancelling is not closed before that is over. So the one who cancels needs the scope
+ *     to be open when he begins, and no longer.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -31,6 +33,7 @@ typedef struct salp__actor {
     struct salp__scope *scope; /* the innermost one, or NULL */
     salp__waiter *waiting;     /* what it waits in and may be interrupted [owner: loop; of a thread: lock] */
     struct salp__task *task;   /* NULL: a plain thread */
+    const void *inside;        /* for floors above: what it is in the midst of */
     salp__lock lock;           /* of a plain thread */
 } salp__actor;
 
@@ -40,7 +43,8 @@ typedef struct salp__scope {
     struct salp__members *group; /* NULL: it is no group's */
     salp__timer timer;           /* of its deadline, in a task */
     int64_t deadline;
-    _Atomic int ended; /* 0, -ETIMEDOUT, -ECANCELED; relaxed: who is to see it at once is interrupted as well */
+    _Atomic int ended;   /* 0, -ETIMEDOUT, -ECANCELED; relaxed: who is to see it at once is interrupted as well */
+    _Atomic int cancels; /* by other threads, under way: closing waits for them */
     bool shield;
     bool felt; /* it has ended a call [owner] */
 } salp__scope;

@@ -32,7 +32,8 @@ typedef struct salp__slab {
 
 void salp__stacks_open(salp__stacks *stacks)
 {
-    *stacks = (salp__stacks){ .page = salp__pages(1) };
+    *stacks = (salp__stacks){ .guard = salp__pages(SALP__STACK_GUARD), .room = salp__pages(SALP__STACK_ROOM) };
+    stacks->size = stacks->guard + stacks->room;
 }
 
 void salp__stacks_close(salp__stacks *stacks)
@@ -40,7 +41,7 @@ void salp__stacks_close(salp__stacks *stacks)
     while (stacks->slabs) {
         salp__slab *slab = stacks->slabs;
         stacks->slabs = slab->next;
-        salp__unmap(slab->memory, (size_t)SLAB * SALP__STACK_SIZE);
+        salp__unmap(slab->memory, SLAB * stacks->size);
         salp__free(slab);
     }
     *stacks = (salp__stacks){ 0 };
@@ -52,7 +53,7 @@ static int add_slab(salp__stacks *stacks)
     if (!slab)
         return -ENOMEM;
     void *memory;
-    int error = salp__map_stack(&memory, (size_t)SLAB * SALP__STACK_SIZE);
+    int error = salp__map_stack(&memory, SLAB * stacks->size);
     if (error < 0) {
         salp__free(slab);
         return error;
@@ -67,12 +68,12 @@ static int add_slab(salp__stacks *stacks)
 /* Where the link of an unused stack lies: above it all, on the page that every task touches first. */
 static salp__stack *link_of(const salp__stacks *stacks, void *memory)
 {
-    return (salp__stack *)((char *)memory + SALP__STACK_SIZE - stacks->page - sizeof(salp__stack));
+    return (salp__stack *)((char *)memory + stacks->room - sizeof(salp__stack));
 }
 
 int salp__stack_take(salp__stacks *stacks, void **memory, size_t *size)
 {
-    *size = SALP__STACK_SIZE - stacks->page;
+    *size = stacks->room;
     if (stacks->unused) {
         *memory = (char *)(stacks->unused + 1) - *size;
         stacks->unused = stacks->unused->next;
@@ -82,19 +83,20 @@ int salp__stack_take(salp__stacks *stacks, void **memory, size_t *size)
     int error = stacks->slab_left == 0 ? add_slab(stacks) : 0;
     if (error < 0)
         return error;
-    char *stack = stacks->slabs->memory + (SLAB - stacks->slab_left) * SALP__STACK_SIZE;
-    error = salp__guard(stack, stacks->page);
+    char *stack = stacks->slabs->memory + (SLAB - stacks->slab_left) * stacks->size;
+    error = salp__guard(stack, stacks->guard);
     if (error < 0)
         return error;
     stacks->slab_left--;
-    *memory = stack + stacks->page;
+    *memory = stack + stacks->guard;
     return 0;
 }
 
 void salp__stack_give(salp__stacks *stacks, void *memory)
 {
-    if (stacks->unused_count >= KEPT)
-        salp__forget(memory, SALP__STACK_SIZE - 2 * stacks->page);
+    size_t top = salp__pages(1); /* with the link */
+    if (stacks->unused_count >= KEPT && stacks->room > top)
+        salp__forget(memory, stacks->room - top);
     salp__stack *unused = link_of(stacks, memory);
     unused->next = stacks->unused;
     stacks->unused = unused;

@@ -20,11 +20,14 @@ typedef struct salp__stacks {
     salp__stack *unused; /* the one used last first: it is warm */
     size_t unused_count;
     struct salp__slab *slabs;
-    size_t slab_left; /* stacks of the newest slab that were never used */
-    size_t page;
+    size_t slab_left;         /* stacks of the newest slab that were never used */
+    size_t guard, room, size; /* bytes of each part of a stack, and of both */
 } salp__stacks;
 
-enum { SALP__STACK_SIZE = 64 * 1024 }; /* with its guard */
+enum {
+    SALP__STACK_ROOM = 64 * 1024,  /* at least: whole pages */
+    SALP__STACK_GUARD = 64 * 1024, /* a frame that is larger may step over it */
+};
 
 void salp__stacks_open(salp__stacks *stacks);
 void salp__stacks_close(salp__stacks *stacks); /* none may be in use */

@@ -126,6 +126,41 @@ int salp_yield(void)
     return salp__scope_feel(self);
 }
 
+/* ---- on the loop's stack ---- */
+
+typedef struct loop_call {
+    salp__event event;
+    void (*function)(void *arg);
+    void *arg;
+    salp__task *task;
+} loop_call;
+
+static void call_on_loop(salp__event *event)
+{
+    loop_call *call = (loop_call *)event; /* its first member */
+    call->function(call->arg);
+    salp__task_ready(call->task);
+}
+
+void salp__on_large_stack(void (*function)(void *arg), void *arg)
+{
+    salp__task *task = salp__self()->task;
+    if (!task) {
+        function(arg);
+        return;
+    }
+    loop_call call = { .event = { .run = call_on_loop }, .function = function, .arg = arg, .task = task };
+    salp__loop_soon(&task->runtime->loop, &call.event);
+    salp__task_suspend(task);
+}
+
+void salp__task_forget_all(void)
+{
+    runtime_here = NULL;
+    thread_here = (salp__actor){ .inside = thread_here.inside };
+    thread_is_open = false;
+}
+
 /* ---- beginning and ending ---- */
 
 static void live(void *arg)
@@ -154,7 +189,7 @@ int salp__task_start(salp__runtime *runtime, salp__members *group, salp_fn *func
     salp__task *task = (salp__task *)((char *)stack + size);
     *task = (salp__task){
         .event = { .run = resume },
-        .actor = { .scope = &group->scope, .task = task },
+        .actor = { .scope = &group->scope, .task = task, .inside = runtime->inside },
         .runtime = runtime,
         .pointer = salp__switch_prepare(stack, size, live, task),
         .stack = stack,
@@ -190,7 +225,7 @@ int salp_run(salp_fn *main, void *arg)
         return -EINVAL;
     if (runtime_here)
         return -EBUSY;
-    salp__runtime runtime = { .fiber = salp__fiber_here() };
+    salp__runtime runtime = { .fiber = salp__fiber_here(), .inside = salp__self()->inside };
     salp__members all = { .scope = { .deadline = SALP_FOREVER } };
     main_call call = { .function = main, .arg = arg };
     salp__list_open(&all.tasks);

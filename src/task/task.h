@@ -34,7 +34,8 @@ typedef struct salp__runtime {
     void *pointer;           /* of the loop's own stack, while a task runs */
     const void *loop_memory; /* that stack, as a sanitizer tells */
     size_t loop_size;
-    bool left_loop; /* the switch under way leaves it */
+    bool left_loop;     /* the switch under way leaves it */
+    const void *inside; /* what the thread was inside when it began: its tasks are, too */
     void *fiber;
 } salp__runtime;
 
@@ -49,6 +50,12 @@ int salp__task_start(salp__runtime *runtime, salp__members *group, salp_fn *func
 
 /* A task has left its group, with this result. */
 void salp__group_lost(salp__members *group, int result);
+
+/* Calls function(arg) where there is room: a task's call is made by its loop, on the thread's own stack. */
+void salp__on_large_stack(void (*function)(void *arg), void *arg);
+
+/* In a fork that is to be a process of its own: no task and no scope of the program is its business. */
+void salp__task_forget_all(void);
 
 /* Lets others run until somebody makes this task ready. */
 void salp__task_suspend(salp__task *task);

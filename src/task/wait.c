@@ -23,10 +23,11 @@ static bool leave_waiting(salp__waiter *waiter, uint32_t state)
                                                    memory_order_relaxed);
 }
 
-static void let_go_on(salp__waiter *waiter, salp__actor *actor)
+/* `task`: the waiter's, read before its state was changed; NULL: a plain thread, of which nothing may be touched now. */
+static void let_go_on(salp__waiter *waiter, struct salp__task *task)
 {
-    if (actor->task)
-        salp__task_ready(actor->task);
+    if (task)
+        salp__task_ready(task);
     else
         salp__futex_wake(&waiter->state, 1, false); /* I2 */
 }
@@ -38,18 +39,18 @@ bool salp__claim(salp__waiter *waiter)
 
 void salp__resume(salp__waiter *waiter)
 {
-    salp__actor *actor = waiter->actor;
+    struct salp__task *task = waiter->actor->task;
     /* release: pairs with the acquire in the wait of a thread; what was handed over is then readable. For a task its
        way into the ready queue does the same. */
     atomic_store_explicit(&waiter->state, SALP__WOKEN, memory_order_release);
-    let_go_on(waiter, actor);
+    let_go_on(waiter, task);
 }
 
 void salp__interrupt(salp__waiter *waiter)
 {
-    salp__actor *actor = waiter->actor;
+    struct salp__task *task = waiter->actor->task;
     if (leave_waiting(waiter, SALP__INTERRUPTED))
-        let_go_on(waiter, actor);
+        let_go_on(waiter, task);
 }
 
 /* ---- tasks ---- */
@@ -58,8 +59,12 @@ static int wait_in_task(salp__waiter *waiter)
 {
     salp__actor *actor = waiter->actor;
     int error = salp__scope_error(actor);
-    if (error < 0 && leave_waiting(waiter, SALP__INTERRUPTED))
+    if (error < 0 && leave_waiting(waiter, SALP__INTERRUPTED)) {
+        /* Others go on all the same: one that tries again and again must not hold up those that it waits for. */
+        salp__task_ready(actor->task);
+        salp__task_suspend(actor->task);
         return error;
+    }
     actor->waiting = waiter;
     salp__task_suspend(actor->task);
     actor->waiting = NULL;

@@ -183,7 +183,76 @@ static int be_cancelled(void *arg)
 }
 BOTH_WAYS(be_cancelled, another_thread_may_cancel)
 
+/* The scope ends by itself while another thread is cancelling it: neither of them is left behind. */
+static int close_while_cancelled(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < test_scale(200); i++) {
+        static union {
+            struct meeting_point point;
+            atomic_int word;
+        } shared;
+        pthread_t thread;
+        salp_scope scope;
+        memset(&shared, 0, sizeof shared);
+        salp_scope_open(&scope, SALP_FOREVER);
+        atomic_store(&shared.point.scope, &scope);
+        EXPECT(pthread_create(&thread, NULL, cancel_from_a_thread, &shared.point) == 0);
+        atomic_store(&shared.point.inside, true);
+        EXPECT(salp_sleep(SALP_FOREVER) == -ECANCELED); /* it has begun */
+        EXPECT(salp_scope_close(&scope) == -ECANCELED);
+        memset(&scope, 0xff, sizeof scope);
+        EXPECT(pthread_join(thread, NULL) == 0);
+    }
+    return 0;
+}
+BOTH_WAYS(close_while_cancelled, a_scope_may_be_closed_while_it_is_cancelled)
+
+static int spin_past_the_deadline(void *arg)
+{
+    salp_scope scope;
+    int turns = 0;
+    (void)arg;
+    salp_scope_open(&scope, SALP_MILLISECONDS(10));
+    for (; salp_yield() == 0; turns++)
+        for (int64_t end = milliseconds_now() + 5; milliseconds_now() < end;)
+            continue;
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    EXPECT(turns <= 4); /* of at least four milliseconds each, given how they are measured */
+    return 0;
+}
+BOTH_WAYS(spin_past_the_deadline, a_deadline_is_seen_at_the_next_call)
+
 /* ---- trees of tasks ---- */
+
+static bool helped;
+
+static int help(void *arg)
+{
+    (void)arg;
+    helped = true;
+    return 0;
+}
+
+static int poll_for_help(void *arg)
+{
+    salp_scope scope;
+    salp_group group;
+    (void)arg;
+    salp_group_open(&group);
+    salp_scope_open(&scope, 0);
+    EXPECT(salp_go(&group, help, NULL) == 0);
+    while (!helped)
+        EXPECT(salp_sleep(SALP_MILLISECONDS(1)) == -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    return salp_group_close(&group);
+}
+
+static void a_call_that_ends_at_once_lets_others_go_on(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(poll_for_help, NULL), 0);
+}
 
 static int tidied;
 
@@ -288,6 +357,9 @@ int main(int argc, char **argv)
         TEST("a shield keeps outer scopes out for a time", a_shield_keeps_outer_scopes_out_for_a_time),
         TEST("scopes left open inside are closed with an error", scopes_left_open_inside_are_closed_with_an_error),
         TEST("another thread may cancel", another_thread_may_cancel),
+        TEST("a scope may be closed while it is cancelled", a_scope_may_be_closed_while_it_is_cancelled),
+        TEST("a deadline is seen at the next call", a_deadline_is_seen_at_the_next_call),
+        TEST("a call that ends at once lets others go on", a_call_that_ends_at_once_lets_others_go_on),
         TEST("a group waits for the clean-up of cancelled tasks", a_group_waits_for_the_clean_up_of_cancelled_tasks),
         TEST("tasks behind a shield are not cancelled from outside",
              tasks_behind_a_shield_are_not_cancelled_from_outside),

@@ -13,6 +13,12 @@ static int job_doze(const void *in, void *out, void *context)
     return 0;
 }
 
+static int call_nothing(void *arg)
+{
+    (void)arg;
+    return salp_yield();
+}
+
 static int job_echo_twice(salp_bytes in, salp_buffer *out, void *context)
 {
     int error = salp_buffer_append(out, in.data, in.size);
@@ -72,10 +78,13 @@ static void a_call_suspends_its_task_alone(void **state)
     assert_int_equal(salp_pool_close(shared.pool), 0);
 }
 
+static int begun; /* calls of call_once */
+
 static int call_once(void *arg)
 {
     salp_pool *pool = arg;
     int in = 1, out = 0;
+    begun++;
     EXPECT(salp_apply(pool, job_doze, &in, sizeof in, &out, sizeof out, NULL) == 0);
     EXPECT(out == 2);
     return 0;
@@ -123,6 +132,114 @@ static void a_scope_ends_a_call(void **state)
     assert_int_equal(salp_run(call_in_a_scope, &shared), 0);
     assert_int_equal(call_in_a_scope(&shared), 0);
     assert_int_equal(salp_pool_close(shared.pool), 0);
+}
+
+/* ---- pools that are opened in tasks ---- */
+
+static int job_use_tasks(const void *in, void *out, void *context)
+{
+    volatile char much[200 * 1024];
+    (void)context;
+    memset((char *)much, *(const int *)in, sizeof much);
+    int slept = salp_sleep(SALP_MICROSECONDS(100)), ran = salp_run(call_nothing, NULL);
+    *(int *)out = much[sizeof much - 1];
+    return slept < 0 ? slept : ran;
+}
+
+static int bystander(void *arg)
+{
+    pid_t program = *(pid_t *)arg;
+    for (int i = 0; i < 50; i++) {
+        EXPECT(salp_sleep(SALP_MICROSECONDS(100)) == 0);
+        EXPECT(getpid() == program);
+    }
+    return 0;
+}
+
+static int open_in_task(void *arg)
+{
+    enum { COUNT = 20 };
+    struct shared *shared = arg;
+    int in[COUNT], out[COUNT];
+    pid_t program = getpid();
+    salp_group group;
+    salp_scope scope;
+    salp_group_open(&group);
+    for (int i = 0; i < 5; i++)
+        EXPECT(salp_go(&group, bystander, &program) == 0);
+    EXPECT(salp_yield() == 0);
+    salp_scope_open(&scope, SALP_SECONDS(100));
+    EXPECT(salp_pool_open(&shared->pool, &(salp_pool_options){ .engine = shared->engine, .workers = 2 }) == 0);
+    EXPECT(salp_scope_close(&scope) == 0);
+    for (int i = 0; i < COUNT; i++)
+        in[i] = i;
+    EXPECT(salp_map(shared->pool, job_use_tasks, in, sizeof *in, out, sizeof *out, COUNT, NULL) == 0);
+    for (int i = 0; i < COUNT; i++)
+        EXPECT(out[i] == i);
+    EXPECT(salp_pool_close(shared->pool) == 0);
+    return salp_group_close(&group);
+}
+
+/* Its workers know nothing of the program's tasks, and have the stack that they would have elsewhere. */
+static void a_pool_may_be_opened_in_a_task(void **state)
+{
+    struct shared shared = { .engine = test_engine(state) };
+    assert_int_equal(salp_run(open_in_task, &shared), 0);
+}
+
+static int close_among_callers(void *arg)
+{
+    struct shared *shared = arg;
+    salp_group group;
+    salp_group_open(&group);
+    for (int i = 0; i < 100; i++)
+        EXPECT(salp_go(&group, call_once, shared->pool) == 0);
+    while (begun < 100)
+        EXPECT(salp_yield() == 0);
+    EXPECT(salp_pool_close(shared->pool) == 0);
+    return salp_group_close(&group);
+}
+
+static void closing_waits_for_calls_of_other_tasks(void **state)
+{
+    struct shared shared = { .pool = open_pool(test_engine(state), 4) };
+    assert_int_equal(salp_run(close_among_callers, &shared), 0);
+}
+
+static void sleep_in_callback(salp_future *done, void *arg)
+{
+    (void)done;
+    EXPECT(salp_sleep(SALP_MILLISECONDS(*(int *)arg)) == 0);
+}
+
+static int call_back_late(void *arg)
+{
+    static salp_pool *pool;
+    static int milliseconds[] = { 5, 15 };
+    static int calls;
+    pool = *(salp_pool **)arg;
+    return salp_map_async(NULL, pool, job_doze, NULL, 0, NULL, 0, 0,
+                          &(salp_map_options){ .on_done = sleep_in_callback, .on_done_arg = &milliseconds[calls++] });
+}
+
+static int call_beside_callbacks(void *arg)
+{
+    salp_group group;
+    salp_group_open(&group);
+    for (int i = 0; i < 2; i++)
+        EXPECT(salp_go(&group, call_back_late, arg) == 0);
+    EXPECT(salp_sleep(SALP_MILLISECONDS(1)) == 0);
+    check_calls(*(salp_pool **)arg); /* this task is inside of nothing */
+    EXPECT(salp_group_close(&group) == 0);
+    check_calls(*(salp_pool **)arg);
+    return 0;
+}
+
+static void a_task_in_a_callback_does_not_hinder_others(void **state)
+{
+    salp_pool *pool = open_pool(test_engine(state), 2);
+    assert_int_equal(salp_run(call_beside_callbacks, &pool), 0);
+    assert_int_equal(salp_pool_close(pool), 0);
 }
 
 /* ---- futures ---- */
@@ -299,6 +416,9 @@ int main(int argc, char **argv)
         TEST_ENGINES("a call suspends its task alone", a_call_suspends_its_task_alone),
         TEST_ENGINES("many tasks may call at once", many_tasks_may_call_at_once),
         TEST_ENGINES("a scope ends a call", a_scope_ends_a_call),
+        TEST_ENGINES("a pool may be opened in a task", a_pool_may_be_opened_in_a_task),
+        TEST_ENGINES("closing waits for calls of other tasks", closing_waits_for_calls_of_other_tasks),
+        TEST_ENGINES("a task in a callback does not hinder others", a_task_in_a_callback_does_not_hinder_others),
         TEST("tasks wait for a future that a task resolves", tasks_wait_for_a_future_that_a_task_resolves),
         TEST("a scope ends a wait for a future", a_scope_ends_a_wait_for_a_future),
         TEST("loops and threads wake each other", loops_and_threads_wake_each_other),
