@@ -83,22 +83,13 @@ static void finish_locked(salp_future *future, int result, salp__list *woken)
     }
 }
 
-static void wake_all(salp__list *woken)
-{
-    while (!salp__list_empty(woken)) {
-        salp__waiter *waiter = SALP__CONTAINER(woken->next, salp__waiter, link);
-        salp__list_remove(&waiter->link);
-        salp__resume(waiter);
-    }
-}
-
 void salp__future_settle(salp_future *future, int result, salp_done_fn *done, void *arg)
 {
     salp__list woken;
     salp__lock_take(&future->lock);
     finish_locked(future, result, &woken);
     salp__lock_release(&future->lock);
-    wake_all(&woken);
+    salp__resume_all(&woken);
     if (done)
         done(future, arg);
     drop(future);
@@ -122,7 +113,7 @@ static int resolve(salp_future *future, int result)
         finish_locked(future, result, &woken);
     salp__lock_release(&future->lock);
     if (!late)
-        wake_all(&woken);
+        salp__resume_all(&woken);
     drop(future);
     return late ? -EALREADY : 0;
 }

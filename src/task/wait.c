@@ -46,6 +46,15 @@ void salp__resume(salp__waiter *waiter)
     let_go_on(waiter, task);
 }
 
+void salp__resume_all(salp__list *claimed)
+{
+    while (!salp__list_empty(claimed)) {
+        salp__waiter *waiter = SALP__CONTAINER(claimed->next, salp__waiter, link);
+        salp__list_remove(&waiter->link);
+        salp__resume(waiter);
+    }
+}
+
 void salp__interrupt(salp__waiter *waiter)
 {
     struct salp__task *task = waiter->actor->task;

@@ -58,6 +58,9 @@ void salp__wait_through(salp__waiter *waiter);
 bool salp__claim(salp__waiter *waiter);
 void salp__resume(salp__waiter *waiter);
 
+/* All in a list of claimed ones, which is empty then. Without the object's lock: some of them may be gone at once. */
+void salp__resume_all(salp__list *claimed);
+
 /* A scope is over. Any thread that may touch the waiter. */
 void salp__interrupt(salp__waiter *waiter);
 
