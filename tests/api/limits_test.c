@@ -118,7 +118,7 @@ static int job_busy(const void *in, void *out, void *context)
     sigprocmask(SIG_BLOCK, &all, NULL);
     for (int s = 1; s < NSIG; s++)
         signal(s, SIG_IGN);
-    for (volatile int i = 0; item->hangs; i++)
+    for (volatile unsigned i = 0; item->hangs; i++)
         ;
     return job_square(&item->number, out, context);
 }
