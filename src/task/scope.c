@@ -88,11 +88,10 @@ static salp__scope *find_ended(const salp__actor *actor)
 {
     salp__scope *found = NULL;
     for (salp__scope *scope = actor->scope; scope; scope = scope->outer) {
-        if (scope->deadline != SALP_FOREVER && salp__now() >= scope->deadline) {
-            int none = 0;
-            atomic_compare_exchange_strong_explicit(&scope->ended, &none, -ETIMEDOUT, memory_order_relaxed,
-                                                    memory_order_relaxed);
-        }
+        /* I1: not only noted here, since others may wait inside. */
+        if (scope->deadline != SALP_FOREVER && salp__now() >= scope->deadline)
+            salp__scope_end(scope, -ETIMEDOUT);
+        /* acquire: pairs with the release in salp__scope_end, I3. */
         if (atomic_load_explicit(&scope->ended, memory_order_acquire) < 0)
             found = scope;
         if (scope->shield)

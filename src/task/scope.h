@@ -43,7 +43,7 @@ typedef struct salp__scope {
     struct salp__members *group; /* NULL: it is no group's */
     salp__timer timer;           /* of its deadline, in a task */
     int64_t deadline;
-    _Atomic int ended;   /* 0, -ETIMEDOUT, -ECANCELED; relaxed: who is to see it at once is interrupted as well */
+    _Atomic int ended;   /* 0, -ETIMEDOUT, -ECANCELED; release in salp__scope_end, acquire where it is looked for */
     _Atomic int cancels; /* by other threads, under way: closing waits for them */
     bool shield;
     bool felt; /* it has ended a call [owner] */

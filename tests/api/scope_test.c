@@ -225,6 +225,37 @@ BOTH_WAYS(spin_past_the_deadline, a_deadline_is_seen_at_the_next_call)
 
 /* ---- trees of tasks ---- */
 
+static int sleep_for_ever(void *arg)
+{
+    (void)arg;
+    return salp_sleep(SALP_FOREVER);
+}
+
+/* One task is busy when the deadline comes, and is the first to see it; the others sleep. */
+static int see_it_first(void *arg)
+{
+    salp_scope scope;
+    salp_group group;
+    (void)arg;
+    salp_scope_open(&scope, SALP_MILLISECONDS(5));
+    salp_group_open(&group);
+    for (int i = 0; i < 3; i++)
+        EXPECT(salp_go(&group, sleep_for_ever, NULL) == 0);
+    EXPECT(salp_yield() == 0);
+    for (int64_t end = milliseconds_now() + 10; milliseconds_now() < end;)
+        continue;
+    EXPECT(salp_sleep(1) == -ETIMEDOUT);
+    EXPECT(salp_group_close(&group) == -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    return 0;
+}
+
+static void a_deadline_that_a_busy_task_sees_first_reaches_the_others(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(see_it_first, NULL), 0);
+}
+
 static bool helped;
 
 static int help(void *arg)
@@ -359,6 +390,8 @@ int main(int argc, char **argv)
         TEST("another thread may cancel", another_thread_may_cancel),
         TEST("a scope may be closed while it is cancelled", a_scope_may_be_closed_while_it_is_cancelled),
         TEST("a deadline is seen at the next call", a_deadline_is_seen_at_the_next_call),
+        TEST("a deadline that a busy task sees first reaches the others",
+             a_deadline_that_a_busy_task_sees_first_reaches_the_others),
         TEST("a call that ends at once lets others go on", a_call_that_ends_at_once_lets_others_go_on),
         TEST("a group waits for the clean-up of cancelled tasks", a_group_waits_for_the_clean_up_of_cancelled_tasks),
         TEST("tasks behind a shield are not cancelled from outside",
