@@ -194,7 +194,9 @@ free_call:
 static int run_and_suspend(salp__call *call)
 {
     salp_future *future;
-    int error = start(&future, call, false);
+    int error = salp__wait_refused();
+    if (error == 0)
+        error = start(&future, call, false);
     if (error < 0)
         return error;
     int result = salp_future_wait(future);

@@ -16,7 +16,7 @@ void salp__line_close(salp__line *line)
 
 int salp__line_begin(salp__line *line)
 {
-    int error = salp__scope_feel(salp__self());
+    int error = salp__wait_refused();
     if (error == 0)
         salp__lock_take(&line->lock);
     return error;

@@ -53,7 +53,7 @@ void salp__group_lost(salp__members *group, int result)
 int salp_group_close(salp_group *opaque)
 {
     salp__members *group = (salp__members *)opaque;
-    if (!salp__list_empty(&group->tasks)) {
+    while (!salp__list_empty(&group->tasks)) {
         salp__waiter closer;
         salp__waiter_open(&closer);
         group->closer = &closer;

@@ -150,12 +150,10 @@ static void wait_for_cancels(const salp__actor *self, salp__scope *scope)
 {
     /* acquire: pairs with the release of who has cancelled; it touches the scope no more. */
     while (atomic_load_explicit(&scope->cancels, memory_order_acquire) > 0) {
-        if (self->task) {
-            salp__task_ready(self->task); /* the loop has to run what was posted */
-            salp__task_suspend(self->task);
-        } else {
+        if (self->task)
+            salp__task_give_way(self->task); /* the loop has to run what was posted */
+        else
             salp__give_way();
-        }
     }
 }
 

@@ -114,15 +114,19 @@ void salp__task_ready(salp__task *task)
         salp__loop_post(&task->runtime->loop, &task->event);
 }
 
+void salp__task_give_way(salp__task *task)
+{
+    salp__loop_soon(&task->runtime->loop, &task->event);
+    salp__task_suspend(task);
+}
+
 int salp_yield(void)
 {
     salp__actor *self = salp__self();
-    if (self->task) {
-        salp__task_ready(self->task);
-        salp__task_suspend(self->task);
-    } else {
+    if (self->task)
+        salp__task_give_way(self->task);
+    else
         salp__give_way();
-    }
     return salp__scope_feel(self);
 }
 

@@ -57,7 +57,8 @@ void salp__on_large_stack(void (*function)(void *arg), void *arg);
 /* In a fork that is to be a process of its own: no task and no scope of the program is its business. */
 void salp__task_forget_all(void);
 
-/* Lets others run until somebody makes this task ready. */
+/* Lets others run until somebody makes this task ready; or lets those run that are. */
 void salp__task_suspend(salp__task *task);
+void salp__task_give_way(salp__task *task);
 
 #endif

@@ -69,9 +69,7 @@ static int wait_in_task(salp__waiter *waiter)
     salp__actor *actor = waiter->actor;
     int error = salp__scope_error(actor);
     if (error < 0 && leave_waiting(waiter, SALP__INTERRUPTED)) {
-        /* Others go on all the same: one that tries again and again must not hold up those that it waits for. */
-        salp__task_ready(actor->task);
-        salp__task_suspend(actor->task);
+        salp__task_give_way(actor->task); /* as in salp__wait_refused */
         return error;
     }
     actor->waiting = waiter;
@@ -155,6 +153,17 @@ static int wait_in_thread(salp__waiter *waiter, int64_t own)
 }
 
 /* ---- both ---- */
+
+int salp__wait_refused(void)
+{
+    salp__actor *self = salp__self();
+    if (salp__scope_error(self) == 0)
+        return 0;
+    /* One that tries again and again must not hold up those that it waits for. */
+    if (self->task)
+        salp__task_give_way(self->task);
+    return salp__scope_feel(self);
+}
 
 int salp__wait(salp__waiter *waiter)
 {

@@ -51,7 +51,10 @@ void salp__waiter_open(salp__waiter *waiter);
  */
 int salp__wait(salp__waiter *waiter);
 
-/* The same, for what ends in any case: scopes do not end it. */
+/* What a call that can wait begins with: 0, or the error that it ends with since a scope is over already. */
+int salp__wait_refused(void);
+
+/* As salp__wait, for what ends in any case: scopes do not end it. */
 void salp__wait_through(salp__waiter *waiter);
 
 /* Any thread. false: it has been interrupted. */

@@ -126,6 +126,39 @@ static int call_in_a_scope(void *arg)
     return 0;
 }
 
+static atomic_int *runs;
+
+static int job_count(const void *in, void *out, void *context)
+{
+    (void)in;
+    (void)out;
+    (void)context;
+    atomic_fetch_add(runs, 1);
+    return 0;
+}
+
+static int call_too_late(void *arg)
+{
+    struct shared *shared = arg;
+    salp_scope scope;
+    salp_scope_open(&scope, 0);
+    for (int i = 0; i < 100; i++)
+        EXPECT(salp_map(shared->pool, job_count, NULL, 0, NULL, 0, 10, NULL) == -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    EXPECT(atomic_load(runs) == 0);
+    return 0;
+}
+
+static void a_call_in_a_scope_that_is_over_runs_nothing(void **state)
+{
+    struct shared shared;
+    runs = shared_memory(sizeof *runs);
+    shared = (struct shared){ .pool = open_pool(test_engine(state), 2) };
+    assert_int_equal(salp_run(call_too_late, &shared), 0);
+    assert_int_equal(call_too_late(&shared), 0);
+    assert_int_equal(salp_pool_close(shared.pool), 0);
+}
+
 static void a_scope_ends_a_call(void **state)
 {
     struct shared shared = { .pool = open_pool(test_engine(state), 2) };
@@ -415,6 +448,7 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST_ENGINES("a call suspends its task alone", a_call_suspends_its_task_alone),
         TEST_ENGINES("many tasks may call at once", many_tasks_may_call_at_once),
+        TEST_ENGINES("a call in a scope that is over runs nothing", a_call_in_a_scope_that_is_over_runs_nothing),
         TEST_ENGINES("a scope ends a call", a_scope_ends_a_call),
         TEST_ENGINES("a pool may be opened in a task", a_pool_may_be_opened_in_a_task),
         TEST_ENGINES("closing waits for calls of other tasks", closing_waits_for_calls_of_other_tasks),

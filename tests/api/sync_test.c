@@ -203,6 +203,37 @@ static void a_scope_ends_a_wait_and_nothing_is_taken(void **state)
     salp_event_close(event);
 }
 
+static int release_unit(void *arg)
+{
+    (void)arg;
+    return salp_event_set(event);
+}
+
+/* In a scope that is over, a task polls for what another one has still to do. */
+static int poll_in_vain(void *arg)
+{
+    salp_scope scope;
+    salp_group group;
+    (void)arg;
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, release_unit, NULL) == 0);
+    salp_scope_open(&scope, 0);
+    while (!salp_event_is_set(event))
+        EXPECT(salp_semaphore_acquire(semaphore) == -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    return salp_group_close(&group);
+}
+
+static void a_call_that_is_refused_lets_others_go_on(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_semaphore_open(&semaphore, NULL), 0);
+    assert_int_equal(salp_event_open(&event, NULL), 0);
+    assert_int_equal(salp_run(poll_in_vain, NULL), 0);
+    salp_semaphore_close(semaphore);
+    salp_event_close(event);
+}
+
 /* ---- all together ---- */
 
 enum { LOOPS = 2, THREADS = 2, TASKS = 5 };
@@ -285,6 +316,7 @@ int main(int argc, char **argv)
         TEST("who has waited longest comes first", who_has_waited_longest_comes_first),
         TEST("an event lets all go on", an_event_lets_all_go_on),
         TEST("a scope ends a wait and nothing is taken", a_scope_ends_a_wait_and_nothing_is_taken),
+        TEST("a call that is refused lets others go on", a_call_that_is_refused_lets_others_go_on),
         TEST("loops and threads exclude each other", loops_and_threads_exclude_each_other),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
