@@ -45,7 +45,7 @@ SALP_BEGIN
  * returned. Returns its result.
  *
  * Threads: any that does not run a loop already (-EBUSY), so not a task.
- * Waits: yes; a scope that this thread has opened around it does not reach into it.
+ * Waits: yes; scopes that this thread has opened around it reach into its tasks.
  * Errors: -EINVAL: no main; -EBUSY; -ENOMEM: no memory for the loop or the stack.
  */
 SALP_API int salp_run(salp_fn *main, void *arg);

@@ -168,3 +168,10 @@ void salp__loop_turn(salp__loop *loop)
     else
         sleep_until_wanted(loop);
 }
+
+void salp__loop_close(salp__loop *loop)
+{
+    take_inbox(loop);
+    while (loop->first)
+        run_ready(loop);
+}

@@ -41,6 +41,9 @@ enum { SALP__LOOP_ASLEEP = 1 };
 
 void salp__loop_open(salp__loop *loop);
 
+/* Runs what is ready and what was sent. Nobody may post any more, and no timer be set. */
+void salp__loop_close(salp__loop *loop);
+
 /* One turn: takes what was sent, fires timers that are due, runs the events that are ready, or else sleeps. */
 void salp__loop_turn(salp__loop *loop);
 

@@ -46,36 +46,70 @@ static void interrupt_within(salp__list *doomed, salp__actor *actor, const salp_
         doom_members(doomed, scope);
 }
 
+static void interrupt_doomed(salp__list *doomed)
+{
+    while (!salp__list_empty(doomed)) {
+        salp__task *task = SALP__CONTAINER(doomed->next, salp__task, doomed);
+        salp__list_remove(&task->doomed);
+        interrupt_within(doomed, &task->actor, &task->group->scope);
+    }
+}
+
 static void interrupt_all(salp__scope *scope)
 {
     salp__list doomed;
     salp__list_open(&doomed);
     interrupt_within(&doomed, scope->actor, scope);
     doom_members(&doomed, scope);
-    while (!salp__list_empty(&doomed)) {
-        salp__task *task = SALP__CONTAINER(doomed.next, salp__task, doomed);
-        salp__list_remove(&task->doomed);
-        interrupt_within(&doomed, &task->actor, &task->group->scope);
-    }
+    interrupt_doomed(&doomed);
+}
+
+void salp__scope_look(salp__runtime *runtime)
+{
+    salp__list doomed;
+    salp__list_open(&doomed);
+    doom_members(&doomed, &runtime->all->scope);
+    interrupt_doomed(&doomed); /* those that were not meant, behind a shield, begin again */
 }
 
 /* ---- ending ---- */
 
-void salp__scope_end(salp__scope *scope, int error)
+static bool set_ended(salp__scope *scope, int error)
 {
     int none = 0;
     /* release: pairs with the acquire in find_ended; who sees it also sees that a cancellation is under way, I3. */
-    if (!atomic_compare_exchange_strong_explicit(&scope->ended, &none, error, memory_order_release,
-                                                 memory_order_relaxed))
-        return;
+    return atomic_compare_exchange_strong_explicit(&scope->ended, &none, error, memory_order_release,
+                                                   memory_order_relaxed);
+}
+
+/* Of a plain thread, from any. Has `event` run by the loop that it runs, if there is one. false: there is none. */
+static bool end_of_thread(salp__scope *scope, int error, salp__event *event)
+{
+    salp__actor *actor = scope->actor;
+    bool posted = false;
+    salp__lock_take(&actor->lock);
+    if (set_ended(scope, error)) {
+        if (actor->waiting)
+            salp__interrupt(actor->waiting); /* likewise */
+        if (actor->runtime && event) {
+            salp__loop_post(&actor->runtime->loop, event);
+            posted = true;
+        }
+    }
+    salp__lock_release(&actor->lock);
+    return posted;
+}
+
+void salp__scope_end(salp__scope *scope, int error)
+{
     if (scope->actor->task) {
-        interrupt_all(scope);
+        if (set_ended(scope, error))
+            interrupt_all(scope);
         return;
     }
-    salp__lock_take(&scope->actor->lock);
-    if (scope->actor->waiting)
-        salp__interrupt(scope->actor->waiting); /* one that was not meant, behind a shield, begins again */
-    salp__lock_release(&scope->actor->lock);
+    end_of_thread(scope, error, NULL);
+    if (salp__runtime_here())
+        salp__scope_look(salp__runtime_here());
 }
 
 static void end_in_time(salp__timer *timer)
@@ -88,11 +122,13 @@ static salp__scope *find_ended(const salp__actor *actor)
 {
     salp__scope *found = NULL;
     for (salp__scope *scope = actor->scope; scope; scope = scope->outer) {
-        /* I1: not only noted here, since others may wait inside. */
-        if (scope->deadline != SALP_FOREVER && salp__now() >= scope->deadline)
-            salp__scope_end(scope, -ETIMEDOUT);
-        /* acquire: pairs with the release in salp__scope_end, I3. */
-        if (atomic_load_explicit(&scope->ended, memory_order_acquire) < 0)
+        /* acquire: pairs with the release in set_ended, I3. */
+        bool ended = atomic_load_explicit(&scope->ended, memory_order_acquire) < 0;
+        if (!ended && scope->deadline != SALP_FOREVER && salp__now() >= scope->deadline) {
+            salp__scope_end(scope, -ETIMEDOUT); /* I1: not only noted, since others may wait inside */
+            ended = true;
+        }
+        if (ended)
             found = scope;
         if (scope->shield)
             break;
@@ -221,7 +257,10 @@ typedef struct remote {
 static void end_from_afar(salp__event *event)
 {
     remote *r = (remote *)event; /* its first member */
-    salp__scope_end(r->scope, -ECANCELED);
+    if (r->scope->actor->task)
+        salp__scope_end(r->scope, -ECANCELED);
+    else
+        salp__scope_look(salp__runtime_here());
     atomic_fetch_sub_explicit(&r->scope->cancels, 1, memory_order_release); /* I3 */
     if (salp__claim(&r->sender))
         salp__resume(&r->sender);
@@ -231,19 +270,21 @@ void salp_scope_cancel(salp_scope *opaque)
 {
     salp__scope *scope = (salp__scope *)opaque;
     salp__actor *actor = scope->actor;
-    if (actor == salp__self() || (actor->task && actor->task->runtime == salp__runtime_here())) {
+    if (actor->task ? actor->task->runtime == salp__runtime_here() : actor == salp__thread_self()) {
         salp__scope_end(scope, -ECANCELED);
         return;
     }
     /* relaxed: it is open, and its owner sees this before what we do now ends anything. I3 */
     atomic_fetch_add_explicit(&scope->cancels, 1, memory_order_relaxed);
-    if (!actor->task) {
-        salp__scope_end(scope, -ECANCELED);
-        atomic_fetch_sub_explicit(&scope->cancels, 1, memory_order_release);
-        return;
-    }
     remote r = { .event = { .run = end_from_afar }, .scope = scope };
     salp__waiter_open(&r.sender);
-    salp__loop_post(&actor->task->runtime->loop, &r.event);
-    salp__wait_through(&r.sender);
+    bool posted = true;
+    if (actor->task)
+        salp__loop_post(&actor->task->runtime->loop, &r.event);
+    else
+        posted = end_of_thread(scope, -ECANCELED, &r.event);
+    if (posted)
+        salp__wait_through(&r.sender);
+    else
+        atomic_fetch_sub_explicit(&scope->cancels, 1, memory_order_release);
 }

@@ -2,12 +2,13 @@
  * Scopes and groups as they are inside, and who may be cancelled: tasks and threads.
  *
  *   actor --scope--> innermost --outer--> ... --outer--> (of a task:) its group's --outer--> scopes of the group's owner
+ *                     ... --outer--> (of a loop's first task:) scopes of the thread that runs the loop
  *
  * So whatever ends a task's waiting is found by walking outwards, until a shield.
  *
  * I1  `ended` is set once. Waits look at it before they begin; whoever sets it interrupts all who wait inside.
- * I2  Scopes of a task are touched on its loop only. Of a plain thread's, others touch `ended`, which is atomic, and
- *     `waiting`, under the lock.
+ * I2  Scopes of a task are touched on its loop only. Of a plain thread's, others set `ended`, look at `waiting`, and post
+ *     to the loop that it runs: all under the actor's lock, so that none of these comes between two of them.
  * I3  A scope that another thread is cancelling is not closed before that is over. So the one who cancels needs the scope
  *     to be open when he begins, and no longer.
  *
@@ -30,11 +31,12 @@
 struct salp__task;
 
 typedef struct salp__actor {
-    struct salp__scope *scope; /* the innermost one, or NULL */
-    salp__waiter *waiting;     /* what it waits in and may be interrupted [owner: loop; of a thread: lock] */
-    struct salp__task *task;   /* NULL: a plain thread */
-    const void *inside;        /* for floors above: what it is in the midst of */
-    salp__lock lock;           /* of a plain thread */
+    struct salp__scope *scope;     /* the innermost one, or NULL */
+    salp__waiter *waiting;         /* what it waits in and may be interrupted [owner: loop; of a thread: lock] */
+    struct salp__task *task;       /* NULL: a plain thread */
+    const void *inside;            /* for floors above: what it is in the midst of */
+    salp__lock lock;               /* of a plain thread */
+    struct salp__runtime *runtime; /* of a plain thread: the loop that it runs, or NULL [lock] */
 } salp__actor;
 
 typedef struct salp__scope {
@@ -43,7 +45,7 @@ typedef struct salp__scope {
     struct salp__members *group; /* NULL: it is no group's */
     salp__timer timer;           /* of its deadline, in a task */
     int64_t deadline;
-    _Atomic int ended;   /* 0, -ETIMEDOUT, -ECANCELED; release in salp__scope_end, acquire where it is looked for */
+    _Atomic int ended;   /* 0, -ETIMEDOUT, -ECANCELED; release in set_ended, acquire where it is looked for */
     _Atomic int cancels; /* by other threads, under way: closing waits for them */
     bool shield;
     bool felt; /* it has ended a call [owner] */
@@ -57,14 +59,18 @@ typedef struct salp__members {
     salp__waiter *closer;
 } salp__members;
 
-/* The calling task, or the calling thread. */
+/* The calling task, or the calling thread; the thread also when a task calls. */
 salp__actor *salp__self(void);
+salp__actor *salp__thread_self(void);
 
 void salp__scope_enter(salp__scope *scope, int64_t timeout, bool shield);
 int salp__scope_leave(salp__scope *scope);
 
-/* Ends it with this error, for the actor and all tasks inside. On its own loop, or for a plain thread from any. */
+/* Ends it with this error, for the actor and all tasks inside. On its own loop, or in its own thread. */
 void salp__scope_end(salp__scope *scope, int error);
+
+/* Has all tasks of this thread's loop look whether a scope of the thread is over. */
+void salp__scope_look(struct salp__runtime *runtime);
 
 /* What ends a wait of this actor now: 0 or an error. */
 int salp__scope_error(salp__actor *actor);

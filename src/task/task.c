@@ -37,8 +37,11 @@ salp__runtime *salp__runtime_here(void)
 
 salp__actor *salp__self(void)
 {
-    if (runtime_here && runtime_here->current)
-        return &runtime_here->current->actor;
+    return runtime_here && runtime_here->current ? &runtime_here->current->actor : salp__thread_self();
+}
+
+salp__actor *salp__thread_self(void)
+{
     if (!thread_is_open) {
         salp__lock_open(&thread_here.lock);
         thread_is_open = true;
@@ -223,23 +226,45 @@ static int run_main(void *arg)
     return 0;
 }
 
+static void look_at_deadline(salp__timer *timer)
+{
+    salp__scope_look(SALP__CONTAINER(timer, salp__runtime, deadline));
+}
+
+/* From now on, or no longer, scopes of this thread reach into the loop: scope.h, I2. */
+static void set_running(salp__actor *thread, salp__runtime *runtime)
+{
+    salp__lock_take(&thread->lock);
+    thread->runtime = runtime;
+    salp__lock_release(&thread->lock);
+}
+
 int salp_run(salp_fn *main, void *arg)
 {
     if (!main)
         return -EINVAL;
     if (runtime_here)
         return -EBUSY;
-    salp__runtime runtime = { .fiber = salp__fiber_here(), .inside = salp__self()->inside };
-    salp__members all = { .scope = { .deadline = SALP_FOREVER } };
+    salp__actor *thread = salp__thread_self();
     main_call call = { .function = main, .arg = arg };
+    salp__members all = { .scope = { .outer = thread->scope, .deadline = SALP_FOREVER } };
+    all.scope.group = &all;
     salp__list_open(&all.tasks);
+    salp__runtime runtime = { .all = &all, .fiber = salp__fiber_here(), .inside = thread->inside };
     salp__loop_open(&runtime.loop);
     salp__stacks_open(&runtime.stacks);
     runtime_here = &runtime;
+    set_running(thread, &runtime);
+    int64_t deadline = salp__scope_deadline(thread);
+    if (deadline != SALP_FOREVER)
+        salp__timer_set(&runtime.loop, &runtime.deadline, deadline, look_at_deadline);
     int error = salp__task_start(&runtime, &all, run_main, &call);
     while (error == 0 && !salp__list_empty(&all.tasks))
         salp__loop_turn(&runtime.loop);
     bury(&runtime);
+    salp__timer_cancel(&runtime.loop, &runtime.deadline);
+    set_running(thread, NULL);
+    salp__loop_close(&runtime.loop); /* cancellations that came too late: those who sent them wait */
     runtime_here = NULL;
     salp__stacks_close(&runtime.stacks);
     return error < 0 ? error : call.result;

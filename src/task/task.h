@@ -29,6 +29,8 @@ typedef struct salp__task {
 typedef struct salp__runtime {
     salp__loop loop;
     salp__stacks stacks;
+    salp__members *all;      /* holds the first task */
+    salp__timer deadline;    /* of the scopes of the thread */
     salp__task *current;     /* NULL: the loop itself */
     salp__task *ended;       /* its stack can be used again as soon as another one runs */
     void *pointer;           /* of the loop's own stack, while a task runs */

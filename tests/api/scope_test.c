@@ -250,6 +250,83 @@ static int see_it_first(void *arg)
     return 0;
 }
 
+/* A thread's scopes reach into the loop that it runs. */
+static int sleep_in_tasks(void *arg)
+{
+    int error = *(int *)arg;
+    salp_group group;
+    salp_scope shield;
+    salp_group_open(&group);
+    for (int i = 0; i < 3; i++)
+        EXPECT(salp_go(&group, sleep_for_ever, NULL) == 0);
+    EXPECT(salp_group_close(&group) == error);
+    EXPECT(salp_sleep(1) == error);
+    salp_scope_shield(&shield, SALP_SECONDS(100));
+    EXPECT(salp_sleep(SALP_MILLISECONDS(1)) == 0);
+    EXPECT(salp_scope_close(&shield) == 0);
+    return 17;
+}
+
+static void a_deadline_of_a_thread_reaches_into_its_loop(void **state)
+{
+    salp_scope outer, inner;
+    int error = -ETIMEDOUT;
+    (void)state;
+    salp_scope_open(&outer, SALP_SECONDS(100));
+    salp_scope_open(&inner, SALP_MILLISECONDS(3));
+    assert_int_equal(salp_run(sleep_in_tasks, &error), 17);
+    assert_int_equal(salp_scope_close(&inner), -ETIMEDOUT);
+    assert_int_equal(salp_sleep(1), 0);
+    assert_int_equal(salp_scope_close(&outer), 0);
+    salp_scope_open(&outer, 0);
+    salp_scope_shield(&inner, SALP_MILLISECONDS(3));
+    assert_int_equal(salp_run(sleep_in_tasks, &error), 17);
+    assert_int_equal(salp_scope_close(&inner), -ETIMEDOUT);
+    assert_int_equal(salp_scope_close(&outer), 0);
+}
+
+/* Also at the moment when the loop begins or ends. */
+static int nap_in_task(void *arg)
+{
+    (void)arg;
+    return salp_sleep(SALP_MICROSECONDS(50));
+}
+
+static void *cancel_at_any_time(void *arg)
+{
+    struct meeting_point *point = arg;
+    while (!atomic_load(&point->inside))
+        continue;
+    salp_scope_cancel(atomic_load(&point->scope));
+    atomic_store(&point->cancelled, true);
+    return NULL;
+}
+
+static void a_threads_scope_may_be_cancelled_while_it_runs_a_loop(void **state)
+{
+    static struct meeting_point point;
+    (void)state;
+    for (int i = 0; i < test_scale(300); i++) {
+        int error = -ECANCELED;
+        pthread_t thread;
+        salp_scope scope;
+        memset(&point, 0, sizeof point);
+        salp_scope_open(&scope, SALP_FOREVER);
+        atomic_store(&point.scope, &scope);
+        assert_int_equal(pthread_create(&thread, NULL, i % 3 ? cancel_at_any_time : cancel_from_a_thread, &point), 0);
+        atomic_store(&point.inside, true);
+        if (i % 2) {
+            while (!atomic_load(&point.cancelled))
+                salp_run(nap_in_task, NULL);
+            assert_int_equal(salp_run(nap_in_task, NULL), -ECANCELED);
+        } else {
+            assert_int_equal(salp_run(sleep_in_tasks, &error), 17);
+        }
+        assert_int_equal(salp_scope_close(&scope), -ECANCELED);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+    }
+}
+
 static void a_deadline_that_a_busy_task_sees_first_reaches_the_others(void **state)
 {
     (void)state;
@@ -390,6 +467,9 @@ int main(int argc, char **argv)
         TEST("another thread may cancel", another_thread_may_cancel),
         TEST("a scope may be closed while it is cancelled", a_scope_may_be_closed_while_it_is_cancelled),
         TEST("a deadline is seen at the next call", a_deadline_is_seen_at_the_next_call),
+        TEST("a deadline of a thread reaches into its loop", a_deadline_of_a_thread_reaches_into_its_loop),
+        TEST("a thread's scope may be cancelled while it runs a loop",
+             a_threads_scope_may_be_cancelled_while_it_runs_a_loop),
         TEST("a deadline that a busy task sees first reaches the others",
              a_deadline_that_a_busy_task_sees_first_reaches_the_others),
         TEST("a call that ends at once lets others go on", a_call_that_ends_at_once_lets_others_go_on),
