@@ -240,7 +240,8 @@ SALP_API int salp_call(salp_pool *pool, salp_bytes_job *job, salp_bytes in, salp
  * of salp_call_async must stay until then. Inputs: salp_map_async and salp_starmap_async may read them until then;
  * salp_apply_async and salp_call_async copy theirs before they return. A context with a size is always copied.
  * `future` may be NULL when on_done is given or nobody is to know.
- * At most 64 calls of a pool of processes are under way at once; one more waits here for a place.
+ * At most 64 calls of a pool of processes are under way at once; one more waits here for a place. A scope (salp/task.h)
+ * ends that wait with -ETIMEDOUT or -ECANCELED; nothing was started then.
  * Errors: those of the call's arguments, -ENOMEM, -EAGAIN (no thread for the pool), and, when the pool has ended or ends
  * just now, SALP_ECLOSED, SALP_EBROKEN or -ECANCELED at once, and nothing was started then; others through the future. A call with no items is done before this returns, on_done included.
  * SALP_EINSIDE: called by a job of this pool; -EAGAIN: no place, and called by a callback, which may not wait.

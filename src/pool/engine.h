@@ -11,7 +11,7 @@
 
 #include <salp/pool.h>
 
-#include "lockfree/bell.h"
+#include "base/list.h"
 #include "os/thread.h"
 #include "pool/call.h"
 
@@ -42,11 +42,14 @@ struct salp_pool {
     void *state;       /* [owner: engine] */
     _Atomic int phase; /* see enum below; release when it changes, acquire before a call begins */
     salp__lock lock;
-    int calls;        /* [lock] under way */
-    salp__bell ended; /* rung, under the lock, when the last call under way ends, and after a termination */
+    int calls;          /* [lock] under way */
+    salp__list waiters; /* [lock] for the last call under way to end, or for a termination */
 };
 
 enum { SALP__OPEN, SALP__TERMINATING, SALP__TERMINATED };
+
+/* Wakes who waits for the calls to end or for a termination. [lock held on entry, released] */
+void salp__pool_wake_locked(salp_pool *pool);
 
 /* The error that every call of the pool ends with, when it was terminated or is broken; else 0. */
 int salp__pool_ended(const salp_pool *pool);

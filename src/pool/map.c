@@ -82,8 +82,9 @@ static void leave(salp_pool *pool)
 {
     salp__lock_take(&pool->lock);
     if (--pool->calls == 0)
-        salp__wake(&pool->ended, INT32_MAX, false);
-    salp__lock_release(&pool->lock);
+        salp__pool_wake_locked(pool);
+    else
+        salp__lock_release(&pool->lock);
 }
 
 /* In a fork of the program the future is a copy, and its pool is not: nobody would resolve it here. */

@@ -11,7 +11,6 @@
 #include "os/memory.h"
 #include "os/processors.h"
 #include "pool/engine.h"
-#include "task/park.h"
 #include "task/task.h"
 
 void salp__inside_enter(salp__inside_frame *frame, const salp_pool *pool, bool callback)
@@ -116,6 +115,7 @@ int salp_pool_open(salp_pool **out, const salp_pool_options *options)
     *(int *)mine = 1;
     pool->mine = mine;
     salp__lock_open(&pool->lock);
+    salp__list_open(&pool->waiters);
     opening o = { .pool = pool };
     salp__on_large_stack(open_engine, &o);
     error = o.error;
@@ -132,26 +132,41 @@ free_pool:
     return error;
 }
 
-static void wait_for_calls(salp_pool *pool)
+static bool has_no_calls(const salp_pool *pool)
+{
+    return pool->calls == 0;
+}
+
+static bool is_terminated(const salp_pool *pool)
+{
+    /* relaxed: under the lock, as the change. */
+    return atomic_load_explicit(&pool->phase, memory_order_relaxed) == SALP__TERMINATED;
+}
+
+/* Whatever scopes say. */
+static void wait_until(salp_pool *pool, bool (*reached_locked)(const salp_pool *pool))
 {
     for (;;) {
-        uint32_t seen = salp__bell_look(&pool->ended);
-        /* Under the lock, which the last call holds while it rings: the bell may be freed after we have had it. */
+        salp__waiter waiter;
+        salp__waiter_open(&waiter);
         salp__lock_take(&pool->lock);
-        int calls = pool->calls;
+        bool reached = reached_locked(pool);
+        if (!reached)
+            salp__list_append(&pool->waiters, &waiter.link);
         salp__lock_release(&pool->lock);
-        if (calls == 0)
+        if (reached)
             return;
-        if (salp__self()->task) {
-            /* They may be other tasks', which have to go on. */
-            salp_scope shield;
-            salp_scope_shield(&shield, SALP_FOREVER);
-            salp_sleep(SALP_MILLISECONDS(1));
-            salp_scope_close(&shield);
-            continue;
-        }
-        salp__park(&pool->ended, seen, SALP_FOREVER, false, SALP__SLEEP);
+        salp__wait_through(&waiter);
     }
+}
+
+/* [lock held on entry, released] The pool may be gone afterwards: nothing of it is touched once they go on. */
+void salp__pool_wake_locked(salp_pool *pool)
+{
+    salp__list woken;
+    salp__claim_all(&pool->waiters, &woken);
+    salp__lock_release(&pool->lock);
+    salp__resume_all(&woken);
 }
 
 int salp_pool_close(salp_pool *pool)
@@ -162,7 +177,7 @@ int salp_pool_close(salp_pool *pool)
         return SALP_EFORKED;
     if (salp__inside(pool))
         return SALP_EINSIDE;
-    wait_for_calls(pool);
+    wait_until(pool, has_no_calls);
     pool->engine->close(pool);
     salp__lock_close(&pool->lock);
     salp__unmap((void *)(uintptr_t)pool->mine, sizeof(int));
@@ -183,17 +198,14 @@ int salp_pool_terminate(salp_pool *pool)
     if (atomic_compare_exchange_strong_explicit(&pool->phase, &open, SALP__TERMINATING, memory_order_acq_rel,
                                                 memory_order_acquire)) {
         pool->engine->terminate(pool);
+        salp__lock_take(&pool->lock);
         atomic_store_explicit(&pool->phase, SALP__TERMINATED, memory_order_release);
-        salp__wake(&pool->ended, INT_MAX, false);
+        salp__pool_wake_locked(pool);
         return 0;
     }
     /* Another thread is at it: this call, too, promises that the workers are gone when it returns. */
-    for (;;) {
-        uint32_t seen = salp__bell_look(&pool->ended);
-        if (atomic_load_explicit(&pool->phase, memory_order_acquire) == SALP__TERMINATED)
-            return 0;
-        salp__park(&pool->ended, seen, SALP_FOREVER, false, SALP__SLEEP);
-    }
+    wait_until(pool, is_terminated);
+    return 0;
 }
 
 int salp__pool_ended(const salp_pool *pool)

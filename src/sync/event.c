@@ -35,11 +35,9 @@ int salp_event_set(salp_event *event)
     if (!event)
         return -EINVAL;
     salp__list woken;
-    salp__list_open(&woken);
     salp__lock_take(&event->line.lock);
     event->set = true;
-    for (salp__waiter *next; (next = salp__line_next_locked(&event->line)) != NULL;)
-        salp__list_append(&woken, &next->link);
+    salp__claim_all(&event->line.waiters, &woken);
     salp__lock_release(&event->line.lock);
     salp__resume_all(&woken);
     return 0;

@@ -69,18 +69,12 @@ static void drop(salp_future *future)
 /* Those who wait and are not interrupted move to `woken`; who calls this lets them go on, without the lock. */
 static void finish_locked(salp_future *future, int result, salp__list *woken)
 {
-    salp__list_open(woken);
     future->result = result;
     future->owner = NULL;
     future->object = NULL;
     /* release: pairs with the acquire in salp_future_ready; without it a reader might see an old result. */
     atomic_store_explicit(&future->resolved, true, memory_order_release);
-    while (!salp__list_empty(&future->waiters)) {
-        salp__waiter *waiter = SALP__CONTAINER(future->waiters.next, salp__waiter, link);
-        salp__list_remove(&waiter->link);
-        if (salp__claim(waiter))
-            salp__list_append(woken, &waiter->link);
-    }
+    salp__claim_all(&future->waiters, woken);
 }
 
 void salp__future_settle(salp_future *future, int result, salp_done_fn *done, void *arg)

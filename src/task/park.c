@@ -11,12 +11,13 @@
    (Karlin, Li, Manasse, Owicki, "Empirical studies of competitive spinning"). */
 static const int64_t looking = SALP_MICROSECONDS(20);
 
-bool salp__look(salp__bell *bell, uint32_t seen)
+bool salp__look_at(const _Atomic uint32_t *word, uint32_t seen)
 {
     int64_t end = salp__later(looking);
     do {
         for (int i = 0; i < 32; i++) {
-            if (salp__bell_look(bell) != seen)
+            /* seq_cst: as salp__bell_look, and at least the acquire that a waiter's state needs. */
+            if (atomic_load(word) != seen)
                 return true;
             salp__relax();
         }
@@ -24,6 +25,11 @@ bool salp__look(salp__bell *bell, uint32_t seen)
         salp__give_way();
     } while (salp__now() < end);
     return false;
+}
+
+bool salp__look(salp__bell *bell, uint32_t seen)
+{
+    return salp__look_at(&bell->rings, seen);
 }
 
 int salp__park(salp__bell *bell, uint32_t seen, int64_t deadline, bool shared, salp__patience patience)

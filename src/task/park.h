@@ -26,7 +26,8 @@ typedef enum salp__patience {
  */
 int salp__park(salp__bell *bell, uint32_t seen, int64_t deadline, bool shared, salp__patience patience);
 
-/* Looks for some 20 microseconds whether the bell is rung. */
+/* Looks for some 20 microseconds whether a word is another than `seen`; whether a bell is rung. */
+bool salp__look_at(const _Atomic uint32_t *word, uint32_t seen);
 bool salp__look(salp__bell *bell, uint32_t seen);
 
 /* Wakes up to `count` of those who wait. */

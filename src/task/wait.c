@@ -7,6 +7,7 @@
 
 #include "os/clock.h"
 #include "os/futex.h"
+#include "task/park.h"
 #include "task/scope.h"
 #include "task/task.h"
 
@@ -44,6 +45,17 @@ void salp__resume(salp__waiter *waiter)
        way into the ready queue does the same. */
     atomic_store_explicit(&waiter->state, SALP__WOKEN, memory_order_release);
     let_go_on(waiter, task);
+}
+
+void salp__claim_all(salp__list *waiters, salp__list *claimed)
+{
+    salp__list_open(claimed);
+    while (!salp__list_empty(waiters)) {
+        salp__waiter *waiter = SALP__CONTAINER(waiters->next, salp__waiter, link);
+        salp__list_remove(&waiter->link);
+        if (salp__claim(waiter))
+            salp__list_append(claimed, &waiter->link);
+    }
 }
 
 void salp__resume_all(salp__list *claimed)
@@ -91,28 +103,10 @@ static void set_waiting(salp__actor *actor, salp__waiter *waiter)
     salp__lock_release(&actor->lock);
 }
 
-/* What we wait for may come sooner than a sleep and a wake take: see park.c. */
-static uint32_t look(const salp__waiter *waiter)
-{
-    int64_t end = salp__later(SALP_MICROSECONDS(20));
-    uint32_t state;
-    do {
-        for (int i = 0; i < 32; i++) {
-            /* acquire: pairs with the release in salp__resume. */
-            state = atomic_load_explicit(&waiter->state, memory_order_acquire);
-            if (state != SALP__WAITING)
-                return state;
-            salp__relax();
-        }
-        salp__give_way();
-    } while (salp__now() < end);
-    return state;
-}
-
 /* Sleeps until the state changes, or until the deadline. */
 static uint32_t sleep_on(salp__waiter *waiter, int64_t deadline)
 {
-    /* acquire: likewise. */
+    /* acquire: pairs with the release in salp__resume. */
     uint32_t state = atomic_load_explicit(&waiter->state, memory_order_acquire);
     if (state == SALP__WAITING || state == SALP__CLAIMED) {
         salp__futex_wait(&waiter->state, state, deadline, false);
@@ -128,7 +122,7 @@ static int wait_in_thread(salp__waiter *waiter, int64_t own)
     int result;
     set_waiting(actor, waiter);
     if (own == SALP_FOREVER)
-        look(waiter);
+        salp__look_at(&waiter->state, SALP__WAITING); /* it may come sooner than a sleep and a wake take */
     for (;;) {
         int error = salp__scope_error(actor);
         bool due = own != SALP_FOREVER && salp__now() >= own;
@@ -176,8 +170,7 @@ void salp__wait_through(salp__waiter *waiter)
         salp__task_suspend(waiter->actor->task);
         return;
     }
-    if (look(waiter) == SALP__WOKEN)
-        return;
+    salp__look_at(&waiter->state, SALP__WAITING);
     while (sleep_on(waiter, SALP_FOREVER) != SALP__WOKEN)
         continue;
 }

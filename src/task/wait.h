@@ -61,6 +61,9 @@ void salp__wait_through(salp__waiter *waiter);
 bool salp__claim(salp__waiter *waiter);
 void salp__resume(salp__waiter *waiter);
 
+/* Takes all off an object's list; those that can be reached go to `claimed`, in their order. [lock of the object] */
+void salp__claim_all(salp__list *waiters, salp__list *claimed);
+
 /* All in a list of claimed ones, which is empty then. Without the object's lock: some of them may be gone at once. */
 void salp__resume_all(salp__list *claimed);
 

@@ -126,6 +126,62 @@ static int call_in_a_scope(void *arg)
     return 0;
 }
 
+static int job_fail_odd(const void *in, void *out, void *context)
+{
+    (void)out;
+    (void)context;
+    return *(const int *)in % 2 ? -EILSEQ : 0;
+}
+
+struct told {
+    pthread_t caller;
+    atomic_int failures, elsewhere;
+    size_t done;
+};
+
+static void tell_failure(const salp_failure *failure, void *arg)
+{
+    struct told *told = arg;
+    EXPECT(failure->error == -EILSEQ && failure->index % 2 == 1);
+    atomic_fetch_add(&told->failures, 1);
+    atomic_fetch_add(&told->elsewhere, !pthread_equal(pthread_self(), told->caller));
+}
+
+static void tell_progress(size_t done, size_t count, void *arg)
+{
+    struct told *told = arg;
+    EXPECT(done <= count);
+    told->done = done;
+    atomic_fetch_add(&told->elsewhere, !pthread_equal(pthread_self(), told->caller));
+}
+
+static int map_and_be_told(void *arg)
+{
+    enum { COUNT = 20 };
+    struct shared *shared = arg;
+    struct told told = { .caller = pthread_self() };
+    int in[COUNT], errors[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        in[i] = i;
+    EXPECT(salp_map(shared->pool, job_fail_odd, in, sizeof *in, NULL, 0, COUNT,
+                    &(salp_map_options){ .errors = errors,
+                                         .on_failure = tell_failure,
+                                         .on_failure_arg = &told,
+                                         .on_progress = tell_progress,
+                                         .on_progress_arg = &told }) == -EILSEQ);
+    EXPECT(atomic_load(&told.failures) == COUNT / 2);
+    EXPECT(told.done == COUNT);
+    EXPECT(atomic_load(&told.elsewhere) >= COUNT / 2 + 1); /* all of it, on a thread of the pool */
+    return 0;
+}
+
+static void failures_and_progress_are_told_on_a_thread_of_the_pool(void **state)
+{
+    struct shared shared = { .pool = open_pool(test_engine(state), 2) };
+    assert_int_equal(salp_run(map_and_be_told, &shared), 0);
+    assert_int_equal(salp_pool_close(shared.pool), 0);
+}
+
 static atomic_int *runs;
 
 static int job_count(const void *in, void *out, void *context)
@@ -448,6 +504,8 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST_ENGINES("a call suspends its task alone", a_call_suspends_its_task_alone),
         TEST_ENGINES("many tasks may call at once", many_tasks_may_call_at_once),
+        TEST_ENGINES("failures and progress are told on a thread of the pool",
+                     failures_and_progress_are_told_on_a_thread_of_the_pool),
         TEST_ENGINES("a call in a scope that is over runs nothing", a_call_in_a_scope_that_is_over_runs_nothing),
         TEST_ENGINES("a scope ends a call", a_scope_ends_a_call),
         TEST_ENGINES("a pool may be opened in a task", a_pool_may_be_opened_in_a_task),
