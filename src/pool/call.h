@@ -78,7 +78,6 @@ typedef struct salp__thread_call {
 /* What the engine of processes keeps of a call. */
 typedef struct salp__process_call {
     int slot;             /* index of its place in the control block, -1: none yet */
-    uint64_t failures;    /* of the records that were read */
     size_t progress_told; /* what on_progress was told last */
     int64_t progress_at;
     bool slept;    /* a worker had to be woken for it */

@@ -198,7 +198,7 @@ typedef struct salp__place {
     _Atomic uint64_t done;                                /* items of it that are complete */
     _Atomic uint64_t limit;                               /* items of it that are complete or claimed to be run in it */
     _Atomic uint64_t sum;                                 /* over the results that are complete; stored before `done` */
-    _Atomic uint32_t idle;                                /* one of those below; it sleeps on this word */
+    _Atomic uint32_t idle;                                /* SALP__AWAKE, ...; it sleeps on this word */
     _Atomic uint32_t ready;                               /* initialized */
     _Atomic int32_t start_error;                          /* of the initializer */
     _Atomic int32_t pid;
@@ -363,7 +363,7 @@ static inline uint64_t salp__single_sum(const void *result, uint64_t ticket, uin
 /*
  * Adds the next result of the stretch to the sum. Each step can be undone, so one that adds something else, or comes in
  * another order, is seen however many follow; and no step leaves the sum as it was, but for one value in 2^64. A job of
- * a nanosecond pays for it, hence a multiplier that fits into an instruction (prime, of the golden ratio).
+ * a nanosecond pays for it, hence a multiplier that fits into an instruction (odd; of the golden ratio).
  */
 static inline uint64_t salp__mix_result(uint64_t sum, const void *out, uint64_t size, int result)
 {

@@ -306,13 +306,17 @@ static void copy_rest(salp__process_engine *engine, const salp__call *call)
     uint64_t round = 1;
     if (engine->control.head->params[slot].round == 0)
         return;
-    /* relaxed: once it is stopped, nobody waits for more. */
-    while (!(atomic_load_explicit(&live->signal, memory_order_relaxed) & SALP__STOP) &&
-           copy_round(engine, call, round)) {
+    while (copy_round(engine, call, round)) {
         round++;
         /* release: pairs with the acquire in the worker; the inputs are then readable. */
         atomic_store_explicit(&live->filled, round, memory_order_release);
         salp__wake(&live->room, INT_MAX, true);
+        /* relaxed: a request. Whoever waits for inputs that do not come is woken to see it, or has no pool any more. */
+        bool stopped = atomic_load_explicit(&live->signal, memory_order_relaxed) & SALP__STOP;
+        if (stopped || salp__processes_ended(engine) < 0) {
+            salp__wake(&live->room, INT_MAX, true);
+            return;
+        }
     }
     atomic_store_explicit(&live->filled, UINT64_MAX, memory_order_release); /* likewise */
     salp__wake(&live->room, INT_MAX, true);
