@@ -13,6 +13,8 @@
 #include <salp/error.h>
 #include <salp/future.h>
 #include <salp/pool.h>
+#include <salp/queue.h>
+#include <salp/select.h>
 #include <salp/sync.h>
 #include <salp/task.h>
 #include <salp/time.h>

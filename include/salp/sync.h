@@ -1,5 +1,6 @@
 /*
- * salp/sync.h - waiting for each other: mutexes, semaphores, events.
+ * salp/sync.h - waiting for each other: mutexes, semaphores, events, conditions,
+ * barriers, reader-writer locks.
  *
  * The same objects between tasks of one loop, loops, and plain threads. Who has
  * to wait in a task suspends that task alone; who waits longest comes first.
@@ -98,6 +99,105 @@ SALP_API bool salp_event_is_set(salp_event *event);
 SALP_API int salp_event_wait(salp_event *event);
 
 SALP_API void salp_event_close(salp_event *event);
+
+/* ---- condition ---- */
+
+/*
+ * Waiting, with a mutex unlocked meanwhile, until others say that something has
+ * changed. As with any condition: look again after each wait.
+ *
+ *     salp_mutex_lock(mutex);
+ *     while (nothing_there())
+ *         if ((error = salp_condition_wait(condition, mutex)) < 0)
+ *             break;
+ */
+typedef struct salp_condition salp_condition;
+
+typedef struct salp_condition_options {
+    bool shared; /* between processes: not built yet, -ENOTSUP */
+} salp_condition_options;
+
+/* Threads: any. Waits: no. Errors: -EINVAL condition is NULL; -ENOTSUP; -ENOMEM. */
+SALP_API int salp_condition_open(salp_condition **condition, const salp_condition_options *options);
+
+/*
+ * Unlocks the mutex, also a recursive one that was locked several times, waits to
+ * be woken, and locks it again as it was, whatever it returns. No wake-up between
+ * unlocking and waiting is missed. It may return 0 without one.
+ * Waits: yes. Errors: -EINVAL; -EPERM the caller does not hold the mutex;
+ * -ECANCELED, -ETIMEDOUT: no wake-up was used up. (Locking again may wait for
+ * others, and a scope does not end that.)
+ */
+SALP_API int salp_condition_wait(salp_condition *condition, salp_mutex *mutex);
+
+/* Wakes the one who has waited longest; all who wait. Threads: any. Waits: no. Errors: -EINVAL. */
+SALP_API int salp_condition_signal(salp_condition *condition);
+SALP_API int salp_condition_broadcast(salp_condition *condition);
+
+SALP_API void salp_condition_close(salp_condition *condition);
+
+/* ---- barrier ---- */
+
+/* Where a number of parties meet, again and again: nobody goes on until all are there. */
+typedef struct salp_barrier salp_barrier;
+
+typedef struct salp_barrier_options {
+    unsigned parties; /* at least 1 */
+    bool shared;      /* between processes: not built yet, -ENOTSUP */
+} salp_barrier_options;
+
+/* Threads: any. Waits: no. Errors: -EINVAL barrier or options is NULL, or parties is 0; -ENOTSUP; -ENOMEM. */
+SALP_API int salp_barrier_open(salp_barrier **barrier, const salp_barrier_options *options);
+
+/*
+ * Waits until all parties have come. Returns how many came before this one: 0 for
+ * the first, parties - 1 for the last, of which there is one each time.
+ *
+ * A party that leaves because its scope is over breaks the barrier, since the
+ * others would wait for ever: they and all who come later get SALP_EBROKEN, until
+ * salp_barrier_reset. Waits: yes.
+ * Errors: -EINVAL; SALP_EBROKEN; -ECANCELED, -ETIMEDOUT.
+ */
+SALP_API int salp_barrier_wait(salp_barrier *barrier);
+
+/* Breaks it; mends it, those who wait get SALP_EBROKEN. Threads: any. Waits: no. Errors: -EINVAL. */
+SALP_API int salp_barrier_break(salp_barrier *barrier);
+SALP_API int salp_barrier_reset(salp_barrier *barrier);
+
+SALP_API void salp_barrier_close(salp_barrier *barrier);
+
+/* ---- reader-writer lock ---- */
+
+/*
+ * Held by one writer, or by any number of readers. Fair: who comes while somebody
+ * waits, waits behind him, so that neither readers nor writers starve.
+ */
+typedef struct salp_rwlock salp_rwlock;
+
+typedef struct salp_rwlock_options {
+    bool shared; /* between processes: not built yet, -ENOTSUP */
+} salp_rwlock_options;
+
+/* Threads: any. Waits: no. Errors: -EINVAL rwlock is NULL; -ENOTSUP; -ENOMEM. */
+SALP_API int salp_rwlock_open(salp_rwlock **rwlock, const salp_rwlock_options *options);
+
+/*
+ * Locks it for reading; for writing. Waits: yes. A reader that locks it again for
+ * reading can wait for ever when a writer has come meanwhile.
+ * Errors: -EINVAL; -EDEADLK the caller holds it for writing; -EAGAIN too many
+ * readers; -ECANCELED, -ETIMEDOUT.
+ */
+SALP_API int salp_rwlock_lock_read(salp_rwlock *rwlock);
+SALP_API int salp_rwlock_lock_write(salp_rwlock *rwlock);
+
+/* The same without waiting: -EBUSY where the other would wait. */
+SALP_API int salp_rwlock_try_lock_read(salp_rwlock *rwlock);
+SALP_API int salp_rwlock_try_lock_write(salp_rwlock *rwlock);
+
+/* Unlocks it, whichever way the caller has locked it. Errors: -EINVAL; -EPERM nobody holds it, or another one for writing. */
+SALP_API int salp_rwlock_unlock(salp_rwlock *rwlock);
+
+SALP_API void salp_rwlock_close(salp_rwlock *rwlock);
 
 SALP_END
 

@@ -15,6 +15,11 @@ int64_t salp__now(void)
     return time.tv_sec * SALP_SECONDS(1) + time.tv_nsec;
 }
 
+int64_t salp_now(void)
+{
+    return salp__now();
+}
+
 int64_t salp__later(int64_t nanoseconds)
 {
     int64_t end;

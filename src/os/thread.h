@@ -7,6 +7,14 @@
 #define SALP__THREAD_H
 
 #include <pthread.h>
+#include <stdbool.h>
+#include <sys/single_threaded.h>
+
+/* Whether no thread but this one was ever started. */
+static inline bool salp__alone(void)
+{
+    return __libc_single_threaded;
+}
 
 typedef pthread_mutex_t salp__lock;
 

@@ -148,11 +148,12 @@ static void wait_until(salp_pool *pool, bool (*reached_locked)(const salp_pool *
 {
     for (;;) {
         salp__waiter waiter;
-        salp__waiter_open(&waiter);
+        salp__waiter_open(&waiter, "calls of a pool");
+        salp__spot spot = salp__spot_of(&waiter);
         salp__lock_take(&pool->lock);
         bool reached = reached_locked(pool);
         if (!reached)
-            salp__list_append(&pool->waiters, &waiter.link);
+            salp__list_append(&pool->waiters, &spot.link);
         salp__lock_release(&pool->lock);
         if (reached)
             return;

@@ -8,6 +8,8 @@
 
 #include <salp/future.h>
 
+#include "sync/source.h"
+
 /* How a future reaches the one who will resolve it. Both are called only while the future has no result. */
 typedef struct salp__future_owner {
     int (*cancel)(void *object); /* asks for an early end; must not wait nor resolve the future itself; 0 or an error */
@@ -19,6 +21,12 @@ int salp__future_open(salp_future **future, const salp__future_owner *owner, voi
 
 /* Stores the result, wakes who waits, calls `done`, and drops the owner's hold. The object is not used afterwards. */
 void salp__future_settle(salp_future *future, int result, salp_done_fn *done, void *arg);
+
+/* 0, or why the caller cannot wait for it. */
+int salp__future_may_wait(salp_future *future);
+
+/* As a select sees it. */
+salp__source salp__future_source(salp_future *future);
 
 /* Waits for the result, whatever scopes say. */
 void salp__future_wait_through(salp_future *future);

@@ -3,53 +3,49 @@
 
 #include <errno.h>
 
-void salp__line_open(salp__line *line)
-{
-    salp__lock_open(&line->lock);
-    salp__list_open(&line->waiters);
-}
-
-void salp__line_close(salp__line *line)
-{
-    salp__lock_close(&line->lock);
-}
-
-int salp__line_begin(salp__line *line)
+int salp__line_begin(salp__latch *latch)
 {
     int error = salp__wait_refused();
     if (error == 0)
-        salp__lock_take(&line->lock);
+        salp__latch_take(latch);
     return error;
 }
 
-void salp__line_end(salp__line *line)
+void salp__line_leave(salp__latch *latch, salp__spot *spot)
 {
-    salp__lock_release(&line->lock);
+    salp__latch_take(latch);
+    if (spot->link.next)
+        salp__list_remove(&spot->link);
+    salp__latch_release(latch);
 }
 
-int salp__line_wait(salp__line *line)
+int salp__line_wait_at(salp__latch *latch, salp__spot *spot)
+{
+    int error = salp__wait(spot->waiter);
+    if (error == 0)
+        return spot->result;
+    salp__line_leave(latch, spot);
+    int over = error == -EINTR ? 0 : salp__scope_feel(spot->waiter->actor);
+    return over < 0 ? over : error;
+}
+
+int salp__line_wait(salp__latch *latch, salp__list *line, const char *what, void *item)
 {
     salp__waiter waiter;
-    salp__waiter_open(&waiter);
-    salp__list_append(&line->waiters, &waiter.link);
-    salp__lock_release(&line->lock);
-    int error = salp__wait(&waiter);
-    if (error == 0)
-        return 0;
-    salp__lock_take(&line->lock);
-    if (waiter.link.next)
-        salp__list_remove(&waiter.link);
-    salp__lock_release(&line->lock);
-    return error == -EINTR ? error : salp__scope_feel(waiter.actor);
+    salp__waiter_open(&waiter, what);
+    salp__spot spot = { .waiter = &waiter, .item = item };
+    salp__list_append(line, &spot.link);
+    salp__latch_release(latch);
+    return salp__line_wait_at(latch, &spot);
 }
 
-salp__waiter *salp__line_next_locked(salp__line *line)
+salp__spot *salp__line_next_locked(salp__list *line)
 {
-    while (!salp__list_empty(&line->waiters)) {
-        salp__waiter *waiter = SALP__CONTAINER(line->waiters.next, salp__waiter, link);
-        salp__list_remove(&waiter->link);
-        if (salp__claim(waiter))
-            return waiter;
+    while (!salp__list_empty(line)) {
+        salp__spot *spot = SALP__CONTAINER(line->next, salp__spot, link);
+        salp__list_remove(&spot->link);
+        if (salp__claim(spot))
+            return spot;
     }
     return NULL;
 }

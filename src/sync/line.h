@@ -1,11 +1,11 @@
 /*
- * Those who wait for an object, in the order in which they came; and its lock.
+ * Those who wait for an object, in the order in which they came. The object has a latch and one line or several.
  *
- *     salp__line_begin(line);                 error if a scope is over; else the lock is held
- *     if (it can be had at once) take it, salp__line_end
- *     else salp__line_wait                    releases the lock; 0: it was handed over
+ *     salp__line_begin(&latch);               error if a scope is over; else the latch is held
+ *     if (it can be had at once) take it, salp__latch_release
+ *     else salp__line_wait                    releases the latch; 0: it was handed over
  *
- * Threads: any, and tasks. The lock is held for some instructions only, never while anybody waits.
+ * Threads: any, and tasks.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,26 +13,26 @@
 #define SALP__LINE_H
 
 #include "base/list.h"
-#include "os/thread.h"
+#include "lockfree/latch.h"
 #include "task/scope.h"
 #include "task/wait.h"
 
-typedef struct salp__line {
-    salp__lock lock;
-    salp__list waiters; /* [lock] */
-} salp__line;
+/* Takes the latch. Returns 0, or -ECANCELED or -ETIMEDOUT without the latch. */
+int salp__line_begin(salp__latch *latch);
 
-void salp__line_open(salp__line *line);
-void salp__line_close(salp__line *line);
+/*
+ * [latch held on entry, released] Waits for a claimer, who may use `item`, and returns the result that he has given to
+ * the spot: 0 unless he has said something else. -EINTR: begin again.
+ */
+int salp__line_wait(salp__latch *latch, salp__list *line, const char *what, void *item);
 
-/* Takes the lock. Returns 0, or -ECANCELED or -ETIMEDOUT without the lock. */
-int salp__line_begin(salp__line *line);
-void salp__line_end(salp__line *line);
+/* The same, of a waiter whose spot was put into a line some time before, and without the latch. */
+int salp__line_wait_at(salp__latch *latch, salp__spot *spot);
 
-/* [lock held on entry, released] 0: a claimer has handed over what the object is for. -EINTR: begin again. */
-int salp__line_wait(salp__line *line);
+/* After a wait that has failed: takes the spot off, if nobody has. */
+void salp__line_leave(salp__latch *latch, salp__spot *spot);
 
-/* The one who has waited longest and can still be reached, claimed and taken off; or NULL. [lock] */
-salp__waiter *salp__line_next_locked(salp__line *line);
+/* The one who has waited longest and can still be reached, claimed and taken off; or NULL. [latch] */
+salp__spot *salp__line_next_locked(salp__list *line);
 
 #endif

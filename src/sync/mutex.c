@@ -1,21 +1,36 @@
 /*
- * A mutex that is handed over: who unlocks it makes the one who has waited longest its owner, so nobody overtakes.
+ * A mutex: one word, which says who holds it and whether somebody waits.
+ *
+ *   | 0 | <--unlock-- | owner | --somebody waits--> | owner + WANTED | --unlock--> handed over, or passed on
+ *
+ * Unlocking a mutex that is wanted hands it over to the one who has waited longest, if that is a task of the same loop: so
+ * nobody overtakes. Another thread would first have to be woken, with the mutex held meanwhile by somebody who sleeps; so
+ * it is passed on: left free, and that one woken to try again. Whoever runs may overtake him then, but only this once:
+ * he comes back to the front of the line, and is handed the mutex the next time.
+ *
+ * I1  The word is changed to and from WANTED, and the line, under the latch. WANTED stands while the line is not empty.
+ * I2  `depth` belongs to the owner; of a mutex that is handed over it is written before the new owner is resumed.
  *
  * SPDX-License-Identifier: MIT
  */
+#include "sync/mutex.h"
+
 #include <errno.h>
-#include <stdint.h>
 
-#include <salp/sync.h>
-
+#include "os/clock.h"
 #include "os/memory.h"
 #include "sync/line.h"
+#include "task/task.h"
+
+enum { WANTED = 1 }; /* added to an actor's address */
 
 struct salp_mutex {
-    salp__line line;
-    salp__actor *owner; /* [lock] NULL: nobody */
-    uint64_t depth;     /* [lock] how often the owner has locked it */
-    bool recursive;     /* [const after open] */
+    _Atomic uintptr_t
+        word;      /* acquire when it is taken, release when it is given: what one owner wrote the next one reads */
+    int64_t depth; /* how often the owner has locked it */
+    salp__latch latch;
+    salp__list line; /* [latch] */
+    bool recursive;  /* [const after open] */
 };
 
 int salp_mutex_open(salp_mutex **out, const salp_mutex_options *options)
@@ -31,75 +46,216 @@ int salp_mutex_open(salp_mutex **out, const salp_mutex_options *options)
     salp_mutex *mutex = salp__allocate(sizeof *mutex);
     if (!mutex)
         return -ENOMEM;
-    salp__line_open(&mutex->line);
+    salp__list_open(&mutex->line);
     mutex->recursive = options->recursive;
     *out = mutex;
     return 0;
-}
-
-/* 0: it is the caller's now. -EBUSY: somebody else's. */
-static int take_locked(salp_mutex *mutex, salp__actor *self)
-{
-    if (mutex->owner == self && !mutex->recursive)
-        return -EDEADLK;
-    if (mutex->owner && mutex->owner != self)
-        return -EBUSY;
-    mutex->owner = self;
-    mutex->depth++;
-    return 0;
-}
-
-int salp_mutex_lock(salp_mutex *mutex)
-{
-    if (!mutex)
-        return -EINVAL;
-    for (;;) {
-        int error = salp__line_begin(&mutex->line);
-        if (error < 0)
-            return error;
-        error = take_locked(mutex, salp__self());
-        if (error != -EBUSY) {
-            salp__line_end(&mutex->line);
-            return error;
-        }
-        error = salp__line_wait(&mutex->line);
-        if (error != -EINTR)
-            return error;
-    }
-}
-
-int salp_mutex_try_lock(salp_mutex *mutex)
-{
-    if (!mutex)
-        return -EINVAL;
-    salp__lock_take(&mutex->line.lock);
-    int error = take_locked(mutex, salp__self());
-    salp__lock_release(&mutex->line.lock);
-    return error;
-}
-
-int salp_mutex_unlock(salp_mutex *mutex)
-{
-    if (!mutex)
-        return -EINVAL;
-    salp__waiter *next = NULL;
-    salp__lock_take(&mutex->line.lock);
-    bool mine = mutex->owner == salp__self();
-    if (mine && --mutex->depth == 0) {
-        next = salp__line_next_locked(&mutex->line);
-        mutex->owner = next ? next->actor : NULL;
-        mutex->depth = next ? 1 : 0;
-    }
-    salp__lock_release(&mutex->line.lock);
-    if (next)
-        salp__resume(next);
-    return mine ? 0 : -EPERM;
 }
 
 void salp_mutex_close(salp_mutex *mutex)
 {
     if (!mutex)
         return;
-    salp__line_close(&mutex->line);
+    salp__latch_take(&mutex->latch); /* who has passed it on may still be about to let go of the latch */
     salp__free(mutex);
+}
+
+static bool is_owner(const salp_mutex *mutex, const salp__actor *self)
+{
+    /* relaxed: only we ourselves make it ours. */
+    return (atomic_load_explicit(&mutex->word, memory_order_relaxed) & ~(uintptr_t)WANTED) == (uintptr_t)self;
+}
+
+/* ---- locking ---- */
+
+static bool exchange(salp_mutex *mutex, uintptr_t from, uintptr_t to, memory_order order)
+{
+    if (salp__alone()) {
+        /* relaxed: there is nobody else. */
+        if (atomic_load_explicit(&mutex->word, memory_order_relaxed) != from)
+            return false;
+        atomic_store_explicit(&mutex->word, to, memory_order_relaxed);
+        return true;
+    }
+    return atomic_compare_exchange_strong_explicit(&mutex->word, &from, to, order, memory_order_relaxed);
+}
+
+/* 0: it is ours now. -EBUSY: somebody else's. */
+static int take(salp_mutex *mutex, const salp__actor *self)
+{
+    if (exchange(mutex, 0, (uintptr_t)self, memory_order_acquire)) {
+        mutex->depth = 1;
+        return 0;
+    }
+    if (!is_owner(mutex, self))
+        return -EBUSY;
+    if (!mutex->recursive)
+        return -EDEADLK;
+    mutex->depth++;
+    return 0;
+}
+
+/* [latch] Takes it, or says that it is wanted. */
+static bool take_or_want(salp_mutex *mutex, const salp__actor *self)
+{
+    /* relaxed: a proposal, checked by the compare-and-swap. */
+    uintptr_t word = atomic_load_explicit(&mutex->word, memory_order_relaxed);
+    for (;;) {
+        bool free = (word & ~(uintptr_t)WANTED) == 0;
+        uintptr_t next = free ? (uintptr_t)self | word : word | WANTED; /* I1 */
+        if (atomic_compare_exchange_weak_explicit(&mutex->word, &word, next, memory_order_acquire,
+                                                  memory_order_relaxed))
+            return free;
+    }
+}
+
+/* A thread looks at it for a while: it may be free sooner than a sleep and a wake take. */
+static bool look_for(salp_mutex *mutex, salp__actor *self)
+{
+    if (self->task)
+        return false; /* its loop has better things to do */
+    int64_t end = salp__later(SALP_MICROSECONDS(20));
+    do {
+        for (int i = 0; i < 32; i++) {
+            /* relaxed: a hint. */
+            if (atomic_load_explicit(&mutex->word, memory_order_relaxed) == 0 && take(mutex, self) == 0)
+                return true;
+            salp__relax();
+        }
+        salp__give_way();
+    } while (salp__now() < end);
+    return false;
+}
+
+/* Keeps WANTED true when somebody has left the line. I1 */
+static void leave(salp_mutex *mutex, salp__spot *spot)
+{
+    salp__latch_take(&mutex->latch);
+    if (spot->link.next)
+        salp__list_remove(&spot->link);
+    if (salp__list_empty(&mutex->line))
+        /* relaxed: nothing is handed over by it. */
+        atomic_fetch_and_explicit(&mutex->word, ~(uintptr_t)WANTED, memory_order_relaxed);
+    salp__latch_release(&mutex->latch);
+}
+
+/* Waits in the line; `passed`: in front of it, and is handed the mutex. Returns as salp__line_wait; -EAGAIN: passed on. */
+static int stand_in_line(salp_mutex *mutex, salp__actor *self, bool passed, bool through)
+{
+    salp__waiter waiter;
+    salp__waiter_open(&waiter, "a mutex");
+    salp__spot spot = { .waiter = &waiter, .item = passed ? mutex : NULL };
+    salp__latch_take(&mutex->latch);
+    if (take_or_want(mutex, self)) {
+        mutex->depth = 1;
+        salp__latch_release(&mutex->latch);
+        return 0;
+    }
+    salp__list_append(passed ? mutex->line.next : &mutex->line, &spot.link);
+    salp__latch_release(&mutex->latch);
+    if (through)
+        salp__wait_through(&waiter);
+    int error = through ? 0 : salp__wait(&waiter);
+    if (error == 0)
+        return spot.result;
+    leave(mutex, &spot);
+    int over = error == -EINTR ? 0 : salp__scope_feel(self);
+    return over < 0 ? over : error;
+}
+
+static int wait_for(salp_mutex *mutex, salp__actor *self, bool through)
+{
+    for (bool passed = false;;) {
+        if (look_for(mutex, self))
+            return 0;
+        int result = stand_in_line(mutex, self, passed, through);
+        if (result == -EAGAIN)
+            passed = true;
+        else if (result != -EINTR)
+            return result;
+    }
+}
+
+int salp_mutex_lock(salp_mutex *mutex)
+{
+    if (!mutex)
+        return -EINVAL;
+    int error = salp__wait_refused();
+    if (error < 0)
+        return error;
+    salp__actor *self = salp__self();
+    error = take(mutex, self);
+    return error == -EBUSY ? wait_for(mutex, self, false) : error;
+}
+
+int salp_mutex_try_lock(salp_mutex *mutex)
+{
+    return mutex ? take(mutex, salp__self()) : -EINVAL;
+}
+
+/* ---- unlocking ---- */
+
+static bool is_near(const salp__spot *spot)
+{
+    const salp__task *task = spot->waiter->actor->task;
+    return task && task->runtime == salp__runtime_here();
+}
+
+/* It is wanted. */
+static void let_next(salp_mutex *mutex)
+{
+    salp__latch_take(&mutex->latch);
+    salp__spot *next = salp__line_next_locked(&mutex->line);
+    uintptr_t word = salp__list_empty(&mutex->line) ? 0 : WANTED;
+    if (next && (is_near(next) || next->item)) {
+        word |= (uintptr_t)next->waiter->actor;
+        mutex->depth = 1; /* I2 */
+    } else if (next) {
+        next->result = -EAGAIN;
+    }
+    /* release: pairs with the acquire of who takes it; who is handed it has it by the waiter's state. */
+    atomic_store_explicit(&mutex->word, word, memory_order_release);
+    salp__latch_release(&mutex->latch);
+    if (next)
+        salp__resume(next);
+}
+
+static void give(salp_mutex *mutex, const salp__actor *self)
+{
+    if (!exchange(mutex, (uintptr_t)self, 0, memory_order_release))
+        let_next(mutex);
+}
+
+int salp_mutex_unlock(salp_mutex *mutex)
+{
+    if (!mutex)
+        return -EINVAL;
+    salp__actor *self = salp__self();
+    if (!is_owner(mutex, self))
+        return -EPERM;
+    if (--mutex->depth == 0)
+        give(mutex, self);
+    return 0;
+}
+
+/* ---- for conditions ---- */
+
+bool salp__mutex_is_mine(const salp_mutex *mutex)
+{
+    return is_owner(mutex, salp__self());
+}
+
+int64_t salp__mutex_give_up(salp_mutex *mutex)
+{
+    int64_t depth = mutex->depth;
+    give(mutex, salp__self());
+    return depth;
+}
+
+void salp__mutex_take_back(salp_mutex *mutex, int64_t depth)
+{
+    salp__actor *self = salp__self();
+    if (take(mutex, self) < 0)
+        (void)wait_for(mutex, self, true); /* 0 */
+    mutex->depth = depth;
 }

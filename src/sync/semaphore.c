@@ -12,9 +12,10 @@
 #include "sync/line.h"
 
 struct salp_semaphore {
-    salp__line line;
-    unsigned value; /* [lock] while it is above 0, nobody waits */
-    unsigned most;  /* [const after open] */
+    salp__latch latch;
+    salp__list line; /* [latch] */
+    unsigned value;  /* [latch] while it is above 0, nobody waits */
+    unsigned most;   /* [const after open] */
 };
 
 int salp_semaphore_open(salp_semaphore **out, const salp_semaphore_options *options)
@@ -33,7 +34,7 @@ int salp_semaphore_open(salp_semaphore **out, const salp_semaphore_options *opti
     salp_semaphore *semaphore = salp__allocate(sizeof *semaphore);
     if (!semaphore)
         return -ENOMEM;
-    salp__line_open(&semaphore->line);
+    salp__list_open(&semaphore->line);
     semaphore->value = options->value;
     semaphore->most = most;
     *out = semaphore;
@@ -45,15 +46,15 @@ int salp_semaphore_acquire(salp_semaphore *semaphore)
     if (!semaphore)
         return -EINVAL;
     for (;;) {
-        int error = salp__line_begin(&semaphore->line);
+        int error = salp__line_begin(&semaphore->latch);
         if (error < 0)
             return error;
         if (semaphore->value > 0) {
             semaphore->value--;
-            salp__line_end(&semaphore->line);
+            salp__latch_release(&semaphore->latch);
             return 0;
         }
-        error = salp__line_wait(&semaphore->line);
+        error = salp__line_wait(&semaphore->latch, &semaphore->line, "a semaphore", NULL);
         if (error != -EINTR)
             return error;
     }
@@ -63,10 +64,10 @@ int salp_semaphore_try_acquire(salp_semaphore *semaphore)
 {
     if (!semaphore)
         return -EINVAL;
-    salp__lock_take(&semaphore->line.lock);
+    salp__latch_take(&semaphore->latch);
     bool there = semaphore->value > 0;
     semaphore->value -= there;
-    salp__lock_release(&semaphore->line.lock);
+    salp__latch_release(&semaphore->latch);
     return there ? 0 : -EAGAIN;
 }
 
@@ -76,10 +77,10 @@ int salp_semaphore_release(salp_semaphore *semaphore, unsigned count)
         return -EINVAL;
     salp__list woken;
     salp__list_open(&woken);
-    salp__lock_take(&semaphore->line.lock);
+    salp__latch_take(&semaphore->latch);
     bool fits = count <= semaphore->most - semaphore->value;
     while (fits && count > 0) {
-        salp__waiter *next = salp__line_next_locked(&semaphore->line);
+        salp__spot *next = salp__line_next_locked(&semaphore->line);
         if (!next)
             break;
         salp__list_append(&woken, &next->link);
@@ -87,15 +88,12 @@ int salp_semaphore_release(salp_semaphore *semaphore, unsigned count)
     }
     if (fits)
         semaphore->value += count;
-    salp__lock_release(&semaphore->line.lock);
+    salp__latch_release(&semaphore->latch);
     salp__resume_all(&woken);
     return fits ? 0 : -EOVERFLOW;
 }
 
 void salp_semaphore_close(salp_semaphore *semaphore)
 {
-    if (!semaphore)
-        return;
-    salp__line_close(&semaphore->line);
     salp__free(semaphore);
 }

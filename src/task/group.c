@@ -54,10 +54,11 @@ int salp_group_close(salp_group *opaque)
 {
     salp__members *group = (salp__members *)opaque;
     while (!salp__list_empty(&group->tasks)) {
-        salp__waiter closer;
-        salp__waiter_open(&closer);
+        salp__waiter waiter;
+        salp__waiter_open(&waiter, "its group");
+        salp__spot closer = salp__spot_of(&waiter);
         group->closer = &closer;
-        salp__wait_through(&closer);
+        salp__wait_through(&waiter);
         group->closer = NULL;
     }
     int error = salp__scope_leave(&group->scope);

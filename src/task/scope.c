@@ -87,7 +87,7 @@ static bool end_of_thread(salp__scope *scope, int error, salp__event *event)
 {
     salp__actor *actor = scope->actor;
     bool posted = false;
-    salp__lock_take(&actor->lock);
+    salp__latch_take(&actor->latch);
     if (set_ended(scope, error)) {
         if (actor->waiting)
             salp__interrupt(actor->waiting); /* likewise */
@@ -96,7 +96,7 @@ static bool end_of_thread(salp__scope *scope, int error, salp__event *event)
             posted = true;
         }
     }
-    salp__lock_release(&actor->lock);
+    salp__latch_release(&actor->latch);
     return posted;
 }
 
@@ -251,7 +251,7 @@ int salp_scope_close(salp_scope *scope)
 typedef struct remote {
     salp__event event;
     salp__scope *scope;
-    salp__waiter sender;
+    salp__spot sender;
 } remote;
 
 static void end_from_afar(salp__event *event)
@@ -277,14 +277,16 @@ void salp_scope_cancel(salp_scope *opaque)
     /* relaxed: it is open, and its owner sees this before what we do now ends anything. I3 */
     atomic_fetch_add_explicit(&scope->cancels, 1, memory_order_relaxed);
     remote r = { .event = { .run = end_from_afar }, .scope = scope };
-    salp__waiter_open(&r.sender);
+    salp__waiter waiter;
+    salp__waiter_open(&waiter, "a cancellation");
+    r.sender = salp__spot_of(&waiter);
     bool posted = true;
     if (actor->task)
         salp__loop_post(&actor->task->runtime->loop, &r.event);
     else
         posted = end_of_thread(scope, -ECANCELED, &r.event);
     if (posted)
-        salp__wait_through(&r.sender);
+        salp__wait_through(&waiter);
     else
         atomic_fetch_sub_explicit(&scope->cancels, 1, memory_order_release);
 }

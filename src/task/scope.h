@@ -8,7 +8,7 @@
  *
  * I1  `ended` is set once. Waits look at it before they begin; whoever sets it interrupts all who wait inside.
  * I2  Scopes of a task are touched on its loop only. Of a plain thread's, others set `ended`, look at `waiting`, and post
- *     to the loop that it runs: all under the actor's lock, so that none of these comes between two of them.
+ *     to the loop that it runs: all under the actor's latch, so that none of these comes between two of them.
  * I3  A scope that another thread is cancelling is not closed before that is over. So the one who cancels needs the scope
  *     to be open when he begins, and no longer.
  *
@@ -24,19 +24,19 @@
 #include <salp/task.h>
 
 #include "base/list.h"
+#include "lockfree/latch.h"
 #include "loop/loop.h"
-#include "os/thread.h"
 #include "task/wait.h"
 
 struct salp__task;
 
 typedef struct salp__actor {
     struct salp__scope *scope;     /* the innermost one, or NULL */
-    salp__waiter *waiting;         /* what it waits in and may be interrupted [owner: loop; of a thread: lock] */
+    salp__waiter *waiting;         /* what it waits in and may be interrupted [owner: loop; of a thread: latch] */
     struct salp__task *task;       /* NULL: a plain thread */
     const void *inside;            /* for floors above: what it is in the midst of */
-    salp__lock lock;               /* of a plain thread */
-    struct salp__runtime *runtime; /* of a plain thread: the loop that it runs, or NULL [lock] */
+    salp__latch latch;             /* of a plain thread */
+    struct salp__runtime *runtime; /* of a plain thread: the loop that it runs, or NULL [latch] */
 } salp__actor;
 
 typedef struct salp__scope {
@@ -56,7 +56,7 @@ typedef struct salp__members {
     salp__scope scope;
     salp__list tasks; /* not ended */
     int failure;      /* the first, or 0 */
-    salp__waiter *closer;
+    salp__spot *closer;
 } salp__members;
 
 /* The calling task, or the calling thread; the thread also when a task calls. */

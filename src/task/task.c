@@ -28,7 +28,6 @@
 
 HERE salp__runtime *runtime_here;
 HERE salp__actor thread_here;
-HERE bool thread_is_open;
 
 salp__runtime *salp__runtime_here(void)
 {
@@ -42,10 +41,6 @@ salp__actor *salp__self(void)
 
 salp__actor *salp__thread_self(void)
 {
-    if (!thread_is_open) {
-        salp__lock_open(&thread_here.lock);
-        thread_is_open = true;
-    }
     return &thread_here;
 }
 
@@ -165,7 +160,6 @@ void salp__task_forget_all(void)
 {
     runtime_here = NULL;
     thread_here = (salp__actor){ .inside = thread_here.inside };
-    thread_is_open = false;
 }
 
 /* ---- beginning and ending ---- */
@@ -234,9 +228,9 @@ static void look_at_deadline(salp__timer *timer)
 /* From now on, or no longer, scopes of this thread reach into the loop: scope.h, I2. */
 static void set_running(salp__actor *thread, salp__runtime *runtime)
 {
-    salp__lock_take(&thread->lock);
+    salp__latch_take(&thread->latch);
     thread->runtime = runtime;
-    salp__lock_release(&thread->lock);
+    salp__latch_release(&thread->latch);
 }
 
 int salp_run(salp_fn *main, void *arg)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include <salp/error.h>
 #include <salp/time.h>
 
 #include "os/clock.h"
@@ -11,70 +12,94 @@
 #include "task/scope.h"
 #include "task/task.h"
 
-void salp__waiter_open(salp__waiter *waiter)
+void salp__waiter_open(salp__waiter *waiter, const char *what)
 {
-    *waiter = (salp__waiter){ .actor = salp__self() };
+    *waiter = (salp__waiter){ .actor = salp__self(), .what = what };
 }
+
+/* ---- the other side ---- */
 
 static bool leave_waiting(salp__waiter *waiter, uint32_t state)
 {
-    uint32_t waiting = SALP__WAITING;
+    /* relaxed: a proposal, checked by the compare-and-swap. */
+    uint32_t seen = atomic_load_explicit(&waiter->state, memory_order_relaxed);
     /* acq_rel: whoever takes it out of `waiting` sees what was stored before, and is seen by who looks at the state. */
-    return atomic_compare_exchange_strong_explicit(&waiter->state, &waiting, state, memory_order_acq_rel,
-                                                   memory_order_relaxed);
+    while ((seen & ~SALP__SLEEPING) == SALP__WAITING) {
+        if (atomic_compare_exchange_weak_explicit(&waiter->state, &seen, (seen & SALP__SLEEPING) | state,
+                                                  memory_order_acq_rel, memory_order_relaxed))
+            return true;
+    }
+    return false;
 }
 
-/* `task`: the waiter's, read before its state was changed; NULL: a plain thread, of which nothing may be touched now. */
-static void let_go_on(salp__waiter *waiter, struct salp__task *task)
+bool salp__claim(salp__spot *spot)
 {
-    if (task)
+    if (!leave_waiting(spot->waiter, SALP__CLAIMED))
+        return false;
+    spot->waiter->chosen = spot;
+    return true;
+}
+
+void salp__resume(salp__spot *spot)
+{
+    salp__waiter *waiter = spot->waiter;
+    salp__task *task = waiter->actor->task;
+    if (task) {
+        /* relaxed: its way into the ready queue orders it. */
+        atomic_store_explicit(&waiter->state, SALP__WOKEN, memory_order_relaxed);
         salp__task_ready(task);
-    else
+        return;
+    }
+    /* release: pairs with the acquire in the wait of a thread; what was handed over is then readable. */
+    if (atomic_exchange_explicit(&waiter->state, SALP__WOKEN, memory_order_release) & SALP__SLEEPING)
         salp__futex_wake(&waiter->state, 1, false); /* I2 */
 }
 
-bool salp__claim(salp__waiter *waiter)
-{
-    return leave_waiting(waiter, SALP__CLAIMED);
-}
-
-void salp__resume(salp__waiter *waiter)
-{
-    struct salp__task *task = waiter->actor->task;
-    /* release: pairs with the acquire in the wait of a thread; what was handed over is then readable. For a task its
-       way into the ready queue does the same. */
-    atomic_store_explicit(&waiter->state, SALP__WOKEN, memory_order_release);
-    let_go_on(waiter, task);
-}
-
-void salp__claim_all(salp__list *waiters, salp__list *claimed)
+void salp__claim_all(salp__list *line, salp__list *claimed)
 {
     salp__list_open(claimed);
-    while (!salp__list_empty(waiters)) {
-        salp__waiter *waiter = SALP__CONTAINER(waiters->next, salp__waiter, link);
-        salp__list_remove(&waiter->link);
-        if (salp__claim(waiter))
-            salp__list_append(claimed, &waiter->link);
+    while (!salp__list_empty(line)) {
+        salp__spot *spot = SALP__CONTAINER(line->next, salp__spot, link);
+        salp__list_remove(&spot->link);
+        if (salp__claim(spot))
+            salp__list_append(claimed, &spot->link);
     }
 }
 
 void salp__resume_all(salp__list *claimed)
 {
     while (!salp__list_empty(claimed)) {
-        salp__waiter *waiter = SALP__CONTAINER(claimed->next, salp__waiter, link);
-        salp__list_remove(&waiter->link);
-        salp__resume(waiter);
+        salp__spot *spot = SALP__CONTAINER(claimed->next, salp__spot, link);
+        salp__list_remove(&spot->link);
+        salp__resume(spot);
     }
 }
 
 void salp__interrupt(salp__waiter *waiter)
 {
-    struct salp__task *task = waiter->actor->task;
-    if (leave_waiting(waiter, SALP__INTERRUPTED))
-        let_go_on(waiter, task);
+    salp__task *task = waiter->actor->task;
+    if (!leave_waiting(waiter, SALP__INTERRUPTED))
+        return;
+    if (task)
+        salp__task_ready(task);
+    else
+        salp__futex_wake(&waiter->state, 1, false); /* I2; rare enough not to ask whether it sleeps */
 }
 
 /* ---- tasks ---- */
+
+typedef struct alarm {
+    salp__timer timer;
+    salp__waiter *waiter;
+    bool rung;
+} alarm;
+
+static void ring(salp__timer *timer)
+{
+    alarm *a = (alarm *)timer; /* its first member */
+    a->rung = true;
+    salp__interrupt(a->waiter);
+}
 
 static int wait_in_task(salp__waiter *waiter)
 {
@@ -94,32 +119,59 @@ static int wait_in_task(salp__waiter *waiter)
     return error < 0 ? error : -EINTR;
 }
 
+static int wait_in_task_until(salp__waiter *waiter, int64_t until)
+{
+    if (until == SALP_FOREVER)
+        return wait_in_task(waiter);
+    salp__loop *loop = &waiter->actor->task->runtime->loop;
+    alarm a = { .waiter = waiter };
+    salp__timer_set(loop, &a.timer, until, ring);
+    int result = wait_in_task(waiter);
+    salp__timer_cancel(loop, &a.timer);
+    return result == -EINTR && a.rung ? 1 : result;
+}
+
 /* ---- plain threads ---- */
 
 static void set_waiting(salp__actor *actor, salp__waiter *waiter)
 {
-    salp__lock_take(&actor->lock);
+    if (!actor->scope)
+        return; /* nobody can end it, so nobody looks */
+    salp__latch_take(&actor->latch);
     actor->waiting = waiter;
-    salp__lock_release(&actor->lock);
+    salp__latch_release(&actor->latch);
 }
 
-/* Sleeps until the state changes, or until the deadline. */
+/* Whether it has been made to go on, or is just about to be. */
+static bool is_over(uint32_t state)
+{
+    return state == SALP__WOKEN || state == SALP__INTERRUPTED;
+}
+
+/* Sleeps until the state changes, or until the deadline. Returns the state without the mark. */
 static uint32_t sleep_on(salp__waiter *waiter, int64_t deadline)
 {
     /* acquire: pairs with the release in salp__resume. */
-    uint32_t state = atomic_load_explicit(&waiter->state, memory_order_acquire);
-    if (state == SALP__WAITING || state == SALP__CLAIMED) {
-        salp__futex_wait(&waiter->state, state, deadline, false);
-        state = atomic_load_explicit(&waiter->state, memory_order_acquire);
+    uint32_t seen = atomic_load_explicit(&waiter->state, memory_order_acquire);
+    while (!is_over(seen & ~SALP__SLEEPING)) {
+        /* acquire: it may just have become `woken`; nothing is handed over by the mark itself. I2 */
+        if (seen & SALP__SLEEPING ||
+            atomic_compare_exchange_weak_explicit(&waiter->state, &seen, seen | SALP__SLEEPING, memory_order_acquire,
+                                                  memory_order_acquire)) {
+            salp__futex_wait(&waiter->state, seen | SALP__SLEEPING, deadline, false);
+            seen = atomic_load_explicit(&waiter->state, memory_order_acquire);
+            break;
+        }
     }
-    return state;
+    return seen & ~SALP__SLEEPING;
 }
 
-/* Returns 0, an error, or 1: its own deadline has passed, and nobody has claimed it. */
 static int wait_in_thread(salp__waiter *waiter, int64_t own)
 {
     salp__actor *actor = waiter->actor;
     int result;
+    if (salp__runtime_here() && leave_waiting(waiter, SALP__INTERRUPTED))
+        return SALP_EINSIDE; /* all its tasks would wait with it */
     set_waiting(actor, waiter);
     if (own == SALP_FOREVER)
         salp__look_at(&waiter->state, SALP__WAITING); /* it may come sooner than a sleep and a wake take */
@@ -159,6 +211,11 @@ int salp__wait_refused(void)
     return salp__scope_feel(self);
 }
 
+int salp__wait_until(salp__waiter *waiter, int64_t until)
+{
+    return waiter->actor->task ? wait_in_task_until(waiter, until) : wait_in_thread(waiter, until);
+}
+
 int salp__wait(salp__waiter *waiter)
 {
     return waiter->actor->task ? wait_in_task(waiter) : wait_in_thread(waiter, SALP_FOREVER);
@@ -177,45 +234,20 @@ void salp__wait_through(salp__waiter *waiter)
 
 /* ---- sleeping ---- */
 
-typedef struct sleeper {
-    salp__timer timer;
-    salp__waiter waiter;
-} sleeper;
-
-static void wake_sleeper(salp__timer *timer)
-{
-    sleeper *s = (sleeper *)timer; /* its first member */
-    if (salp__claim(&s->waiter))
-        salp__resume(&s->waiter);
-}
-
-static int sleep_in_task(salp__task *task, int64_t until)
-{
-    sleeper s = { 0 };
-    salp__waiter_open(&s.waiter);
-    if (until != SALP_FOREVER)
-        salp__timer_set(&task->runtime->loop, &s.timer, until, wake_sleeper);
-    int result = salp__wait(&s.waiter);
-    salp__timer_cancel(&task->runtime->loop, &s.timer);
-    return result;
-}
-
 int salp_sleep(int64_t nanoseconds)
 {
     if (nanoseconds <= 0)
         return salp_yield();
     int64_t until = salp__later(nanoseconds);
-    salp__actor *self = salp__self();
     for (;;) {
-        int result;
-        if (self->task) {
-            result = sleep_in_task(self->task, until);
-        } else {
-            salp__waiter waiter;
-            salp__waiter_open(&waiter);
-            result = wait_in_thread(&waiter, until);
-        }
+        salp__waiter waiter;
+        salp__waiter_open(&waiter, "time");
+        int result = salp__wait_until(&waiter, until);
+        if (result == 1)
+            return 0;
+        if (result == SALP_EINSIDE)
+            return result;
         if (result != -EINTR)
-            return result < 0 ? salp__scope_feel(self) : 0;
+            return salp__scope_feel(waiter.actor);
     }
 }

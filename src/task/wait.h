@@ -1,24 +1,28 @@
 /*
- * Waiting for somebody who knows us: the waiter, which lies in the caller's frame and in the list of what it waits for.
+ * Waiting for somebody who knows us.
+ *
+ * The waiter lies in the caller's frame. It has a spot in the line of each thing that it waits for: one, or several in a
+ * select.
  *
  *   | waiting | --claim--> | claimed | --resume--> | woken |         by whoever has what we wait for
- *       `------interrupt--> | interrupted |                          by a scope that is over
+ *       `------interrupt--> | interrupted |                          by a scope that is over, or by time
  *
- * Exactly one of the two takes it out of `waiting`, by compare-and-swap, and that one makes it go on. A claimer may
- * write to what the waiter points to between claim and resume.
+ * Exactly one takes it out of `waiting`, by compare-and-swap, and that one makes it go on. A claimer may write to what
+ * the spot points to between claim and resume.
  *
  *     lock the object                              lock the object
- *     if (what we want is there) take it           while (a waiter is first in the list)
- *     salp__waiter_open; put it into the list          take it off; if (salp__claim(w)) hand it over, salp__resume(w)
+ *     if (what we want is there) take it           while (a spot is first in the line)
+ *     salp__waiter_open; take a spot in the line      take it off; if (salp__claim(spot)) hand it over
  *     unlock                                       unlock
- *     error = salp__wait(w)
+ *     error = salp__wait(w)                        salp__resume(spot)
  *     if (error < 0) lock; take it off; unlock
  *
  * Neither side knows whether the other one is a task or a plain thread.
  *
  * I1  A task whose waiter it has not taken out of `waiting` itself suspends, and is made ready once, by the one who did.
- * I2  A plain thread sleeps on the state word itself. After `woken` is stored its waiter may be gone: the wake-up that
- *     follows goes to an address, and at worst wakes somebody who looks again.
+ * I2  A plain thread sleeps on the state word itself, after it has added `sleeping` to it: so who makes it go on knows
+ *     whether a system call is needed. After `woken` is stored its waiter may be gone: the wake-up that follows goes to
+ *     an address, and at worst wakes somebody who looks again.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,23 +37,47 @@
 
 struct salp__actor;
 
-enum { SALP__WAITING, SALP__CLAIMED, SALP__WOKEN, SALP__INTERRUPTED };
+enum {
+    SALP__WAITING,
+    SALP__CLAIMED,
+    SALP__WOKEN,
+    SALP__INTERRUPTED,
+    SALP__SLEEPING = 4, /* added to any of them: a thread sleeps on the word, or is about to */
+};
 
 typedef struct salp__waiter {
-    salp__list link; /* [lock of the object] */
     struct salp__actor *actor;
+    struct salp__spot *chosen; /* by which it was claimed [written by the claimer, read after it was resumed] */
+    const char *what;          /* what it waits for, in words */
     _Atomic uint32_t state;
 } salp__waiter;
 
-/* For the calling task or thread. */
-void salp__waiter_open(salp__waiter *waiter);
+/* A spot in a line. */
+typedef struct salp__spot {
+    salp__list link; /* [lock of the object] */
+    salp__waiter *waiter;
+    void *item; /* where what is handed over goes to, or comes from */
+    int result; /* what the wait ends with, 0 unless the claimer has said something else */
+} salp__spot;
+
+/* A spot of a waiter, not yet in any line. */
+static inline salp__spot salp__spot_of(salp__waiter *waiter)
+{
+    return (salp__spot){ .waiter = waiter };
+}
+
+/* For the calling task or thread. `what`: a word or two for reports, which must stay. */
+void salp__waiter_open(salp__waiter *waiter, const char *what);
 
 /*
- * Waits. 0: it was claimed and resumed. -ECANCELED, -ETIMEDOUT: a scope ends it, and a call that ends for this returns
- * salp__scope_feel. -EINTR: for no reason; begin again. After an error the waiter is still in the list, unless a claimer
- * has taken it off in vain.
+ * Waits. 0: it was claimed and resumed. -ECANCELED, -ETIMEDOUT, ...: a scope ends it, and a call that ends for this
+ * returns salp__scope_feel. -EINTR: for no reason; begin again. SALP_EINSIDE: a callback of a loop cannot wait. After an
+ * error its spots are still in their lines, unless a claimer has taken them off in vain.
  */
 int salp__wait(salp__waiter *waiter);
+
+/* The same; 1: it is `until`, and nobody has claimed it. */
+int salp__wait_until(salp__waiter *waiter, int64_t until);
 
 /* What a call that can wait begins with: 0, or the error that it ends with since a scope is over already. */
 int salp__wait_refused(void);
@@ -57,12 +85,12 @@ int salp__wait_refused(void);
 /* As salp__wait, for what ends in any case: scopes do not end it. */
 void salp__wait_through(salp__waiter *waiter);
 
-/* Any thread. false: it has been interrupted. */
-bool salp__claim(salp__waiter *waiter);
-void salp__resume(salp__waiter *waiter);
+/* Any thread. false: it goes on for another reason. */
+bool salp__claim(salp__spot *spot);
+void salp__resume(salp__spot *spot);
 
-/* Takes all off an object's list; those that can be reached go to `claimed`, in their order. [lock of the object] */
-void salp__claim_all(salp__list *waiters, salp__list *claimed);
+/* Takes all off an object's line; those that can be reached go to `claimed`, in their order. [lock of the object] */
+void salp__claim_all(salp__list *line, salp__list *claimed);
 
 /* All in a list of claimed ones, which is empty then. Without the object's lock: some of them may be gone at once. */
 void salp__resume_all(salp__list *claimed);

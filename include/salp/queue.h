@@ -1,0 +1,111 @@
+/*
+ * salp/queue.h - queues: items handed from those who put to those who get.
+ *
+ * The same queue between tasks of one loop, loops, and plain threads, any number
+ * on each side. Items are copied in and out. Who has to wait in a task suspends
+ * that task alone, and who waits longest is served first.
+ *
+ *     salp_queue *jobs;
+ *     salp_queue_open(&jobs, &(salp_queue_options){ .item_size = sizeof(job), .capacity = 16 });
+ *
+ *     salp_queue_put(jobs, &one);                  // waits while 16 are there
+ *     ...                                          // elsewhere:
+ *     while (salp_queue_get(jobs, &one) == 0)      // until it is shut down and empty
+ *         work(&one);
+ *
+ * A queue that was shut down takes no more items, gives those that it holds, and
+ * then says -EPIPE. To wait for several things at once: salp/select.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP_QUEUE_H
+#define SALP_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <salp/base.h>
+#include <salp/error.h>
+#include <salp/select.h>
+
+SALP_BEGIN
+
+typedef struct salp_queue salp_queue;
+
+/* Which item comes out next. */
+typedef enum salp_order {
+    SALP_FIFO,     /* the oldest */
+    SALP_LIFO,     /* the newest: a stack */
+    SALP_PRIORITY, /* the least by `compare`; the oldest of equal ones */
+} salp_order;
+
+/* A capacity: putting never waits, and memory grows with the items. */
+#define SALP_UNBOUNDED SIZE_MAX
+
+typedef struct salp_queue_options {
+    size_t item_size; /* bytes of an item, at least 1 */
+    size_t capacity;  /* items that it holds; 0: none, each put waits for the get that takes it (rendezvous) */
+    salp_order order;
+    /* For SALP_PRIORITY: less than, equal to or greater than 0, as for qsort. Called while the queue is held: it must
+       not wait, nor use the queue. */
+    int (*compare)(const void *a, const void *b);
+    bool shared; /* between processes: not built yet, -ENOTSUP */
+} salp_queue_options;
+
+/*
+ * Opens a queue. Owns: *queue, until salp_queue_close. Threads: any. Waits: no.
+ * Errors: -EINVAL: queue or options is NULL, item_size is 0, `compare` is given
+ * without SALP_PRIORITY or is missing with it, or an order other than SALP_FIFO
+ * with capacity 0; -ENOMEM: no memory for so many items; -ENOTSUP.
+ */
+SALP_API int salp_queue_open(salp_queue **queue, const salp_queue_options *options);
+
+/*
+ * Puts a copy of *item. Waits while the queue is full; with capacity 0, until
+ * somebody has taken it.
+ * Errors: -EINVAL queue or item is NULL; -EPIPE it was shut down; -ENOMEM an
+ * unbounded queue could not grow; -ECANCELED, -ETIMEDOUT a scope (salp/task.h)
+ * is over. After each of them the item was not put.
+ */
+SALP_API int salp_queue_put(salp_queue *queue, const void *item);
+
+/*
+ * Takes the next item into *item. Waits while there is none.
+ * Errors: -EINVAL; -EPIPE it was shut down and is empty; -ECANCELED, -ETIMEDOUT.
+ * After each of them nothing was taken, and *item is as it was.
+ */
+SALP_API int salp_queue_get(salp_queue *queue, void *item);
+
+/* The same without waiting: -EAGAIN where the other would wait. */
+SALP_API int salp_queue_try_put(salp_queue *queue, const void *item);
+SALP_API int salp_queue_try_get(salp_queue *queue, void *item);
+
+/*
+ * Takes no more items from now on: who waits to put ends with -EPIPE, and who
+ * waits to get as well, since the queue is empty then. Again: nothing.
+ * Threads: any. Waits: no. Errors: -EINVAL.
+ */
+SALP_API int salp_queue_shutdown(salp_queue *queue);
+
+/*
+ * The work on one item that was taken is done. Threads: any. Waits: no.
+ * Errors: -EINVAL queue is NULL, or it was called more often than items were put.
+ */
+SALP_API int salp_queue_done(salp_queue *queue);
+
+/*
+ * Waits until the work on all items that were put is done.
+ * Errors: -EINVAL; -ECANCELED, -ETIMEDOUT.
+ */
+SALP_API int salp_queue_join(salp_queue *queue);
+
+/* How many items it holds now; 0 for NULL. Threads: any. Waits: no. */
+SALP_API size_t salp_queue_count(salp_queue *queue);
+
+/* Frees it with the items that it holds. NULL is accepted. Closing one that somebody waits in is the caller's error. */
+SALP_API void salp_queue_close(salp_queue *queue);
+
+SALP_END
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * Mutexes as conditions see them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__MUTEX_H
+#define SALP__MUTEX_H
+
+#include <stdint.h>
+
+#include <salp/sync.h>
+
+/* Whether the caller holds it. */
+bool salp__mutex_is_mine(const salp_mutex *mutex);
+
+/* Unlocks it wholly: returns how often the caller, who holds it, had locked it. */
+int64_t salp__mutex_give_up(salp_mutex *mutex);
+
+/* Locks it so often, whatever scopes say. */
+void salp__mutex_take_back(salp_mutex *mutex, int64_t depth);
+
+#endif
