@@ -1,5 +1,5 @@
-# tap.sh - what the tests of the examples share: a scratch folder and TAP.
-# Sourced by them; each gets the program under test as its first argument.
+# tap.sh - what the tests that are shell scripts share: a scratch folder and TAP.
+# Sourced by them; each gets what it tests as its first argument: a program, a file.
 #
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
