@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "os/memory.h"
+#include "task/valgrind.h"
 
 enum {
 #ifdef SALP_HOSTILE
@@ -28,6 +29,7 @@ enum {
 typedef struct salp__slab {
     struct salp__slab *next;
     char *memory;
+    unsigned known[SLAB]; /* to valgrind: the stacks that were used */
 } salp__slab;
 
 void salp__stacks_open(salp__stacks *stacks)
@@ -41,6 +43,9 @@ void salp__stacks_close(salp__stacks *stacks)
     while (stacks->slabs) {
         salp__slab *slab = stacks->slabs;
         stacks->slabs = slab->next;
+        for (size_t i = 0; i < SLAB - stacks->slab_left; i++)
+            salp__valgrind_remove(slab->known[i]);
+        stacks->slab_left = 0; /* of the older ones */
         salp__unmap(slab->memory, SLAB * stacks->size);
         salp__free(slab);
     }
@@ -83,12 +88,14 @@ int salp__stack_take(salp__stacks *stacks, void **memory, size_t *size)
     int error = stacks->slab_left == 0 ? add_slab(stacks) : 0;
     if (error < 0)
         return error;
-    char *stack = stacks->slabs->memory + (SLAB - stacks->slab_left) * stacks->size;
+    size_t number = SLAB - stacks->slab_left;
+    char *stack = stacks->slabs->memory + number * stacks->size;
     error = salp__guard(stack, stacks->guard);
     if (error < 0)
         return error;
     stacks->slab_left--;
     *memory = stack + stacks->guard;
+    stacks->slabs->known[number] = salp__valgrind_add(*memory, *size);
     return 0;
 }
 

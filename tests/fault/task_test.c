@@ -78,12 +78,12 @@ static int map_in_task(void *arg)
     return result;
 }
 
-static void check_map(salp_engine engine)
+static void calls_of_pools_from_tasks_survive(void **state)
 {
     salp_pool *pool;
     long number = 0;
     bool fired;
-    assert_int_equal(salp_pool_open(&pool, &(salp_pool_options){ .engine = engine, .workers = 2 }), 0);
+    assert_int_equal(salp_pool_open(&pool, &(salp_pool_options){ .engine = test_engine(state), .workers = 2 }), 0);
     do {
         salp__fault_arm(SALP__PROGRAM, ++number);
         int result = salp_run(map_in_task, pool);
@@ -96,18 +96,11 @@ static void check_map(salp_engine engine)
     assert_int_equal(salp_pool_close(pool), 0);
 }
 
-static void calls_of_pools_from_tasks_survive(void **state)
-{
-    (void)state;
-    check_map(SALP_THREADS);
-    check_map(SALP_PROCESSES);
-}
-
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST("tasks survive", tasks_survive),
-        TEST("calls of pools from tasks survive", calls_of_pools_from_tasks_survive),
+        TEST_ENGINES("calls of pools from tasks survive", calls_of_pools_from_tasks_survive),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
