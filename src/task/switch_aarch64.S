@@ -3,7 +3,8 @@
  *
  *   sp -> | x19 x20 | x21 x22 | ... | x29 x30 | d8 d9 | ... | d14 d15 | fpcr, unused |
  *
- * The notes of where registers lie let a debugger walk the stack of a task that is not running.
+ * The notes of where registers lie let a debugger walk the stack of a task that is not running, from salp__switch_arrive
+ * (tools/salp.gdb); the stack ends where the task began.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,6 +12,8 @@
     .globl  salp__switch
     .hidden salp__switch
     .type   salp__switch, %function
+    .globl  salp__switch_arrive
+    .hidden salp__switch_arrive
     .p2align 4
 salp__switch:
     .cfi_startproc
@@ -45,6 +48,7 @@ salp__switch:
     str     x10, [x0]
     // From here on the same registers lie in the same places of the other stack.
     mov     sp, x1
+salp__switch_arrive:
     ldr     x10, [sp, #160]
     cmp     x9, x10
     b.eq    1f

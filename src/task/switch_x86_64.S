@@ -5,7 +5,8 @@
  *   rsp -> | control words | r15 | r14 | r13 | r12 | rbx | rbp | return address |
  *
  * Loading control words is slow, and they are nearly always the same, so they are compared first. The notes of where
- * registers lie let a debugger walk the stack of a task that is not running; the stack ends where the task began.
+ * registers lie let a debugger walk the stack of a task that is not running, from salp__switch_arrive (tools/salp.gdb);
+ * the stack ends where the task began.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,6 +14,8 @@
     .globl  salp__switch
     .hidden salp__switch
     .type   salp__switch, @function
+    .globl  salp__switch_arrive
+    .hidden salp__switch_arrive
     .p2align 4
 salp__switch:
     .cfi_startproc
@@ -43,6 +46,7 @@ salp__switch:
     movq    %rsp, (%rdi)
     /* From here on the same registers lie in the same places of the other stack. */
     movq    %rsi, %rsp
+salp__switch_arrive:
     xorq    (%rsp), %rax
     /* The lower six bits of MXCSR say what has happened, and are nobody's to preserve; nor what lies above x87's. */
     movabsq $0x0000ffffffffffc0, %rcx

@@ -21,6 +21,12 @@ def check(name, passed, *explanation):
     sys.stdout.flush()
 
 
+def skip(name, reason):
+    global _count
+    _count += 1
+    print("ok %d - %s # SKIP %s" % (_count, name, reason), flush=True)
+
+
 def run(*command, **options):
     """Runs a command; returns its exit status and its output, standard error included."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
