@@ -82,14 +82,19 @@ salp__switch_arrive:
     .cfi_endproc
     .size   salp__switch, . - salp__switch
 
-// Where a fresh stack begins: x19(x20), as salp__switch_prepare has put them there.
+// Where a fresh stack begins: x19(x20), as salp__switch_prepare has put them there. Its first return address is that of
+// the first instruction; whoever walks a stack looks up what comes before a return address, so that has to be here, too.
     .globl  salp__switch_begin
     .hidden salp__switch_begin
+    .globl  salp__switch_first
+    .hidden salp__switch_first
     .type   salp__switch_begin, %function
     .p2align 4
 salp__switch_begin:
     .cfi_startproc
     .cfi_undefined x30
+    nop
+salp__switch_first:
     hint    #36                 // bti j
     mov     x0, x20
     mov     x29, xzr

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-void salp__switch_begin(void);
+void salp__switch_first(void);
 
 void *salp__switch_prepare(void *stack, size_t size, void (*function)(void *arg), void *arg)
 {
@@ -15,7 +15,7 @@ void *salp__switch_prepare(void *stack, size_t size, void (*function)(void *arg)
     __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
     word[X19] = (uint64_t)(uintptr_t)function;
     word[X20] = (uint64_t)(uintptr_t)arg;
-    word[X30] = (uint64_t)(uintptr_t)salp__switch_begin;
+    word[X30] = (uint64_t)(uintptr_t)salp__switch_first;
     word[FPCR] = fpcr;
     return word;
 }

@@ -88,14 +88,21 @@ salp__switch_arrive:
     .cfi_endproc
     .size   salp__switch, . - salp__switch
 
-/* Where a fresh stack begins: rbx(r12), as salp__switch_prepare has put them there. */
+/*
+ * Where a fresh stack begins: rbx(r12), as salp__switch_prepare has put them there. Its first return address is that of
+ * the first instruction; whoever walks a stack looks up what comes before a return address, so that has to be here, too.
+ */
     .globl  salp__switch_begin
     .hidden salp__switch_begin
+    .globl  salp__switch_first
+    .hidden salp__switch_first
     .type   salp__switch_begin, @function
     .p2align 4
 salp__switch_begin:
     .cfi_startproc
     .cfi_undefined %rip
+    nop
+salp__switch_first:
     endbr64
     movq    %r12, %rdi
     xorl    %ebp, %ebp

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-void salp__switch_begin(void);
+void salp__switch_first(void);
 
 void *salp__switch_prepare(void *stack, size_t size, void (*function)(void *arg), void *arg)
 {
@@ -20,7 +20,7 @@ void *salp__switch_prepare(void *stack, size_t size, void (*function)(void *arg)
     word[R15] = word[R14] = word[R13] = word[RBP] = 0;
     word[R12] = (uint64_t)(uintptr_t)arg;
     word[RBX] = (uint64_t)(uintptr_t)function;
-    word[RETURN] = (uint64_t)(uintptr_t)salp__switch_begin;
+    word[RETURN] = (uint64_t)(uintptr_t)salp__switch_first;
     word[UNUSED] = 0;
     return word;
 }
