@@ -174,6 +174,25 @@ static void check_exit(enum fault fault, int status)
     assert_string_equal(backtrace, "");
 }
 
+/* And the backtrace ends where the task began. */
+static void a_crash_in_a_task_of_the_job_is_reported(void **state)
+{
+    salp_failure failure;
+    const char *backtrace;
+
+    (void)state;
+    backtrace = check_fault(BAD_TASK, SALP_ECRASHED, &failure);
+    assert_int_equal(failure.signal, SIGSEGV);
+    assert_ptr_equal(failure.address, BAD_ADDRESS);
+    if (!first_frame_names(backtrace, "access_badly"))
+        fail_msg("not in the first line: %s", backtrace);
+    assert_non_null(strstr(backtrace, "access_badly_in_task"));
+    const char *start = strstr(backtrace, "salp__switch_begin");
+    if (!start || strchr(start, '#'))
+        fail_msg("it does not end in salp__switch_begin: %s", backtrace);
+    check_frames(backtrace);
+}
+
 static void a_job_that_exits_is_reported_with_its_status(void **state)
 {
     (void)state;
@@ -287,6 +306,7 @@ int main(int argc, char **argv)
         TEST("a termination is reported", a_termination_is_reported),
         TEST("a crash with all signals blocked is reported", a_crash_with_all_signals_blocked_is_reported),
         TEST("a crash in a thread of the job is reported", a_crash_in_a_thread_of_the_job_is_reported),
+        TEST("a crash in a task of the job is reported", a_crash_in_a_task_of_the_job_is_reported),
         TEST("a job that exits is reported with its status", a_job_that_exits_is_reported_with_its_status),
         TEST("a job that ends its thread is reported", a_job_that_ends_its_thread_is_reported),
         TEST("a job that ends its thread beside another one is reported",

@@ -11,11 +11,14 @@
 
 #include <sys/resource.h>
 
+#include <salp/task.h>
+
 enum fault {
     NO_FAULT,
     BAD_ACCESS,
     BAD_ACCESS_DEAF,
     BAD_THREAD,
+    BAD_TASK,
     BAD_PAGE,
     BAD_INSTRUCTION,
     DEEP_RECURSION,
@@ -55,6 +58,12 @@ static __attribute__((noinline)) void access_badly(void)
 {
     *(volatile int *)BAD_ADDRESS = always;
     always++;
+}
+
+static inline int access_badly_in_task(void *arg)
+{
+    access_badly();
+    return arg != NULL;
 }
 
 static __attribute__((noinline)) int recurse(int depth)
@@ -117,6 +126,9 @@ static inline void commit(enum fault fault, const void *in)
         sigfillset(&all);
         sigprocmask(SIG_BLOCK, &all, NULL);
         access_badly();
+        break;
+    case BAD_TASK:
+        salp_run(access_badly_in_task, NULL);
         break;
     case BAD_ACCESS:
         access_badly();
