@@ -42,6 +42,14 @@ salp__switch:
     stp     d10, d11, [sp, #112]
     stp     d12, d13, [sp, #128]
     stp     d14, d15, [sp, #144]
+    .cfi_rel_offset d8, 96
+    .cfi_rel_offset d9, 104
+    .cfi_rel_offset d10, 112
+    .cfi_rel_offset d11, 120
+    .cfi_rel_offset d12, 128
+    .cfi_rel_offset d13, 136
+    .cfi_rel_offset d14, 144
+    .cfi_rel_offset d15, 152
     mrs     x9, fpcr
     str     x9, [sp, #160]
     mov     x10, sp
@@ -78,6 +86,14 @@ salp__switch_arrive:
     .cfi_restore x28
     .cfi_restore x29
     .cfi_restore x30
+    .cfi_restore d8
+    .cfi_restore d9
+    .cfi_restore d10
+    .cfi_restore d11
+    .cfi_restore d12
+    .cfi_restore d13
+    .cfi_restore d14
+    .cfi_restore d15
     ret
     .cfi_endproc
     .size   salp__switch, . - salp__switch
