@@ -390,14 +390,16 @@ struct canceller {
     int accepted;
 };
 
-/* Cancels each future until that is refused. */
+/* Cancels each future until that is refused; gives way at times, lest who settles it never gets hold of it. */
 static void *cancel_until_refused(void *arg)
 {
     struct canceller *canceller = arg;
     while (!atomic_load(&canceller->ended)) {
         salp_future *future = atomic_load(&canceller->future);
-        while (future && salp_future_cancel(future) == 0)
-            canceller->accepted++;
+        while (future && salp_future_cancel(future) == 0) {
+            if (++canceller->accepted % 16 == 0)
+                salp__give_way();
+        }
         if (future)
             atomic_store(&canceller->future, NULL);
         salp__give_way();
