@@ -12,6 +12,7 @@
 #include <salp/buffer.h>
 #include <salp/error.h>
 #include <salp/future.h>
+#include <salp/loop.h>
 #include <salp/pool.h>
 #include <salp/queue.h>
 #include <salp/select.h>

@@ -24,7 +24,8 @@ SALP_BEGIN
     X(SALP_EFORKED, -4101, "the object belongs to another process: it was opened before a fork")   \
     X(SALP_EUNKNOWN, -4102, "the function or context did not exist when the workers were started") \
     X(SALP_EINSIDE, -4103, "a job cannot wait for the pool that runs it")                          \
-    X(SALP_EDAMAGED, -4104, "the result was overwritten by a crash before it could be delivered")
+    X(SALP_EDAMAGED, -4104, "the result was overwritten by a crash before it could be delivered")  \
+    X(SALP_EDEADLK, -4105, "all tasks wait for each other")
 
 enum salp_error {
 #define SALP_ERROR_ENUM(name, number, text) name = number,

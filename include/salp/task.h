@@ -50,6 +50,48 @@ SALP_BEGIN
  */
 SALP_API int salp_run(salp_fn *main, void *arg);
 
+/* For salp_run_with. All zeros are the defaults. */
+typedef struct salp_run_options {
+    size_t stack_size; /* bytes that each task may use; 0: 64 KiB. At most 1 GiB */
+    /*
+     * Called when a task has kept the processor for longer than so many nanoseconds (0: is not looked at), by that task
+     * itself when it gives it up. It must not wait.
+     */
+    int64_t slow;
+    void (*on_slow)(const char *name, int64_t nanoseconds, void *arg);
+    /*
+     * Called when all tasks wait for each other, with a text of many lines that says where; it is gone afterwards. NULL:
+     * the text goes to standard error.
+     */
+    void (*on_deadlock)(const char *text, void *arg);
+    void *arg; /* for both */
+} salp_run_options;
+
+/*
+ * salp_run with options. NULL: none.
+ *
+ * Deadlocks: when every task waits, no timer is set, no descriptor or signal is
+ * watched, and the program has no other thread that could wake one of them, then
+ * all waits of the run end with SALP_EDEADLK, and so does the run. (With other
+ * threads Salp cannot know, and says nothing.)
+ *
+ * Errors: as salp_run; -EINVAL: stack_size is too large, slow is negative, or
+ * without on_slow; SALP_EDEADLK.
+ */
+SALP_API int salp_run_with(salp_fn *main, void *arg, const salp_run_options *options);
+
+/*
+ * Runs loops in `loops` threads, with main(arg) once in each, and waits for all.
+ * They share nothing but what main gives them; a task stays in its loop. The
+ * first main that fails cancels the others.
+ *
+ * Returns the first failure, or 0. Threads: any; in a task only that task waits.
+ * Scopes around the call reach into the loops.
+ * Errors: -EINVAL: no main, or loops is not 1 to 4096; -EAGAIN, -ENOMEM: a thread
+ * could not be started: those that were are cancelled and waited for.
+ */
+SALP_API int salp_run_loops(int loops, salp_fn *main, void *arg);
+
 /*
  * Lets the tasks that are ready go first. Returns 0, -ECANCELED or -ETIMEDOUT.
  * In a plain thread: lets other threads go first.
@@ -128,6 +170,14 @@ SALP_API void salp_group_open(salp_group *group);
  */
 SALP_API int salp_go(salp_group *group, salp_fn *function, void *arg);
 
+typedef struct salp_task_options {
+    const char *name;  /* for reports; must stay until the task has ended */
+    size_t stack_size; /* bytes; 0: as the run's. One that is larger is mapped for this task alone */
+} salp_task_options;
+
+/* salp_go with options. NULL: none. Errors: as salp_go; -EINVAL: stack_size is above 1 GiB. */
+SALP_API int salp_go_with(salp_group *group, salp_fn *function, void *arg, const salp_task_options *options);
+
 /* As salp_scope_cancel. */
 SALP_API void salp_group_cancel(salp_group *group);
 
@@ -139,6 +189,19 @@ SALP_API void salp_group_cancel(salp_group *group);
  * Returns the first failure of a task, or 0; -EINVAL as salp_scope_close.
  */
 SALP_API int salp_group_close(salp_group *group);
+
+/* ---- looking at them ---- */
+
+/*
+ * Writes a text to the descriptor: all tasks of this thread's loop, with their
+ * names, what they wait for, for how long, how old they are, and their stacks.
+ * Times are of some milliseconds' precision.
+ *
+ * Threads: tasks, and callbacks of loops. Waits: no; writes as write(2) does. It
+ * reads debug information from files, so it takes its time.
+ * Errors: -EPERM: this thread has no loop; -EBADF, -EIO, ...: of writing; -ENOMEM.
+ */
+SALP_API int salp_task_dump(int fd);
 
 SALP_END
 

@@ -3,42 +3,92 @@
  *
  *   post --> inbox --.
  *   timers that are due --> ready queue --run--> ...
+ *   descriptors -----'
  *   soon ------------'
  *
- * A turn runs a bounded number of events, so that events which make others ready for ever hold up neither the timers
- * nor the inbox.
+ * A turn runs a bounded number of events, so that events which make others ready for ever hold up neither the timers, nor
+ * the descriptors, nor the inbox.
  *
- * I1  The owner sleeps only after it has exchanged an empty inbox for the mark `asleep`, and on this very word: a post
- *     replaces the mark, so that none is slept over. Who has replaced it makes the one system call that wakes; while
- *     the loop is awake a post costs none.
+ * The inbox is one word: the newest event, or a mark that says how the loop sleeps.
+ *
+ *   | 0: awake | --sleep--> | ASLEEP: on this word  | --post--> | event |                 then: wake the word
+ *                           | POLLING: in its poller | --post--> | event + DOORBELL |     then: ring the doorbell
+ *
+ * I1  The owner sleeps only after it has exchanged an empty inbox for a mark: a post replaces the mark, so that none is
+ *     slept over. Who has replaced it makes the one system call that wakes; while the loop is awake a post costs none.
  * I2  A poster touches nothing of the loop after its compare-and-swap: the event may be the last one that the loop runs.
- *     The wake-up that follows goes to an address.
+ *     The wake-up of a word goes to an address. But the doorbell is a descriptor, whose number may be another file's when
+ *     the loop is gone; so its ring is announced by DOORBELL, a bit of the event's address, and the owner waits for an
+ *     announced ring before it runs anything. That costs nothing when the ring is what has woken it.
+ * I3  At most one ring is announced at a time, and it is the only one: the doorbell is silent when the owner sleeps.
+ *
+ * Within a foreign loop (salp_loop_fd), control leaves with the mark POLLING, as if asleep; what makes an event ready from
+ * outside of a turn sets the clock's descriptor to now.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "loop/loop.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <salp/time.h>
 
 #include "os/clock.h"
+#include "os/epoll.h"
+#include "os/file.h"
 #include "os/futex.h"
+#include "os/thread.h"
+
+/* What the inbox may hold that is no address of an event, and what is added to one. */
+enum { ASLEEP = 1, POLLING = 2, DOORBELL = 4 };
 
 /* Events that a turn runs: fewer when timers wait, which are looked at between turns. */
 enum {
 #ifdef SALP_HOSTILE
     EVENTS_PER_TURN = 2,
     EVENTS_BEFORE_TIMERS = 1,
+    EVENTS_BEFORE_POLL = 3,
 #else
     EVENTS_PER_TURN = 256,
-    EVENTS_BEFORE_TIMERS = 8,
+    EVENTS_BEFORE_TIMERS = 16,
+    EVENTS_BEFORE_POLL = 256,
 #endif
 };
 
-void salp__loop_open(salp__loop *loop)
+SALP__HERE salp__loop *loop_here;
+
+salp__loop *salp__loop_here(void)
 {
-    *loop = (salp__loop){ .last = &loop->first };
+    return loop_here;
+}
+
+salp_loop *salp_loop_current(void)
+{
+    return loop_here;
+}
+
+void salp__loop_forget(void)
+{
+    loop_here = NULL;
+}
+
+void salp__loop_open(salp__loop *loop, salp_poller choice)
+{
+    *loop = (salp__loop){ .last = &loop->first, .choice = choice, .doorbell.fd = -1, .clock.fd = -1 };
+    salp__list_open(&loop->user_signals);
+    loop_here = loop;
+}
+
+/* ---- what is ready ---- */
+
+/* From outside of a turn: has the foreign loop call us. */
+static void unpark(salp__loop *loop)
+{
+    loop->parked = false;
+    salp__clock_fd_set(loop->clock.fd, 0);
 }
 
 void salp__loop_soon(salp__loop *loop, salp__event *event)
@@ -46,9 +96,11 @@ void salp__loop_soon(salp__loop *loop, salp__event *event)
     event->next = NULL;
     *loop->last = event;
     loop->last = &event->next;
+    if (loop->parked)
+        unpark(loop);
 }
 
-/* The half of the word that tells `asleep` from everything else: both our processors store it first. */
+/* The half of the word that tells ASLEEP from everything else: both our processors store it first. */
 static _Atomic uint32_t *futex_of(salp__loop *loop)
 {
     return (_Atomic uint32_t *)(void *)&loop->inbox;
@@ -56,14 +108,28 @@ static _Atomic uint32_t *futex_of(salp__loop *loop)
 
 void salp__loop_post(salp__loop *loop, salp__event *event)
 {
-    /* relaxed: a proposal, checked by the compare-and-swap. */
-    uintptr_t head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
-    do
-        event->next = head == SALP__LOOP_ASLEEP ? NULL : (salp__event *)head;
-    while (!atomic_compare_exchange_weak_explicit(&loop->inbox, &head, (uintptr_t)event, memory_order_release,
-                                                  memory_order_relaxed)); /* release: pairs with take_inbox */
-    if (head == SALP__LOOP_ASLEEP)
-        salp__futex_wake(futex_of(loop), 1, false); /* I2 */
+    /* acquire, here and when the exchange fails: with POLLING comes the number of the doorbell. */
+    uintptr_t head = atomic_load_explicit(&loop->inbox, memory_order_acquire), next;
+    int doorbell;
+    do {
+        bool marked = head == ASLEEP || head == POLLING;
+        event->next = marked ? NULL : (salp__event *)head;
+        next = (uintptr_t)event | (head == POLLING ? DOORBELL : 0);
+        doorbell = head == POLLING ? loop->doorbell.fd : -1; /* I2 */
+    } while (!atomic_compare_exchange_weak_explicit(&loop->inbox, &head, next, memory_order_acq_rel,
+                                                    memory_order_acquire)); /* release: pairs with take_inbox */
+    if (head == ASLEEP)
+        salp__futex_wake(futex_of(loop), 1, false);
+    else if (head == POLLING)
+        salp__doorbell_ring(doorbell);
+}
+
+void salp__loop_send(salp__loop *loop, salp__event *event)
+{
+    if (loop == loop_here)
+        salp__loop_soon(loop, event);
+    else
+        salp__loop_post(loop, event);
 }
 
 /* Whether the turn runs another event. Not when somebody has sent something: that may be what all wait for. */
@@ -90,16 +156,101 @@ salp__event *salp__loop_take(salp__loop *loop, void (*kind)(salp__event *event))
     return event;
 }
 
+/* ---- timers ---- */
+
+static int64_t first_timer(const salp__loop *loop)
+{
+    return loop->timers.root ? loop->timers.root->key : SALP_FOREVER;
+}
+
 void salp__timer_set(salp__loop *loop, salp__timer *timer, int64_t when, void (*fire)(salp__timer *timer))
 {
     timer->fire = fire;
     salp__heap_insert(&loop->timers, &timer->node, when);
+    if (loop->parked && first_timer(loop) == when)
+        salp__clock_fd_set(loop->clock.fd, when);
 }
 
 void salp__timer_cancel(salp__loop *loop, salp__timer *timer)
 {
     if (salp__heap_holds(&timer->node))
         salp__heap_remove(&loop->timers, &timer->node);
+}
+
+/* ---- descriptors ---- */
+
+static int open_poller(salp__loop *loop)
+{
+    const char *wish = loop->choice == SALP_POLLER_BEST ? getenv("SALP_POLLER") : NULL;
+    bool epoll = loop->choice == SALP_POLLER_EPOLL || (wish && strcmp(wish, "epoll") == 0);
+    bool uring = loop->choice == SALP_POLLER_IO_URING || (wish && strcmp(wish, "io_uring") == 0);
+    int error = epoll ? -ENOTSUP : salp__poller_uring.open(&loop->poller);
+    if (error < 0 && !uring)
+        error = salp__poller_epoll.open(&loop->poller);
+    if (error < 0)
+        return uring && error != -ENOMEM && error != -EMFILE && error != -ENFILE ? -ENOTSUP : error;
+    loop->doorbell = (salp__watch){ .fd = salp__doorbell_open(), .events = SALP__POLL_IN };
+    error = loop->doorbell.fd < 0 ? loop->doorbell.fd : loop->poller->type->add(loop->poller, &loop->doorbell);
+    if (error < 0) {
+        loop->poller->type->close(loop->poller);
+        salp__file_close(loop->doorbell.fd);
+        loop->doorbell.fd = -1;
+        loop->poller = NULL;
+    }
+    return error;
+}
+
+static void close_poller(salp__loop *loop)
+{
+    if (!loop->poller)
+        return;
+    loop->poller->type->remove(loop->poller, &loop->doorbell);
+    if (loop->clock.fd >= 0)
+        loop->poller->type->remove(loop->poller, &loop->clock);
+    loop->poller->type->close(loop->poller);
+    loop->poller = NULL;
+    salp__file_close(loop->doorbell.fd);
+    salp__file_close(loop->clock.fd);
+}
+
+int salp__loop_need_poller(salp__loop *loop)
+{
+    return loop->poller ? 0 : open_poller(loop);
+}
+
+/* A request that is made between two turns has to be known to the kernel before a foreign loop waits. */
+static void tell_poller(salp__loop *loop)
+{
+    if (loop->parked && !loop->poller->type->prepare(loop->poller))
+        unpark(loop); /* the next turn tries again */
+}
+
+int salp__loop_watch(salp__loop *loop, salp__watch *watch)
+{
+    int error = salp__may_poll(watch->fd);
+    if (error == 0)
+        error = salp__loop_need_poller(loop);
+    if (error == 0)
+        error = loop->poller->type->add(loop->poller, watch);
+    if (error == 0) {
+        loop->watches++;
+        tell_poller(loop);
+    }
+    return error;
+}
+
+int salp__loop_rewatch(salp__loop *loop, salp__watch *watch)
+{
+    int error = loop->poller->type->change(loop->poller, watch);
+    if (error == 0)
+        tell_poller(loop);
+    return error;
+}
+
+void salp__loop_unwatch(salp__loop *loop, salp__watch *watch)
+{
+    loop->poller->type->remove(loop->poller, watch);
+    loop->watches--;
 }
 
 /* ---- the phases of a turn ---- */
@@ -111,12 +262,16 @@ static void take_inbox(salp__loop *loop)
         return;
     /* acquire: pairs with the release in salp__loop_post; what the sender wrote is then readable. */
     uintptr_t head = atomic_exchange_explicit(&loop->inbox, 0, memory_order_acquire);
-    salp__event *newest = head == SALP__LOOP_ASLEEP ? NULL : (salp__event *)head, *oldest = NULL;
-    while (newest) {
-        salp__event *next = newest->next;
-        newest->next = oldest;
-        oldest = newest;
-        newest = next;
+    if (head == ASLEEP || head == POLLING)
+        return;
+    salp__event *oldest = NULL;
+    while (head) {
+        if (head & DOORBELL)
+            salp__doorbell_wait(loop->doorbell.fd); /* I2 */
+        salp__event *event = (salp__event *)(head & ~(uintptr_t)DOORBELL);
+        head = (uintptr_t)event->next;
+        event->next = oldest;
+        oldest = event;
     }
     while (oldest) {
         salp__event *next = oldest->next;
@@ -125,53 +280,156 @@ static void take_inbox(salp__loop *loop)
     }
 }
 
+void salp__loop_unpark(salp__loop *loop)
+{
+    if (loop->parked)
+        unpark(loop);
+}
+
+void salp__loop_drop(salp__loop *loop, salp__event *event)
+{
+    salp__loop_unpark(loop); /* the mark goes with what was sent */
+    take_inbox(loop);
+    for (salp__event **link = &loop->first; *link; link = &(*link)->next) {
+        if (*link != event)
+            continue;
+        *link = event->next;
+        if (!*link)
+            loop->last = link;
+        return;
+    }
+}
+
+/* Those that are set meanwhile have to wait for the next turn. */
 static void fire_timers(salp__loop *loop)
 {
     if (!loop->timers.root)
         return;
     int64_t now = salp__now();
-    while (loop->timers.root && loop->timers.root->key <= now) {
+    uint64_t newest = loop->timers.insertions;
+    while (loop->timers.root && loop->timers.root->key <= now && loop->timers.root->number <= newest) {
         salp__timer *timer = (salp__timer *)loop->timers.root; /* the node is its first member */
         salp__heap_remove(&loop->timers, &timer->node);
         timer->fire(timer);
     }
 }
 
+/* Without waiting; not each time, since it may cost more than many events. */
+static void look_at_descriptors(salp__loop *loop)
+{
+    bool watches = loop->watches > 0 || loop->clock.fd >= 0;
+    if (!watches || (loop->first && loop->unpolled < EVENTS_BEFORE_POLL))
+        return;
+    loop->unpolled = 0;
+    loop->poller->type->wait(loop->poller, 0);
+}
+
 /* At least one. */
 static void run_ready(salp__loop *loop)
 {
-    loop->budget = loop->timers.root ? EVENTS_BEFORE_TIMERS : EVENTS_PER_TURN;
+    int budget = loop->timers.root ? EVENTS_BEFORE_TIMERS : EVENTS_PER_TURN;
+    loop->budget = budget;
     do {
         salp__event *event = loop->first;
         loop->budget--;
         take_first(loop);
         event->run(event);
     } while (loop->first && goes_on(loop));
+    loop->unpolled += budget - loop->budget;
 }
 
-static void sleep_until_wanted(salp__loop *loop)
+static bool mark(salp__loop *loop, uintptr_t how)
 {
-    int64_t deadline = loop->timers.root ? loop->timers.root->key : SALP_FOREVER;
     uintptr_t empty = 0;
-    /* relaxed: nothing is handed over by it. I1 */
-    if (atomic_compare_exchange_strong_explicit(&loop->inbox, &empty, SALP__LOOP_ASLEEP, memory_order_relaxed,
-                                                memory_order_relaxed))
-        salp__futex_wait(futex_of(loop), SALP__LOOP_ASLEEP, deadline, false);
+    /* release: with POLLING goes the number of the doorbell. I1 */
+    return atomic_compare_exchange_strong_explicit(&loop->inbox, &empty, how, memory_order_release,
+                                                   memory_order_relaxed);
 }
 
-void salp__loop_turn(salp__loop *loop)
+static void sleep_until_wanted(salp__loop *loop, int64_t deadline)
 {
+    if (first_timer(loop) < deadline)
+        deadline = first_timer(loop);
+    loop->unpolled = 0;
+    if (loop->watches > 0) {
+        if (mark(loop, POLLING))
+            loop->poller->type->wait(loop->poller, deadline);
+    } else if (mark(loop, ASLEEP)) {
+        salp__futex_wait(futex_of(loop), ASLEEP, deadline, false);
+    }
+    take_inbox(loop); /* and the mark */
+}
+
+void salp__loop_turn(salp__loop *loop, int64_t deadline)
+{
+    loop->turning = true;
+    loop->clock_now = salp__now_about();
     take_inbox(loop);
     fire_timers(loop);
+    look_at_descriptors(loop);
     if (loop->first)
         run_ready(loop);
-    else
-        sleep_until_wanted(loop);
+    else if (deadline > 0)
+        sleep_until_wanted(loop, deadline);
+    loop->turning = false;
+}
+
+bool salp__loop_is_idle(const salp__loop *loop)
+{
+    /* relaxed: a hint; who posts later makes it untrue. */
+    return !loop->first && !loop->timers.root && loop->watches == 0 && salp__list_empty(&loop->user_signals) &&
+           atomic_load_explicit(&loop->inbox, memory_order_relaxed) == 0;
 }
 
 void salp__loop_close(salp__loop *loop)
 {
+    loop->closing = true;
+    salp__signals_close(loop);
+    salp__watches_close(loop);
+    loop->parked = false;
     take_inbox(loop);
     while (loop->first)
         run_ready(loop);
+    salp__callbacks_close(loop);
+    close_poller(loop);
+    loop_here = NULL;
+}
+
+/* ---- within a foreign loop ---- */
+
+bool salp__loop_park(salp__loop *loop)
+{
+    if (loop->clock.fd < 0)
+        return loop->first != NULL;
+    bool prepared = loop->poller->type->prepare(loop->poller);
+    bool more = !prepared || loop->first || !mark(loop, POLLING);
+    salp__clock_fd_set(loop->clock.fd, more ? 0 : first_timer(loop));
+    loop->parked = !more;
+    return more;
+}
+
+int salp_loop_fd(salp_loop *loop)
+{
+    if (!loop)
+        return -EINVAL;
+    if (loop != loop_here)
+        return -EPERM;
+    int error = salp__loop_need_poller(loop);
+    if (error < 0)
+        return error;
+    if (loop->clock.fd < 0) {
+        salp__watch clock = { .fd = salp__clock_fd_open(), .events = SALP__POLL_IN };
+        if (clock.fd < 0)
+            return clock.fd;
+        loop->clock = clock;
+        error = loop->poller->type->add(loop->poller, &loop->clock);
+        if (error < 0) {
+            salp__file_close(clock.fd);
+            loop->clock.fd = -1;
+            return error;
+        }
+        salp__clock_fd_set(clock.fd, 0);                 /* for what is ready already; the first turn finds out */
+        (void)loop->poller->type->prepare(loop->poller); /* what fails now, the first turn makes good */
+    }
+    return loop->poller->type->fd(loop->poller);
 }

@@ -1,5 +1,5 @@
 /*
- * The loop: events that are ready, timers, and what other threads send.
+ * The loop: events that are ready, timers, descriptors, and what other threads send.
  *
  * It does not know tasks: it runs events, and a task's resumption is one.
  *
@@ -12,9 +12,14 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include <salp/loop.h>
+
 #include "base/heap.h"
+#include "base/list.h"
+#include "loop/poller.h"
 
 /* Something to run once. Lives in the object that it is about, and is in one queue at a time. */
 typedef struct salp__event {
@@ -28,36 +33,84 @@ typedef struct salp__timer {
     void (*fire)(struct salp__timer *timer);
 } salp__timer;
 
-typedef struct salp__loop {
-    salp__event *first;      /* ready, oldest first [owner] */
-    salp__event **last;      /* [owner] */
-    int budget;              /* events that this turn may still run [owner] */
-    salp__heap timers;       /* [owner] */
-    _Atomic uintptr_t inbox; /* events, newest first, or SALP__LOOP_ASLEEP; release in post, acquire when it is taken */
+typedef struct salp_loop {
+    salp__event *first;   /* ready, oldest first [owner] */
+    salp__event **last;   /* [owner] */
+    int budget;           /* events that this turn may still run [owner] */
+    int64_t clock_now;    /* the time at the beginning of this turn, by a coarse clock [owner] */
+    int unpolled;         /* events that were run since the descriptors were looked at [owner] */
+    bool turning;         /* [owner] */
+    bool closing;         /* what users have asked for is not done any more [owner] */
+    bool parked;          /* a foreign loop waits for `clock` and the poller [owner] */
+    salp__heap timers;    /* [owner] */
+    salp_poller choice;   /* which poller it gets [const after open] */
+    salp__poller *poller; /* NULL: no descriptor was watched yet [owner] */
+    int watches;          /* descriptors that the poller watches for others [owner] */
+    salp__watch doorbell; /* rung by who posts to a loop that sleeps in its poller */
+    salp__watch
+        clock; /* of a loop within a foreign one: readable when there is something to do; fd -1: it is in none */
+    _Atomic uintptr_t
+        inbox; /* events, newest first, or a mark; release in post, acquire when it is taken: I1 in loop.c */
+
+    /* What users have asked for: callbacks.c, watches.c, signals.c. */
+    struct salp__user_watch **user_watches; /* by descriptor; NULL: not watched [owner] */
+    size_t user_watch_room;                 /* [owner] */
+    salp__list user_signals;                /* [owner] */
 } salp__loop;
 
-/* What the inbox of a sleeping loop holds; no address of an event. */
-enum { SALP__LOOP_ASLEEP = 1 };
+/* The loop of this thread, or NULL. */
+salp__loop *salp__loop_here(void);
 
-void salp__loop_open(salp__loop *loop);
+/* Opens it, as the loop of this thread, which has none. */
+void salp__loop_open(salp__loop *loop, salp_poller choice);
 
-/* Runs what is ready and what was sent. Nobody may post any more, and no timer be set. */
+/* Runs what is ready and what was sent; takes timers off that are still set. Nobody may post any more. */
 void salp__loop_close(salp__loop *loop);
 
-/* One turn: takes what was sent, fires timers that are due, runs the events that are ready, or else sleeps. */
-void salp__loop_turn(salp__loop *loop);
+/* One turn: takes what was sent, fires timers that are due, looks at descriptors, runs the events that are ready; or else
+   sleeps until `deadline` at most (0: not at all). */
+void salp__loop_turn(salp__loop *loop, int64_t deadline);
+
+/* Whether nothing but another thread or a signal could ever wake it, as things are. */
+bool salp__loop_is_idle(const salp__loop *loop);
+
+/* Around turns within a foreign loop: what the foreign loop waits for is made true. Returns whether there is more to do. */
+bool salp__loop_park(salp__loop *loop);
+void salp__loop_unpark(salp__loop *loop);
+
+/* Opens the poller that was chosen, now. Errors: as salp_loop_open. */
+int salp__loop_need_poller(salp__loop *loop);
 
 /* Has the event run in this turn or the next. */
 void salp__loop_soon(salp__loop *loop, salp__event *event);
 
-/* The same from any thread. Wakes the loop if it sleeps. The loop may be gone as soon as the event has run, also before
-   this returns. */
+/* The same from any thread, or a handler of a signal. Wakes the loop if it sleeps. The loop may be gone as soon as the event
+   has run, also before this returns. */
 void salp__loop_post(salp__loop *loop, salp__event *event);
+
+/* One of both. */
+void salp__loop_send(salp__loop *loop, salp__event *event);
+
+/* Takes an event off that was sent or is ready, wherever it is. Takes as long as many are ready. */
+void salp__loop_drop(salp__loop *loop, salp__event *event);
 
 /* The next event that is ready, if it is of this kind and the turn is not over: taken off, for who runs it himself. */
 salp__event *salp__loop_take(salp__loop *loop, void (*kind)(salp__event *event));
 
 void salp__timer_set(salp__loop *loop, salp__timer *timer, int64_t when, void (*fire)(salp__timer *timer));
 void salp__timer_cancel(salp__loop *loop, salp__timer *timer); /* also when it is not set */
+
+/* Watches fd for events until salp__loop_unwatch. Errors: as salp_loop_watch. */
+int salp__loop_watch(salp__loop *loop, salp__watch *watch);
+int salp__loop_rewatch(salp__loop *loop, salp__watch *watch); /* its events are others now */
+void salp__loop_unwatch(salp__loop *loop, salp__watch *watch);
+
+/* Parts of closing. */
+void salp__callbacks_close(salp__loop *loop);
+void salp__watches_close(salp__loop *loop);
+void salp__signals_close(salp__loop *loop);
+
+/* Forgets that this thread has a loop: for a fork that is a process of its own. */
+void salp__loop_forget(void);
 
 #endif

@@ -152,6 +152,27 @@ static void walk_guarded(void *ucontext, struct walk *walk)
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
+static _Unwind_Reason_Code on_caller(struct _Unwind_Context *context, void *arg)
+{
+    struct walk *walk = arg;
+    uintptr_t address = _Unwind_GetIP(context);
+    if (address == 0 || walk->count == walk->max)
+        return _URC_END_OF_STACK;
+    if (walk->reached) /* not this very function's own frame */
+        walk->addresses[walk->count++] = address;
+    walk->reached = true;
+    return _URC_NO_REASON;
+}
+
+int salp__backtrace_here(uint64_t *addresses, int max)
+{
+    struct walk walk = { .addresses = addresses, .max = max };
+    (void)_Unwind_Backtrace(on_caller, &walk);
+    if (walk.count > 0)
+        addresses[0]--; /* it is described as the address itself, not as a return address */
+    return walk.count;
+}
+
 int salp__backtrace_capture(void *ucontext, uint64_t *addresses, int max)
 {
     if (max < 1)

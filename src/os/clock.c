@@ -8,11 +8,21 @@
 
 #include "base/assert.h"
 
-int64_t salp__now(void)
+static int64_t read_clock(clockid_t clock)
 {
     struct timespec time;
-    salp__must(clock_gettime(CLOCK_MONOTONIC, &time) == 0);
+    salp__must(clock_gettime(clock, &time) == 0);
     return time.tv_sec * SALP_SECONDS(1) + time.tv_nsec;
+}
+
+int64_t salp__now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t salp__now_about(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 int64_t salp_now(void)

@@ -130,6 +130,20 @@ int salp__file_write(int fd, const void *data, size_t size, size_t offset)
     return 0;
 }
 
+int salp__file_append(int fd, const void *data, size_t size)
+{
+    for (const char *next = data; size > 0;) {
+        ssize_t written = write(fd, next, size);
+        if (written < 0 && errno != EINTR)
+            return -errno;
+        if (written > 0) {
+            next += written;
+            size -= (size_t)written;
+        }
+    }
+    return 0;
+}
+
 int salp__file_move_high(int fd)
 {
     SALP__FAULT(-EMFILE);

@@ -34,6 +34,9 @@ void salp__file_punch(int fd, size_t offset, size_t size);
 int salp__file_read(int fd, void *data, size_t size, size_t offset);
 int salp__file_write(int fd, const void *data, size_t size, size_t offset);
 
+/* All of `size` bytes where the descriptor stands, as write(2). */
+int salp__file_append(int fd, const void *data, size_t size);
+
 /* A copy of the descriptor with a high number, out of the way of what jobs open and close by number. */
 int salp__file_move_high(int fd);
 

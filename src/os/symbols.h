@@ -27,6 +27,12 @@
  */
 int salp__backtrace_capture(void *ucontext, uint64_t *addresses, int max);
 
+/*
+ * The same of the calling function's callers, on whatever stack; `addresses` are written so that salp__symbols_describe
+ * reads them. Threads: any.
+ */
+int salp__backtrace_here(uint64_t *addresses, int max);
+
 /* What is known about the code of this process. Threads: one at a time for each. */
 typedef struct salp__symbols salp__symbols;
 

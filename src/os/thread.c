@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include "base/assert.h"
 #include "os/fault.h"
@@ -31,6 +32,13 @@ void salp__after_fork(void (*function)(void))
 {
     /* Without memory for it, a fork while a lock is held can block the child, as without this call. */
     (void)pthread_atfork(NULL, NULL, function);
+}
+
+int salp__thread_count(void)
+{
+    struct stat status;
+    /* Each thread is a folder there, beside two links. */
+    return stat("/proc/self/task", &status) == 0 ? (int)status.st_nlink - 2 : 0;
 }
 
 int salp__thread_start(salp__thread *thread, void *(*function)(void *), void *arg)

@@ -10,6 +10,10 @@
 #include <stdbool.h>
 #include <sys/single_threaded.h>
 
+/* Of each thread its own. A call goes out for such a variable of a shared library, unless it is told that it may lie in the
+   part that is there from the beginning. */
+#define SALP__HERE static _Thread_local __attribute__((tls_model("initial-exec")))
+
 /* Whether no thread but this one was ever started. */
 static inline bool salp__alone(void)
 {
@@ -27,6 +31,9 @@ void salp__lock_release(salp__lock *lock);
 void salp__after_fork(void (*function)(void));
 
 typedef pthread_t salp__thread;
+
+/* Threads of this process; 0: it could not be found out. */
+int salp__thread_count(void);
 
 /*
  * Starts a thread with every signal blocked, so that signals go to the program's own threads.

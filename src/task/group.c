@@ -18,19 +18,24 @@ void salp_group_open(salp_group *opaque)
     salp__list_open(&group->tasks);
 }
 
-int salp_go(salp_group *opaque, salp_fn *function, void *arg)
+int salp_go(salp_group *group, salp_fn *function, void *arg)
+{
+    return salp_go_with(group, function, arg, NULL);
+}
+
+int salp_go_with(salp_group *opaque, salp_fn *function, void *arg, const salp_task_options *options)
 {
     salp__members *group = (salp__members *)opaque;
     salp__task *owner = group->scope.actor->task;
     salp__runtime *runtime = salp__runtime_here();
-    if (!function)
+    if (!function || (options && options->stack_size > SALP__STACK_MOST))
         return -EINVAL;
     if (!owner || owner->runtime != runtime || !runtime->current)
         return -EPERM;
     /* relaxed: set on this very thread. */
     if (atomic_load_explicit(&group->scope.ended, memory_order_relaxed) < 0)
         return -ECANCELED;
-    return salp__task_start(runtime, group, function, arg);
+    return salp__task_start(runtime, group, function, arg, options);
 }
 
 void salp_group_cancel(salp_group *group)

@@ -64,6 +64,18 @@ static void interrupt_all(salp__scope *scope)
     interrupt_doomed(&doomed);
 }
 
+void salp__scope_collect(salp__runtime *runtime, salp__list *tasks)
+{
+    salp__list_open(tasks);
+    doom_members(tasks, &runtime->all->scope);
+    /* Those of the groups that are open in a task come behind all that were found before. */
+    for (salp__list *node = tasks->next; node != tasks; node = node->next) {
+        salp__task *task = SALP__CONTAINER(node, salp__task, doomed);
+        for (salp__scope *scope = task->actor.scope; scope != &task->group->scope; scope = scope->outer)
+            doom_members(tasks, scope);
+    }
+}
+
 void salp__scope_look(salp__runtime *runtime)
 {
     salp__list doomed;
@@ -110,6 +122,24 @@ void salp__scope_end(salp__scope *scope, int error)
     end_of_thread(scope, error, NULL);
     if (salp__runtime_here())
         salp__scope_look(salp__runtime_here());
+}
+
+void salp__scope_end_run(salp__runtime *runtime, int error)
+{
+    if (set_ended(&runtime->all->scope, error))
+        salp__scope_look(runtime);
+}
+
+void salp__scope_end_each(salp__runtime *runtime, int error)
+{
+    salp__list tasks;
+    salp__scope_collect(runtime, &tasks);
+    while (!salp__list_empty(&tasks)) {
+        salp__task *task = SALP__CONTAINER(tasks.next, salp__task, doomed);
+        salp__list_remove(&task->doomed);
+        if (set_ended(task->actor.scope, error) && task->actor.waiting)
+            salp__interrupt(task->actor.waiting);
+    }
 }
 
 static void end_in_time(salp__timer *timer)

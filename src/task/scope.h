@@ -33,6 +33,8 @@ struct salp__task;
 typedef struct salp__actor {
     struct salp__scope *scope;     /* the innermost one, or NULL */
     salp__waiter *waiting;         /* what it waits in and may be interrupted [owner: loop; of a thread: latch] */
+    const char *what;              /* what it waits for, in words; NULL: it does not wait [owner] */
+    int64_t since;                 /* when it began to, on the loop's clock [owner] */
     struct salp__task *task;       /* NULL: a plain thread */
     const void *inside;            /* for floors above: what it is in the midst of */
     salp__latch latch;             /* of a plain thread */
@@ -71,6 +73,10 @@ void salp__scope_end(salp__scope *scope, int error);
 
 /* Has all tasks of this thread's loop look whether a scope of the thread is over. */
 void salp__scope_look(struct salp__runtime *runtime);
+
+/* Ends all waits of a run; those behind shields, too. */
+void salp__scope_end_run(struct salp__runtime *runtime, int error);
+void salp__scope_end_each(struct salp__runtime *runtime, int error);
 
 /* What ends a wait of this actor now: 0 or an error. */
 int salp__scope_error(salp__actor *actor);

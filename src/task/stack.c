@@ -32,9 +32,12 @@ typedef struct salp__slab {
     unsigned known[SLAB]; /* to valgrind: the stacks that were used */
 } salp__slab;
 
-void salp__stacks_open(salp__stacks *stacks)
+void salp__stacks_open(salp__stacks *stacks, size_t room)
 {
-    *stacks = (salp__stacks){ .guard = salp__pages(SALP__STACK_GUARD), .room = salp__pages(SALP__STACK_ROOM) };
+    room = room > 0 ? room : SALP__STACK_ROOM;
+    if (room < SALP__STACK_LEAST)
+        room = SALP__STACK_LEAST;
+    *stacks = (salp__stacks){ .guard = salp__pages(SALP__STACK_GUARD), .room = salp__pages(room) };
     stacks->size = stacks->guard + stacks->room;
 }
 
@@ -76,8 +79,25 @@ static salp__stack *link_of(const salp__stacks *stacks, void *memory)
     return (salp__stack *)((char *)memory + stacks->room - sizeof(salp__stack));
 }
 
-int salp__stack_take(salp__stacks *stacks, void **memory, size_t *size)
+/* One that is larger than the others is a mapping of its own. */
+static int take_large(const salp__stacks *stacks, size_t wanted, void **memory, size_t *size)
 {
+    void *stack;
+    *size = salp__pages(wanted);
+    int error = salp__map_stack(&stack, stacks->guard + *size);
+    if (error < 0)
+        return error;
+    error = salp__guard(stack, stacks->guard);
+    if (error < 0)
+        salp__unmap(stack, stacks->guard + *size);
+    *memory = (char *)stack + stacks->guard;
+    return error;
+}
+
+int salp__stack_take(salp__stacks *stacks, size_t wanted, void **memory, size_t *size)
+{
+    if (wanted > stacks->room)
+        return take_large(stacks, wanted, memory, size);
     *size = stacks->room;
     if (stacks->unused) {
         *memory = (char *)(stacks->unused + 1) - *size;
@@ -99,8 +119,12 @@ int salp__stack_take(salp__stacks *stacks, void **memory, size_t *size)
     return 0;
 }
 
-void salp__stack_give(salp__stacks *stacks, void *memory)
+void salp__stack_give(salp__stacks *stacks, void *memory, size_t size)
 {
+    if (size != stacks->room) {
+        salp__unmap((char *)memory - stacks->guard, stacks->guard + size);
+        return;
+    }
     size_t top = salp__pages(1); /* with the link */
     if (stacks->unused_count >= KEPT && stacks->room > top)
         salp__forget(memory, stacks->room - top);

@@ -25,15 +25,17 @@ typedef struct salp__stacks {
 } salp__stacks;
 
 enum {
-    SALP__STACK_ROOM = 64 * 1024,  /* at least: whole pages */
+    SALP__STACK_ROOM = 64 * 1024, /* if nobody says how much; rounded up to whole pages */
+    SALP__STACK_LEAST = 16 * 1024,
+    SALP__STACK_MOST = 1024 * 1024 * 1024,
     SALP__STACK_GUARD = 64 * 1024, /* a frame that is larger may step over it */
 };
 
-void salp__stacks_open(salp__stacks *stacks);
+void salp__stacks_open(salp__stacks *stacks, size_t room);
 void salp__stacks_close(salp__stacks *stacks); /* none may be in use */
 
-/* Returns the lower end of what may be used of a stack, and its size; or -ENOMEM, see salp__guard. */
-int salp__stack_take(salp__stacks *stacks, void **memory, size_t *size);
-void salp__stack_give(salp__stacks *stacks, void *memory);
+/* Returns the lower end of what may be used of a stack, and its size, at least `wanted`; or -ENOMEM, see salp__guard. */
+int salp__stack_take(salp__stacks *stacks, size_t wanted, void **memory, size_t *size);
+void salp__stack_give(salp__stacks *stacks, void *memory, size_t size);
 
 #endif

@@ -22,12 +22,8 @@
 #include "task/fiber.h"
 #include "task/switch.h"
 
-/* A call goes out for a thread-local variable of a shared library, unless it is told that it may lie in the part that is
-   there from the beginning. */
-#define HERE static _Thread_local __attribute__((tls_model("initial-exec")))
-
-HERE salp__runtime *runtime_here;
-HERE salp__actor thread_here;
+SALP__HERE salp__runtime *runtime_here;
+SALP__HERE salp__actor thread_here;
 
 salp__runtime *salp__runtime_here(void)
 {
@@ -53,7 +49,7 @@ static void bury(salp__runtime *runtime)
         return;
     runtime->ended = NULL;
     salp__fiber_close(task->fiber);
-    salp__stack_give(&runtime->stacks, task->stack);
+    salp__stack_give(&runtime->stacks, task->stack, task->room);
 }
 
 /* Has just come from another stack. */
@@ -70,11 +66,22 @@ static void arrive(salp__runtime *runtime, void *kept)
     bury(runtime);
 }
 
+/* The task has kept the processor until now. */
+static void look_how_long(salp__runtime *runtime, const salp__task *task)
+{
+    int64_t now = salp__now();
+    if (task && now - runtime->resumed > runtime->options.slow)
+        runtime->options.on_slow(task->name ? task->name : "", now - runtime->resumed, runtime->options.arg);
+    runtime->resumed = now;
+}
+
 /* From a task, or the loop (NULL), to another one. */
 static void go(salp__runtime *runtime, salp__task *from, salp__task *to)
 {
     void *kept = NULL;
     bool ends = from && runtime->ended == from;
+    if (runtime->options.slow > 0)
+        look_how_long(runtime, from);
     runtime->left_loop = !from;
     runtime->current = to; /* I1 */
     if (to)
@@ -99,9 +106,23 @@ static salp__task *next_ready(salp__runtime *runtime)
 
 void salp__task_suspend(salp__task *task)
 {
-    salp__task *next = next_ready(task->runtime);
+    salp__runtime *runtime = task->runtime;
+    salp__task *next = next_ready(runtime);
     if (next != task)
-        go(task->runtime, task, next);
+        go(runtime, task, next);
+    while (SALP__UNLIKELY(runtime->visit.function != NULL)) {
+        salp__visit visit = runtime->visit;
+        runtime->visit.function = NULL;
+        visit.function(visit.arg);
+        go(runtime, task, NULL);
+    }
+}
+
+void salp__task_visit(salp__task *task, void (*function)(void *arg), void *arg)
+{
+    salp__runtime *runtime = task->runtime;
+    runtime->visit = (salp__visit){ .function = function, .arg = arg };
+    go(runtime, NULL, task);
 }
 
 void salp__task_ready(salp__task *task)
@@ -158,6 +179,7 @@ void salp__on_large_stack(void (*function)(void *arg), void *arg)
 
 void salp__task_forget_all(void)
 {
+    salp__loop_forget();
     runtime_here = NULL;
     thread_here = (salp__actor){ .inside = thread_here.inside };
 }
@@ -169,6 +191,7 @@ static void live(void *arg)
     salp__task *task = arg;
     salp__runtime *runtime = task->runtime;
     arrive(runtime, NULL);
+    task->begun = true;
     int result = task->function(task->arg);
     salp__must(task->actor.scope == &task->group->scope); /* it has left a scope open, whose frame is gone */
     salp__list_remove(&task->link);
@@ -178,15 +201,16 @@ static void live(void *arg)
     __builtin_unreachable();
 }
 
-int salp__task_start(salp__runtime *runtime, salp__members *group, salp_fn *function, void *arg)
+int salp__task_start(salp__runtime *runtime, salp__members *group, salp_fn *function, void *arg,
+                     const salp_task_options *options)
 {
     void *stack;
-    size_t size;
-    int error = salp__stack_take(&runtime->stacks, &stack, &size);
+    size_t room;
+    int error = salp__stack_take(&runtime->stacks, options ? options->stack_size : 0, &stack, &room);
     if (error < 0)
         return error;
-    salp__fiber_clean(stack, size);
-    size = (size - sizeof(salp__task)) / SALP__CACHE_LINE * SALP__CACHE_LINE;
+    salp__fiber_clean(stack, room);
+    size_t size = (room - sizeof(salp__task)) / SALP__CACHE_LINE * SALP__CACHE_LINE;
     salp__task *task = (salp__task *)((char *)stack + size);
     *task = (salp__task){
         .event = { .run = resume },
@@ -195,6 +219,9 @@ int salp__task_start(salp__runtime *runtime, salp__members *group, salp_fn *func
         .pointer = salp__switch_prepare(stack, size, live, task),
         .stack = stack,
         .stack_size = size,
+        .room = room,
+        .name = options ? options->name : NULL,
+        .born = runtime->loop.clock_now,
         .group = group,
         .function = function,
         .arg = arg,
@@ -205,61 +232,27 @@ int salp__task_start(salp__runtime *runtime, salp__members *group, salp_fn *func
     return 0;
 }
 
-/* ---- running ---- */
+/* ---- the runtime ---- */
 
-typedef struct main_call {
-    salp_fn *function;
-    void *arg;
-    int result;
-} main_call;
-
-static int run_main(void *arg)
+void salp__runtime_open(salp__runtime *runtime, salp__members *all, salp__scope *outer, const salp_run_options *options,
+                        salp_poller poller)
 {
-    main_call *call = arg;
-    call->result = call->function(call->arg);
-    return 0;
+    *all = (salp__members){ .scope = { .outer = outer, .deadline = SALP_FOREVER } };
+    all->scope.group = all;
+    salp__list_open(&all->tasks);
+    *runtime = (salp__runtime){ .all = all, .fiber = salp__fiber_here(), .inside = salp__thread_self()->inside };
+    if (options)
+        runtime->options = *options;
+    salp__loop_open(&runtime->loop, poller);
+    runtime->loop.clock_now = salp__now_about();
+    salp__stacks_open(&runtime->stacks, runtime->options.stack_size);
+    runtime_here = runtime;
 }
 
-static void look_at_deadline(salp__timer *timer)
+void salp__runtime_close(salp__runtime *runtime)
 {
-    salp__scope_look(SALP__CONTAINER(timer, salp__runtime, deadline));
-}
-
-/* From now on, or no longer, scopes of this thread reach into the loop: scope.h, I2. */
-static void set_running(salp__actor *thread, salp__runtime *runtime)
-{
-    salp__latch_take(&thread->latch);
-    thread->runtime = runtime;
-    salp__latch_release(&thread->latch);
-}
-
-int salp_run(salp_fn *main, void *arg)
-{
-    if (!main)
-        return -EINVAL;
-    if (runtime_here)
-        return -EBUSY;
-    salp__actor *thread = salp__thread_self();
-    main_call call = { .function = main, .arg = arg };
-    salp__members all = { .scope = { .outer = thread->scope, .deadline = SALP_FOREVER } };
-    all.scope.group = &all;
-    salp__list_open(&all.tasks);
-    salp__runtime runtime = { .all = &all, .fiber = salp__fiber_here(), .inside = thread->inside };
-    salp__loop_open(&runtime.loop);
-    salp__stacks_open(&runtime.stacks);
-    runtime_here = &runtime;
-    set_running(thread, &runtime);
-    int64_t deadline = salp__scope_deadline(thread);
-    if (deadline != SALP_FOREVER)
-        salp__timer_set(&runtime.loop, &runtime.deadline, deadline, look_at_deadline);
-    int error = salp__task_start(&runtime, &all, run_main, &call);
-    while (error == 0 && !salp__list_empty(&all.tasks))
-        salp__loop_turn(&runtime.loop);
-    bury(&runtime);
-    salp__timer_cancel(&runtime.loop, &runtime.deadline);
-    set_running(thread, NULL);
-    salp__loop_close(&runtime.loop); /* cancellations that came too late: those who sent them wait */
+    bury(runtime);
+    salp__loop_close(&runtime->loop); /* cancellations that came too late: those who sent them wait */
     runtime_here = NULL;
-    salp__stacks_close(&runtime.stacks);
-    return error < 0 ? error : call.result;
+    salp__stacks_close(&runtime->stacks);
 }

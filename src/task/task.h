@@ -17,6 +17,10 @@ typedef struct salp__task {
     void *pointer;     /* of its stack, while it does not run */
     void *stack;       /* lower end */
     size_t stack_size; /* below this struct */
+    size_t room;       /* of the stack, with this struct */
+    const char *name;  /* or NULL */
+    int64_t born;      /* on the loop's clock */
+    bool begun;
     salp__members *group;
     salp__list link;   /* in its group */
     salp__list doomed; /* in the list of those to be cancelled */
@@ -24,6 +28,13 @@ typedef struct salp__task {
     void *arg;
     void *fiber; /* what a sanitizer knows it by */
 } salp__task;
+
+/* Something to be done on a task's stack, while it waits. */
+typedef struct salp__visit {
+    void (*function)(void *arg); /* NULL: nothing */
+    void *arg;
+    salp__task *from; /* who has sent the visitor; NULL: the loop */
+} salp__visit;
 
 /* One to a thread that runs a loop. */
 typedef struct salp__runtime {
@@ -36,7 +47,11 @@ typedef struct salp__runtime {
     void *pointer;           /* of the loop's own stack, while a task runs */
     const void *loop_memory; /* that stack, as a sanitizer tells */
     size_t loop_size;
-    bool left_loop;     /* the switch under way leaves it */
+    bool left_loop; /* the switch under way leaves it */
+    salp__visit visit;
+    salp_run_options options;
+    int64_t resumed;    /* when the running task got the processor; only if slow ones are reported */
+    int deadlocks;      /* how often it was found that nobody can go on */
     const void *inside; /* what the thread was inside when it began: its tasks are, too */
     void *fiber;
 } salp__runtime;
@@ -48,7 +63,22 @@ salp__runtime *salp__runtime_here(void);
 void salp__task_ready(salp__task *task);
 
 /* Starts a task in a group, which it enters. Returns 0 or -ENOMEM. */
-int salp__task_start(salp__runtime *runtime, salp__members *group, salp_fn *function, void *arg);
+int salp__task_start(salp__runtime *runtime, salp__members *group, salp_fn *function, void *arg,
+                     const salp_task_options *options);
+
+/* Calls function(arg) on the stack of a task that waits. It must not wait. On the loop's stack. */
+void salp__task_visit(salp__task *task, void (*function)(void *arg), void *arg);
+
+/* The runtime of this thread begins and ends; tasks are inside of `all`, which is inside of `outer`. */
+void salp__runtime_open(salp__runtime *runtime, salp__members *all, salp__scope *outer, const salp_run_options *options,
+                        salp_poller poller);
+void salp__runtime_close(salp__runtime *runtime);
+
+/* All tasks, in a list by their `doomed` links. */
+void salp__scope_collect(salp__runtime *runtime, salp__list *tasks);
+
+/* All tasks wait, and nothing can wake them: reports it, and ends their waits. */
+void salp__deadlock(salp__runtime *runtime);
 
 /* A task has left its group, with this result. */
 void salp__group_lost(salp__members *group, int result);

@@ -101,6 +101,15 @@ static void ring(salp__timer *timer)
     salp__interrupt(a->waiter);
 }
 
+static void suspend(salp__waiter *waiter)
+{
+    salp__actor *actor = waiter->actor;
+    actor->what = waiter->what;
+    actor->since = actor->task->runtime->loop.clock_now;
+    salp__task_suspend(actor->task);
+    actor->what = NULL;
+}
+
 static int wait_in_task(salp__waiter *waiter)
 {
     salp__actor *actor = waiter->actor;
@@ -110,7 +119,7 @@ static int wait_in_task(salp__waiter *waiter)
         return error;
     }
     actor->waiting = waiter;
-    salp__task_suspend(actor->task);
+    suspend(waiter);
     actor->waiting = NULL;
     /* relaxed: ordered by the ready queue. */
     if (atomic_load_explicit(&waiter->state, memory_order_relaxed) == SALP__WOKEN)
@@ -224,7 +233,7 @@ int salp__wait(salp__waiter *waiter)
 void salp__wait_through(salp__waiter *waiter)
 {
     if (waiter->actor->task) {
-        salp__task_suspend(waiter->actor->task);
+        suspend(waiter);
         return;
     }
     salp__look_at(&waiter->state, SALP__WAITING);

@@ -1,0 +1,114 @@
+/*
+ * Signals that users have told by a loop.
+ *
+ * Signals belong to the program, so who has which is a table of the program. The handler, which may run in any thread and
+ * at any moment, posts the signal's event to its loop.
+ *
+ * I1  A signal that comes while its event is under way is not posted again; it is told once more than needed at most, never
+ *     less: `posted` is taken back before the function is called.
+ * I2  A loop gives a signal up only when no handler is between looking who has it and having posted: `handlers` counts
+ *     them. A handler in this very thread is not under way while we look, since it runs to its end.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include "loop/loop.h"
+#include "os/clock.h"
+#include "os/signal.h"
+
+typedef struct catch
+{
+    salp__event event;
+    salp__list link;             /* in the loop's list [owner] */
+    _Atomic(salp__loop *) owner; /* who has it; NULL: nobody */
+    _Atomic(salp__loop *) loop;  /* whom the handler tells: the same, but NULL sooner */
+    _Atomic bool posted;         /* I1 */
+    salp_signal_fn *function;    /* [owner] */
+    void *arg;                   /* [owner] */
+}
+catch;
+
+static catch catches[SALP__SIGNALS];
+static _Atomic int handlers; /* I2 */
+
+static void tell(salp__event *event)
+{
+    catch *c = (catch *)event; /* its first member */
+    /* seq_cst: what the signal stood for is looked at by the function, after this. I1 */
+    atomic_store(&c->posted, false);
+    c->function((int)(c - catches), c->arg);
+}
+
+static void handle(int number)
+{
+    int before = errno;
+    catch *c = &catches[number];
+    /* seq_cst, all three: either we see that the loop has given it up, or the loop sees us. I2 */
+    atomic_fetch_add(&handlers, 1);
+    salp__loop *loop = atomic_load(&c->loop);
+    if (loop && !atomic_exchange(&c->posted, true))
+        salp__loop_post(loop, &c->event);
+    atomic_fetch_sub(&handlers, 1);
+    errno = before;
+}
+
+static void give_up(salp_loop *loop, catch *c)
+{
+    salp__signal_restore((int)(c - catches));
+    atomic_store(&c->loop, NULL);
+    while (atomic_load(&handlers) > 0) /* I2 */
+        salp__give_way();
+    if (atomic_load(&c->posted))
+        salp__loop_drop(loop, &c->event);
+    atomic_store(&c->posted, false);
+    salp__list_remove(&c->link);
+    atomic_store(&c->owner, NULL); /* the last: now it may be another loop's */
+}
+
+static int begin(salp_loop *loop, catch *c, salp_signal_fn *function, void *arg)
+{
+    salp_loop *nobody = NULL;
+    int number = (int)(c - catches);
+    if (!atomic_compare_exchange_strong(&c->owner, &nobody, loop))
+        return -EBUSY;
+    c->event.run = tell;
+    c->function = function;
+    c->arg = arg;
+    atomic_store(&c->loop, loop);
+    int error = salp__signal_catch(number, handle);
+    if (error < 0) {
+        atomic_store(&c->loop, NULL);
+        atomic_store(&c->owner, NULL);
+        return error;
+    }
+    salp__list_append(&loop->user_signals, &c->link);
+    return 0;
+}
+
+int salp_loop_signal(salp_loop *loop, int number, salp_signal_fn *function, void *arg)
+{
+    if (!loop || number <= 0 || number >= SALP__SIGNALS)
+        return -EINVAL;
+    if (loop != salp__loop_here())
+        return -EPERM;
+    catch *c = &catches[number];
+    bool mine = atomic_load(&c->owner) == loop;
+    if (!function) {
+        if (mine)
+            give_up(loop, c);
+        return mine ? 0 : -ENOENT;
+    }
+    if (!mine)
+        return begin(loop, c, function, arg);
+    c->function = function;
+    c->arg = arg;
+    return 0;
+}
+
+void salp__signals_close(salp__loop *loop)
+{
+    while (!salp__list_empty(&loop->user_signals))
+        give_up(loop, SALP__CONTAINER(loop->user_signals.next, catch, link));
+}

@@ -1,0 +1,123 @@
+/* io_uring. SPDX-License-Identifier: MIT */
+#include "os/ring.h"
+
+#include <errno.h>
+#include <liburing.h>
+
+#include <salp/time.h>
+
+#include "base/assert.h"
+#include "os/clock.h"
+#include "os/fault.h"
+#include "os/memory.h"
+
+struct salp__ring {
+    struct io_uring uring;
+};
+
+enum {
+#ifdef SALP_HOSTILE
+    ENTRIES = 2,
+#else
+    ENTRIES = 256,
+#endif
+};
+
+/* A wait with a time, and answers that are kept when there is no room for them. */
+static const unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP;
+
+int salp__ring_open(salp__ring **out)
+{
+    salp__ring *ring = salp__allocate(sizeof *ring);
+    if (!ring)
+        return -ENOMEM;
+    struct io_uring_params parameters = { .flags = IORING_SETUP_CLAMP };
+    int error = io_uring_queue_init_params(ENTRIES, &ring->uring, &parameters);
+    if (error == 0 && (parameters.features & needed) != needed) {
+        io_uring_queue_exit(&ring->uring);
+        error = -ENOSYS;
+    }
+    if (error < 0) {
+        salp__free(ring);
+        return error;
+    }
+    *out = ring;
+    return 0;
+}
+
+void salp__ring_close(salp__ring *ring)
+{
+    io_uring_queue_exit(&ring->uring);
+    salp__free(ring);
+}
+
+int salp__ring_fd(const salp__ring *ring)
+{
+    return ring->uring.ring_fd;
+}
+
+void salp__ring_submit(salp__ring *ring)
+{
+    if (io_uring_sq_ready(&ring->uring) > 0)
+        (void)io_uring_submit(&ring->uring); /* what the kernel does not take now (no memory), it gets the next time */
+}
+
+static struct io_uring_sqe *entry(salp__ring *ring)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+    if (!sqe) {
+        salp__ring_submit(ring);
+        sqe = io_uring_get_sqe(&ring->uring);
+    }
+    return sqe;
+}
+
+int salp__ring_poll(salp__ring *ring, int fd, uint32_t events, void *what)
+{
+    SALP__FAULT(-ENOMEM);
+    struct io_uring_sqe *sqe = entry(ring);
+    if (!sqe)
+        return -ENOMEM;
+    io_uring_prep_poll_add(sqe, fd, events);
+    io_uring_sqe_set_data(sqe, what);
+    return 0;
+}
+
+int salp__ring_take_back(salp__ring *ring, void *what)
+{
+    struct io_uring_sqe *sqe = entry(ring);
+    if (!sqe)
+        return -ENOMEM;
+    io_uring_prep_poll_remove(sqe, (uint64_t)(uintptr_t)what);
+    io_uring_sqe_set_data(sqe, NULL);
+    return 0;
+}
+
+static int take_answers(salp__ring *ring, salp__answer answers[], int max)
+{
+    struct io_uring_cqe *cqes[64];
+    int count = (int)io_uring_peek_batch_cqe(&ring->uring, cqes, (unsigned)(max < 64 ? max : 64)), kept = 0;
+    for (int i = 0; i < count; i++) {
+        void *what = io_uring_cqe_get_data(cqes[i]);
+        if (what) /* not that of a take-back */
+            answers[kept++] = (salp__answer){ .what = what, .result = cqes[i]->res };
+    }
+    io_uring_cq_advance(&ring->uring, (unsigned)count);
+    return kept;
+}
+
+int salp__ring_wait(salp__ring *ring, salp__answer answers[], int max, int64_t deadline)
+{
+    int64_t left = deadline > 0 && deadline != SALP_FOREVER ? deadline - salp__now() : 0;
+    if (deadline > 0 && (deadline == SALP_FOREVER || left > 0) && io_uring_cq_ready(&ring->uring) == 0) {
+        struct __kernel_timespec time = { .tv_sec = left / SALP_SECONDS(1), .tv_nsec = left % SALP_SECONDS(1) };
+        struct io_uring_cqe *first;
+        int error =
+            io_uring_submit_and_wait_timeout(&ring->uring, &first, 1, deadline == SALP_FOREVER ? NULL : &time, NULL);
+        if (error == -EINTR)
+            return error;
+    } else {
+        salp__ring_submit(ring);
+    }
+    return take_answers(ring, answers, max);
+}

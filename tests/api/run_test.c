@@ -1,0 +1,399 @@
+/*
+ * Running loops: options, several loops at once, reports of deadlocks and slow tasks, dumps.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tasks.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <salp/queue.h>
+
+static char text[100000];
+
+static void keep_text(const char *report, void *arg)
+{
+    EXPECT(arg == text);
+    snprintf(text, sizeof text, "%s", report);
+}
+
+/* ---- stacks ---- */
+
+static int use_stack(void *arg)
+{
+    size_t size = (size_t)(intptr_t)arg;
+    volatile char *bytes = __builtin_alloca(size);
+    for (size_t i = 0; i < size; i += 1024)
+        bytes[i] = (char)i;
+    EXPECT(salp_yield() == 0);
+    for (size_t i = 0; i < size; i += 1024)
+        EXPECT(bytes[i] == (char)i);
+    return 0;
+}
+
+static int large_stacks(void *arg)
+{
+    salp_group group;
+    for (int round = 0; round < 3; round++) {
+        salp_group_open(&group);
+        for (int i = 0; i < 4; i++) {
+            EXPECT(salp_go_with(&group, use_stack, (void *)(900 * 1024),
+                                &(salp_task_options){ "large", 1024 * 1024 }) == 0);
+            EXPECT(salp_go(&group, use_stack, arg) == 0);
+        }
+        EXPECT(salp_go_with(&group, use_stack, NULL, &(salp_task_options){ .stack_size = SIZE_MAX }) == -EINVAL);
+        EXPECT(salp_group_close(&group) == 0);
+    }
+    return 0;
+}
+
+static void stacks_are_as_large_as_asked_for(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(large_stacks, (void *)(40 * 1024)), 0);
+    assert_int_equal(salp_run_with(large_stacks, (void *)(250 * 1024), &(salp_run_options){ .stack_size = 300 * 1024 }),
+                     0);
+    assert_int_equal(salp_run_with(large_stacks, NULL, &(salp_run_options){ .stack_size = SIZE_MAX }), -EINVAL);
+    assert_int_equal(salp_run_with(large_stacks, NULL, &(salp_run_options){ .slow = -1 }), -EINVAL);
+    assert_int_equal(salp_run_with(large_stacks, NULL, &(salp_run_options){ .slow = 1 }), -EINVAL);
+    assert_int_equal(salp_run_with(NULL, NULL, NULL), -EINVAL);
+}
+
+/* ---- slow tasks ---- */
+
+static int64_t slowest;
+static char slow_names[64];
+
+static void on_slow(const char *name, int64_t nanoseconds, void *arg)
+{
+    EXPECT(arg == text);
+    strncat(slow_names, name, sizeof slow_names - strlen(slow_names) - 1);
+    slowest = nanoseconds;
+}
+
+static int keeps_the_processor(void *arg)
+{
+    (void)arg;
+    for (int64_t end = salp_now() + SALP_MILLISECONDS(40); salp_now() < end;)
+        continue;
+    return 0;
+}
+
+static int slow_and_others(void *arg)
+{
+    salp_group group;
+    salp_group_open(&group);
+    EXPECT(salp_go_with(&group, keeps_the_processor, NULL, &(salp_task_options){ .name = "slow" }) == 0);
+    EXPECT(salp_go(&group, use_stack, arg) == 0);
+    return salp_group_close(&group);
+}
+
+static void a_task_that_holds_up_the_others_is_reported(void **state)
+{
+    (void)state;
+    slow_names[0] = 0;
+    salp_run_options options = { .slow = SALP_MILLISECONDS(30), .on_slow = on_slow, .arg = text };
+    assert_int_equal(salp_run_with(slow_and_others, (void *)1000, &options), 0);
+    assert_non_null(strstr(slow_names, "slow")); /* on a slow machine others may be, too */
+    assert_true(slowest >= SALP_MILLISECONDS(30));
+}
+
+/* ---- deadlocks ---- */
+
+static salp_mutex *first, *second;
+static salp_queue *queue;
+static int ended_with[3];
+
+static int locks_both(void *arg)
+{
+    bool other_way = arg != NULL;
+    EXPECT(salp_mutex_lock(other_way ? second : first) == 0);
+    EXPECT(salp_yield() == 0);
+    ended_with[other_way] = salp_mutex_lock(other_way ? first : second);
+    EXPECT(salp_yield() == SALP_EDEADLK); /* it stays so */
+    EXPECT(salp_mutex_unlock(other_way ? second : first) == 0);
+    return 0;
+}
+
+static int waits_behind_a_shield(void *arg)
+{
+    int item;
+    salp_scope shield;
+    (void)arg;
+    salp_scope_shield(&shield, SALP_FOREVER);
+    ended_with[2] = salp_queue_get(queue, &item);
+    salp_scope_close(&shield);
+    return 0;
+}
+
+static int deadlock(void *arg)
+{
+    salp_group group;
+    EXPECT(salp_mutex_open(&first, NULL) == 0 && salp_mutex_open(&second, NULL) == 0);
+    EXPECT(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4 }) == 0);
+    salp_group_open(&group);
+    EXPECT(salp_go_with(&group, locks_both, NULL, &(salp_task_options){ .name = "left" }) == 0);
+    EXPECT(salp_go_with(&group, locks_both, arg, &(salp_task_options){ .name = "right" }) == 0);
+    EXPECT(salp_go_with(&group, waits_behind_a_shield, arg, &(salp_task_options){ .name = "shielded" }) == 0);
+    EXPECT(salp_group_close(&group) == 0);
+    salp_mutex_close(first);
+    salp_mutex_close(second);
+    salp_queue_close(queue);
+    return 7;
+}
+
+static void check_deadlock(void)
+{
+    text[0] = 0;
+    salp_run_options options = { .on_deadlock = keep_text, .arg = text };
+    assert_int_equal(salp_run_with(deadlock, text, &options), SALP_EDEADLK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ended_with[i], SALP_EDEADLK);
+    assert_non_null(strstr(text, "all tasks wait for each other\n"));
+    assert_non_null(strstr(text, "task \"left\" waits for a mutex"));
+    assert_non_null(strstr(text, "task \"right\" waits for a mutex"));
+    assert_non_null(strstr(text, "task \"shielded\" waits for an item of a queue"));
+    assert_non_null(strstr(text, "task \"main\" waits for its group"));
+    assert_non_null(strstr(text, "locks_both"));
+}
+
+static void *does_nothing(void *arg)
+{
+    return arg;
+}
+
+/* ThreadSanitizer has a thread of its own, which might wake somebody for all that Salp knows. */
+static void need_a_single_thread(void)
+{
+    struct stat status;
+    if (stat("/proc/self/task", &status) < 0 || status.st_nlink != 3)
+        test_skip("the program has other threads than ours");
+}
+
+static void tasks_that_wait_for_each_other_are_reported(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    need_a_single_thread();
+    check_deadlock();
+    /* Also when there were other threads, which are gone. */
+    assert_int_equal(pthread_create(&thread, NULL, does_nothing, NULL), 0);
+    pthread_join(thread, NULL);
+    if (!test_sanitized()) /* a sanitizer may have a thread of its own */
+        check_deadlock();
+}
+
+static void *wakes_later(void *arg)
+{
+    usleep(300 * 1000);
+    int item = 5;
+    EXPECT(salp_queue_put(arg, &item) == 0);
+    return NULL;
+}
+
+static int waits_for_thread(void *arg)
+{
+    int item;
+    EXPECT(salp_queue_get(arg, &item) == 0 && item == 5);
+    return 0;
+}
+
+static void waiting_for_another_thread_is_no_deadlock(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    assert_int_equal(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = 1 }), 0);
+    assert_int_equal(pthread_create(&thread, NULL, wakes_later, queue), 0);
+    assert_int_equal(salp_run(waits_for_thread, queue), 0);
+    pthread_join(thread, NULL);
+    salp_queue_close(queue);
+}
+
+static void a_deadlock_is_told_on_standard_error_by_itself(void **state)
+{
+    int ends[2], status;
+    (void)state;
+    need_a_single_thread();
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], 2);
+        _exit(salp_run(deadlock, text) == SALP_EDEADLK ? 0 : 1);
+    }
+    close(ends[1]);
+    size_t length = 0;
+    for (ssize_t more; (more = read(ends[0], text + length, sizeof text - 1 - length)) > 0;)
+        length += (size_t)more;
+    text[length] = 0;
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_non_null(strstr(text, "salp: all tasks wait for each other\n"));
+}
+
+/* ---- dumps ---- */
+
+__attribute__((noinline)) static int waits_deep_inside(salp_queue *q)
+{
+    int item;
+    int result = salp_queue_get(q, &item);
+    return result == -EPIPE ? 0 : result;
+}
+
+static int a_waiting_task(void *arg)
+{
+    return waits_deep_inside(arg);
+}
+
+static int dumping(void *arg)
+{
+    int ends[2];
+    salp_group group, inner;
+    (void)arg;
+    EXPECT(pipe2(ends, O_CLOEXEC) == 0);
+    EXPECT(fcntl(ends[1], F_SETPIPE_SZ, 65536) > 0);
+    EXPECT(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = 1 }) == 0);
+    salp_group_open(&group);
+    EXPECT(salp_go_with(&group, a_waiting_task, queue, &(salp_task_options){ .name = "patient" }) == 0);
+    salp_group_open(&inner);
+    EXPECT(salp_go(&inner, a_waiting_task, queue) == 0);
+    EXPECT(salp_yield() == 0);
+    EXPECT(salp_task_dump(ends[1]) == 0);
+    EXPECT(salp_task_dump(-1) == -EBADF);
+    EXPECT(salp_queue_shutdown(queue) == 0);
+    EXPECT(salp_group_close(&inner) == 0 && salp_group_close(&group) == 0);
+    close(ends[1]);
+    ssize_t length = read(ends[0], text, sizeof text - 1);
+    EXPECT(length > 0);
+    text[length] = 0;
+    close(ends[0]);
+    salp_queue_close(queue);
+    return 0;
+}
+
+static void a_dump_shows_all_tasks_and_where_they_are(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_task_dump(2), -EPERM);
+    assert_int_equal(salp_run(dumping, NULL), 0);
+    assert_non_null(strstr(text, "task \"main\" is running or ready"));
+    assert_non_null(strstr(text, "task \"patient\" waits for an item of a queue, for "));
+    assert_non_null(strstr(text, "task 0x"));
+    char *where = strstr(text, "waits_deep_inside");
+    assert_non_null(where);
+    assert_non_null(strstr(where + 1, "waits_deep_inside")); /* in both */
+}
+
+/* ---- several loops ---- */
+
+static _Atomic int mains, cancelled;
+static salp_queue *shared_queue;
+
+static int counts(void *arg)
+{
+    (void)arg;
+    mains++;
+    EXPECT(salp_yield() == 0);
+    return 3;
+}
+
+static int first_fails(void *arg)
+{
+    (void)arg;
+    if (mains++ == 0) {
+        EXPECT(salp_sleep(SALP_MILLISECONDS(5)) == 0);
+        return -EXDEV;
+    }
+    int result = salp_sleep(SALP_SECONDS(1000));
+    EXPECT(result == -ECANCELED);
+    cancelled++;
+    return result;
+}
+
+static int sleeps_long(void *arg)
+{
+    (void)arg;
+    mains++;
+    int result = salp_sleep(SALP_SECONDS(1000));
+    EXPECT(result == -ECANCELED);
+    return result;
+}
+
+static int passes_on(void *arg)
+{
+    int me = mains++, item = 0;
+    (void)arg;
+    for (int i = 0; i < test_scale(1000); i++) {
+        if (me % 2 == 0)
+            EXPECT(salp_queue_put(shared_queue, &i) == 0);
+        else
+            EXPECT(salp_queue_get(shared_queue, &item) == 0);
+    }
+    return 0;
+}
+
+static int several_loops(void *arg)
+{
+    salp_scope scope;
+    (void)arg;
+    mains = cancelled = 0;
+    EXPECT(salp_run_loops(3, counts, NULL) == 0 && mains == 3);
+    mains = 0;
+    EXPECT(salp_run_loops(4, first_fails, NULL) == -EXDEV && cancelled == mains - 1);
+    mains = 0;
+    salp_scope_open(&scope, SALP_MILLISECONDS(20));
+    EXPECT(salp_run_loops(3, sleeps_long, NULL) == -ETIMEDOUT);
+    EXPECT(salp_run_loops(3, sleeps_long, NULL) == -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    mains = 0;
+    EXPECT(salp_queue_open(&shared_queue, &(salp_queue_options){ .item_size = 4, .capacity = 8 }) == 0);
+    EXPECT(salp_run_loops(4, passes_on, NULL) == 0);
+    salp_queue_close(shared_queue);
+    EXPECT(salp_run_loops(0, counts, NULL) == -EINVAL && salp_run_loops(1, NULL, NULL) == -EINVAL);
+    EXPECT(salp_run_loops(5000, counts, NULL) == -EINVAL);
+    return 0;
+}
+
+static int ticks_meanwhile(void *arg)
+{
+    int *ticks = arg;
+    while (salp_sleep(SALP_MILLISECONDS(1)) == 0)
+        ++*ticks;
+    return 0;
+}
+
+static int several_loops_from_a_task(void *arg)
+{
+    int ticks = 0;
+    salp_group group;
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, ticks_meanwhile, &ticks) == 0);
+    several_loops(arg);
+    salp_group_cancel(&group);
+    EXPECT(salp_group_close(&group) == 0);
+    EXPECT(ticks > 0); /* others went on */
+    return 0;
+}
+
+static void several_loops_begin_and_end_together(void **state)
+{
+    (void)state;
+    several_loops(NULL);
+    assert_int_equal(salp_run(several_loops_from_a_task, NULL), 0);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST("stacks are as large as asked for", stacks_are_as_large_as_asked_for),
+        TEST("a task that holds up the others is reported", a_task_that_holds_up_the_others_is_reported),
+        TEST("tasks that wait for each other are reported", tasks_that_wait_for_each_other_are_reported),
+        TEST("waiting for another thread is no deadlock", waiting_for_another_thread_is_no_deadlock),
+        TEST("a deadlock is told on standard error by itself", a_deadlock_is_told_on_standard_error_by_itself),
+        TEST("a dump shows all tasks and where they are", a_dump_shows_all_tasks_and_where_they_are),
+        TEST("several loops begin and end together", several_loops_begin_and_end_together),
+    };
+    return test_main(argc, argv, tests, LENGTH(tests));
+}
