@@ -12,14 +12,15 @@
 
 name=$(basename "$program" .pml)
 
-# look VARIANT: has Spin check one, in a folder of its own. Broken ones are not optimised: their fault is found soon.
+# look VARIANT: has Spin check one, in a folder of its own. Broken ones are not optimised and have a small table (-w) of
+# states: their fault is found soon. To compile takes most of the time, -Og the least with what follows.
 look()
 {
-    local options=("-D$1") compiler=(-O0 -DSAFETY) search=()
+    local options=("-D$1") compiler=(-O0 -DSAFETY) search=(-w20)
     case $1 in
-    right) options=() compiler=(-O1 -DSAFETY) ;;
-    endless) options=(-DSMALL) compiler=(-O1 -DNP) search=(-l) ;;
-    ENDLESS_*) options+=(-DSMALL) compiler=(-O0 -DNP) search=(-l) ;;
+    right) options=() compiler=(-Og -DSAFETY) search=() ;;
+    endless) options=(-DSMALL) compiler=(-Og -DNP) search=(-l) ;;
+    ENDLESS_*) options+=(-DSMALL) compiler=(-O0 -DNP) search+=(-l -A) ;; # -A: whatever else is wrong
     esac
     mkdir "$scratch/$1"
     cd "$scratch/$1" || exit
