@@ -15,7 +15,7 @@
 define salp--find
   set $salp_task = (salp__task *)0
   set $salp_past = 1
-  set $salp_stacks = &runtime_here->stacks
+  set $salp_stacks = &salp__runtime_now->stacks
   set $salp_slab = $salp_stacks->slabs
   set $salp_unused = $salp_stacks->slab_left
   set $salp_number = $salp_wanted
@@ -24,8 +24,9 @@ define salp--find
     if $salp_number < $salp_used
       set $salp_past = 0
       set $salp_stack = $salp_slab->memory + $salp_number * $salp_stacks->size + $salp_stacks->guard
-      # SALP__CACHE_LINE is 128.
-      set $salp_task = (salp__task *)($salp_stack + ($salp_stacks->room - sizeof(salp__task)) / 128 * 128)
+      # SALP__CACHE_LINE is 128, COLOURS 16.
+      set $salp_room = $salp_stacks->room - $salp_number % 16 * 128
+      set $salp_task = (salp__task *)($salp_stack + ($salp_room - sizeof(salp__task)) / 128 * 128)
       # In no group: it has ended.
       if !$salp_task->link.next
         set $salp_task = (salp__task *)0
@@ -42,16 +43,16 @@ Used by salp-tasks and salp-task.
 end
 
 define salp-tasks
-  if runtime_here
+  if salp__runtime_now
     set $salp_wanted = 0
     salp--find
     while !$salp_past
-      if $salp_task && $salp_task == runtime_here->current
+      if $salp_task && $salp_task == salp__runtime_now->current
         printf "%d, running: ", $salp_wanted
         output $salp_task->function
         echo \n
       end
-      if $salp_task && $salp_task != runtime_here->current
+      if $salp_task && $salp_task != salp__runtime_now->current
         printf "%d, waiting: ", $salp_wanted
         output $salp_task->function
         echo \n
@@ -71,13 +72,13 @@ define salp-task
   salp-back
   set $salp_wanted = $arg0
   set $salp_task = (salp__task *)0
-  if runtime_here
+  if salp__runtime_now
     salp--find
   end
   if !$salp_task
     echo There is no such task.\n
   else
-    if $salp_task != runtime_here->current
+    if $salp_task != salp__runtime_now->current
       select-frame 0
       set $salp_sp = $sp
       set $salp_pc = $pc

@@ -42,7 +42,8 @@ SALP_BEGIN
 
 /*
  * Runs a loop in this thread, with a task that calls main(arg), until that has
- * returned. Returns its result.
+ * returned. Returns its result. Tasks begin with the floating-point modes of the
+ * caller.
  *
  * Threads: any that does not run a loop already (-EBUSY), so not a task.
  * Waits: yes; scopes that this thread has opened around it reach into its tasks.

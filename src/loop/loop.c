@@ -84,20 +84,12 @@ void salp__loop_open(salp__loop *loop, salp_poller choice)
 
 /* ---- what is ready ---- */
 
-/* From outside of a turn: has the foreign loop call us. */
-static void unpark(salp__loop *loop)
+void salp__loop_unpark(salp__loop *loop)
 {
+    if (!loop->parked)
+        return;
     loop->parked = false;
     salp__clock_fd_set(loop->clock.fd, 0);
-}
-
-void salp__loop_soon(salp__loop *loop, salp__event *event)
-{
-    event->next = NULL;
-    *loop->last = event;
-    loop->last = &event->next;
-    if (loop->parked)
-        unpark(loop);
 }
 
 /* The half of the word that tells ASLEEP from everything else: both our processors store it first. */
@@ -132,28 +124,11 @@ void salp__loop_send(salp__loop *loop, salp__event *event)
         salp__loop_post(loop, event);
 }
 
-/* Whether the turn runs another event. Not when somebody has sent something: that may be what all wait for. */
-static bool goes_on(const salp__loop *loop)
-{
-    /* relaxed: a hint, the next turn looks properly. */
-    return loop->budget > 0 && atomic_load_explicit(&loop->inbox, memory_order_relaxed) == 0;
-}
-
 static void take_first(salp__loop *loop)
 {
     loop->first = loop->first->next;
     if (!loop->first)
         loop->last = &loop->first;
-}
-
-salp__event *salp__loop_take(salp__loop *loop, void (*kind)(salp__event *event))
-{
-    salp__event *event = loop->first;
-    if (!event || event->run != kind || !goes_on(loop))
-        return NULL;
-    loop->budget--;
-    take_first(loop);
-    return event;
 }
 
 /* ---- timers ---- */
@@ -222,7 +197,7 @@ int salp__loop_need_poller(salp__loop *loop)
 static void tell_poller(salp__loop *loop)
 {
     if (loop->parked && !loop->poller->type->prepare(loop->poller))
-        unpark(loop); /* the next turn tries again */
+        salp__loop_unpark(loop); /* the next turn tries again */
 }
 
 int salp__loop_watch(salp__loop *loop, salp__watch *watch)
@@ -280,12 +255,6 @@ static void take_inbox(salp__loop *loop)
     }
 }
 
-void salp__loop_unpark(salp__loop *loop)
-{
-    if (loop->parked)
-        unpark(loop);
-}
-
 void salp__loop_drop(salp__loop *loop, salp__event *event)
 {
     salp__loop_unpark(loop); /* the mark goes with what was sent */
@@ -334,7 +303,7 @@ static void run_ready(salp__loop *loop)
         loop->budget--;
         take_first(loop);
         event->run(event);
-    } while (loop->first && goes_on(loop));
+    } while (loop->first && salp__loop_goes_on(loop));
     loop->unpolled += budget - loop->budget;
 }
 

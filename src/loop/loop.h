@@ -17,6 +17,7 @@
 
 #include <salp/loop.h>
 
+#include "base/assert.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "loop/poller.h"
@@ -76,13 +77,22 @@ bool salp__loop_is_idle(const salp__loop *loop);
 
 /* Around turns within a foreign loop: what the foreign loop waits for is made true. Returns whether there is more to do. */
 bool salp__loop_park(salp__loop *loop);
-void salp__loop_unpark(salp__loop *loop);
 
 /* Opens the poller that was chosen, now. Errors: as salp_loop_open. */
 int salp__loop_need_poller(salp__loop *loop);
 
+/* From outside of a turn: has the foreign loop call us, if there is one that waits for us. */
+void salp__loop_unpark(salp__loop *loop);
+
 /* Has the event run in this turn or the next. */
-void salp__loop_soon(salp__loop *loop, salp__event *event);
+static inline void salp__loop_soon(salp__loop *loop, salp__event *event)
+{
+    event->next = NULL;
+    *loop->last = event;
+    loop->last = &event->next;
+    if (SALP__UNLIKELY(loop->parked))
+        salp__loop_unpark(loop);
+}
 
 /* The same from any thread, or a handler of a signal. Wakes the loop if it sleeps. The loop may be gone as soon as the event
    has run, also before this returns. */
@@ -94,8 +104,25 @@ void salp__loop_send(salp__loop *loop, salp__event *event);
 /* Takes an event off that was sent or is ready, wherever it is. Takes as long as many are ready. */
 void salp__loop_drop(salp__loop *loop, salp__event *event);
 
+/* Whether the turn runs another event. Not when somebody has sent something: that may be what all wait for. */
+static inline bool salp__loop_goes_on(const salp__loop *loop)
+{
+    /* relaxed: a hint, the next turn looks properly. */
+    return loop->budget > 0 && atomic_load_explicit(&loop->inbox, memory_order_relaxed) == 0;
+}
+
 /* The next event that is ready, if it is of this kind and the turn is not over: taken off, for who runs it himself. */
-salp__event *salp__loop_take(salp__loop *loop, void (*kind)(salp__event *event));
+static inline salp__event *salp__loop_take(salp__loop *loop, void (*kind)(salp__event *event))
+{
+    salp__event *event = loop->first;
+    if (!event || event->run != kind || !salp__loop_goes_on(loop))
+        return NULL;
+    loop->budget--;
+    loop->first = event->next;
+    if (!loop->first)
+        loop->last = &loop->first;
+    return event;
+}
 
 void salp__timer_set(salp__loop *loop, salp__timer *timer, int64_t when, void (*fire)(salp__timer *timer));
 void salp__timer_cancel(salp__loop *loop, salp__timer *timer); /* also when it is not set */

@@ -10,9 +10,10 @@
 #include <stdbool.h>
 #include <sys/single_threaded.h>
 
-/* Of each thread its own. A call goes out for such a variable of a shared library, unless it is told that it may lie in the
+/* Of each thread its own, for one file or for several. A call goes out for such a variable of a shared library, unless it is told that it may lie in the
    part that is there from the beginning. */
 #define SALP__HERE static _Thread_local __attribute__((tls_model("initial-exec")))
+#define SALP__NOW _Thread_local __attribute__((tls_model("initial-exec")))
 
 /* Whether no thread but this one was ever started. */
 static inline bool salp__alone(void)

@@ -12,7 +12,8 @@
 void salp_group_open(salp_group *opaque)
 {
     salp__members *group = (salp__members *)opaque;
-    *group = (salp__members){ 0 };
+    group->failure = 0;
+    group->closer = NULL;
     salp__scope_enter(&group->scope, SALP_FOREVER, false);
     group->scope.group = group;
     salp__list_open(&group->tasks);

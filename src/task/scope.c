@@ -198,12 +198,15 @@ int64_t salp__scope_deadline(const salp__actor *actor)
 void salp__scope_enter(salp__scope *scope, int64_t timeout, bool shield)
 {
     salp__actor *self = salp__self();
-    *scope = (salp__scope){
-        .outer = self->scope,
-        .actor = self,
-        .deadline = timeout == SALP_FOREVER ? SALP_FOREVER : salp__later(timeout > 0 ? timeout : 0),
-        .shield = shield,
-    };
+    scope->outer = self->scope;
+    scope->actor = self;
+    scope->group = NULL;
+    scope->timer.node.number = 0; /* is not set; the rest of it is of no interest then */
+    scope->deadline = timeout == SALP_FOREVER ? SALP_FOREVER : salp__later(timeout > 0 ? timeout : 0);
+    atomic_init(&scope->ended, 0);
+    atomic_init(&scope->cancels, 0);
+    scope->shield = shield;
+    scope->felt = false;
     if (timeout <= 0)
         scope->ended = -ETIMEDOUT;
     else if (self->task && scope->deadline != SALP_FOREVER)

@@ -61,9 +61,19 @@ typedef struct salp__members {
     salp__spot *closer;
 } salp__members;
 
+extern SALP__NOW salp__actor salp__thread_now;
+extern SALP__NOW salp__actor *salp__task_now; /* of the task that runs in this thread, or NULL */
+
 /* The calling task, or the calling thread; the thread also when a task calls. */
-salp__actor *salp__self(void);
-salp__actor *salp__thread_self(void);
+static inline salp__actor *salp__thread_self(void)
+{
+    return &salp__thread_now;
+}
+
+static inline salp__actor *salp__self(void)
+{
+    return salp__task_now ? salp__task_now : &salp__thread_now;
+}
 
 void salp__scope_enter(salp__scope *scope, int64_t timeout, bool shield);
 int salp__scope_leave(salp__scope *scope);

@@ -6,6 +6,9 @@
  * A stack that is given back goes to the front of a list, so the next task gets warm memory. Beyond some hundreds its
  * pages are given back to the system, all but the one with the link; slabs stay until the end.
  *
+ * What tasks use most is the upper end of their stacks. If all ended at the same offset of a page, it would lie in the
+ * same few sets of the processor's caches; so some lines at the end are left out, of each stack another number.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "task/stack.h"
@@ -13,6 +16,7 @@
 #include <errno.h>
 #include <stdint.h>
 
+#include "base/assert.h"
 #include "os/memory.h"
 #include "task/valgrind.h"
 
@@ -24,6 +28,7 @@ enum {
     SLAB = 64,  /* stacks in a slab */
     KEPT = 512, /* unused stacks that keep their memory */
 #endif
+    COLOURS = 16,
 };
 
 typedef struct salp__slab {
@@ -39,6 +44,7 @@ void salp__stacks_open(salp__stacks *stacks, size_t room)
         room = SALP__STACK_LEAST;
     *stacks = (salp__stacks){ .guard = salp__pages(SALP__STACK_GUARD), .room = salp__pages(room) };
     stacks->size = stacks->guard + stacks->room;
+    stacks->page = salp__pages(1);
 }
 
 void salp__stacks_close(salp__stacks *stacks)
@@ -74,9 +80,9 @@ static int add_slab(salp__stacks *stacks)
 }
 
 /* Where the link of an unused stack lies: above it all, on the page that every task touches first. */
-static salp__stack *link_of(const salp__stacks *stacks, void *memory)
+static salp__stack *link_of(void *memory, size_t size)
 {
-    return (salp__stack *)((char *)memory + stacks->room - sizeof(salp__stack));
+    return (salp__stack *)((char *)memory + size - sizeof(salp__stack));
 }
 
 /* One that is larger than the others is a mapping of its own. */
@@ -98,8 +104,8 @@ int salp__stack_take(salp__stacks *stacks, size_t wanted, void **memory, size_t 
 {
     if (wanted > stacks->room)
         return take_large(stacks, wanted, memory, size);
-    *size = stacks->room;
     if (stacks->unused) {
+        *size = stacks->unused->size;
         *memory = (char *)(stacks->unused + 1) - *size;
         stacks->unused = stacks->unused->next;
         stacks->unused_count--;
@@ -115,20 +121,21 @@ int salp__stack_take(salp__stacks *stacks, size_t wanted, void **memory, size_t 
         return error;
     stacks->slab_left--;
     *memory = stack + stacks->guard;
+    *size = stacks->room - number % COLOURS * SALP__CACHE_LINE;
     stacks->slabs->known[number] = salp__valgrind_add(*memory, *size);
     return 0;
 }
 
 void salp__stack_give(salp__stacks *stacks, void *memory, size_t size)
 {
-    if (size != stacks->room) {
+    if (size > stacks->room) {
         salp__unmap((char *)memory - stacks->guard, stacks->guard + size);
         return;
     }
-    size_t top = salp__pages(1); /* with the link */
-    if (stacks->unused_count >= KEPT && stacks->room > top)
-        salp__forget(memory, stacks->room - top);
-    salp__stack *unused = link_of(stacks, memory);
+    if (stacks->unused_count >= KEPT)
+        salp__forget(memory, stacks->room - stacks->page); /* but not the page with the link */
+    salp__stack *unused = link_of(memory, size);
+    unused->size = size;
     unused->next = stacks->unused;
     stacks->unused = unused;
     stacks->unused_count++;

@@ -13,6 +13,7 @@
 /* A stack that nobody uses. Lies at its own upper end. */
 typedef struct salp__stack {
     struct salp__stack *next;
+    size_t size; /* of what may be used */
 } salp__stack;
 
 /* Many stacks in one mapping, so that a million of them are few mappings. */
@@ -22,6 +23,7 @@ typedef struct salp__stacks {
     struct salp__slab *slabs;
     size_t slab_left;         /* stacks of the newest slab that were never used */
     size_t guard, room, size; /* bytes of each part of a stack, and of both */
+    size_t page;
 } salp__stacks;
 
 enum {

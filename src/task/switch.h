@@ -7,6 +7,7 @@
 #define SALP__SWITCH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Saves what a function has to preserve on the present stack, and its pointer in *from; goes on where `to` was saved.
@@ -14,7 +15,13 @@
  */
 void salp__switch(void **from, void *to);
 
-/* Makes a fresh stack ready: the first switch to what is returned calls function(arg), which must never return. */
-void *salp__switch_prepare(void *stack, size_t size, void (*function)(void *arg), void *arg);
+/* The control words as they are now. Reading them takes longer than all the rest of beginning a task. */
+uint64_t salp__switch_control(void);
+
+/*
+ * Makes a fresh stack ready: the first switch to what is returned calls function(arg), which must never return, with these
+ * control words.
+ */
+void *salp__switch_prepare(void *stack, size_t size, void (*function)(void *arg), void *arg, uint64_t control);
 
 #endif

@@ -42,15 +42,18 @@ salp__switch:
     .cfi_adjust_cfa_offset 8
     stmxcsr (%rsp)
     fnstcw  4(%rsp)
-    movq    (%rsp), %rax
+    /* Each is read as wide as it was stored: a wider load would have to wait until both have left the store buffer. */
+    movl    (%rsp), %eax
+    movzwl  4(%rsp), %ecx
     movq    %rsp, (%rdi)
     /* From here on the same registers lie in the same places of the other stack. */
     movq    %rsi, %rsp
 salp__switch_arrive:
-    xorq    (%rsp), %rax
-    /* The lower six bits of MXCSR say what has happened, and are nobody's to preserve; nor what lies above x87's. */
-    movabsq $0x0000ffffffffffc0, %rcx
-    testq   %rcx, %rax
+    xorl    (%rsp), %eax
+    xorw    4(%rsp), %cx
+    /* The lower six bits of MXCSR say what has happened, and are nobody's to preserve. */
+    andl    $0xffffffc0, %eax
+    orl     %ecx, %eax
     jne     2f
 1:
     addq    $8, %rsp

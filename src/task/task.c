@@ -22,23 +22,9 @@
 #include "task/fiber.h"
 #include "task/switch.h"
 
-SALP__HERE salp__runtime *runtime_here;
-SALP__HERE salp__actor thread_here;
-
-salp__runtime *salp__runtime_here(void)
-{
-    return runtime_here;
-}
-
-salp__actor *salp__self(void)
-{
-    return runtime_here && runtime_here->current ? &runtime_here->current->actor : salp__thread_self();
-}
-
-salp__actor *salp__thread_self(void)
-{
-    return &thread_here;
-}
+SALP__NOW salp__runtime *salp__runtime_now;
+SALP__NOW salp__actor salp__thread_now;
+SALP__NOW salp__actor *salp__task_now;
 
 /* ---- switching ---- */
 
@@ -84,6 +70,7 @@ static void go(salp__runtime *runtime, salp__task *from, salp__task *to)
         look_how_long(runtime, from);
     runtime->left_loop = !from;
     runtime->current = to; /* I1 */
+    salp__task_now = to ? &to->actor : NULL;
     if (to)
         salp__fiber_leave(ends ? NULL : &kept, to->stack, to->stack_size, to->fiber);
     else
@@ -127,7 +114,7 @@ void salp__task_visit(salp__task *task, void (*function)(void *arg), void *arg)
 
 void salp__task_ready(salp__task *task)
 {
-    if (task->runtime == runtime_here)
+    if (task->runtime == salp__runtime_now)
         salp__loop_soon(&task->runtime->loop, &task->event);
     else
         salp__loop_post(&task->runtime->loop, &task->event);
@@ -180,8 +167,9 @@ void salp__on_large_stack(void (*function)(void *arg), void *arg)
 void salp__task_forget_all(void)
 {
     salp__loop_forget();
-    runtime_here = NULL;
-    thread_here = (salp__actor){ .inside = thread_here.inside };
+    salp__task_now = NULL;
+    salp__runtime_now = NULL;
+    salp__thread_now = (salp__actor){ .inside = salp__thread_now.inside };
 }
 
 /* ---- beginning and ending ---- */
@@ -216,7 +204,7 @@ int salp__task_start(salp__runtime *runtime, salp__members *group, salp_fn *func
         .event = { .run = resume },
         .actor = { .scope = &group->scope, .task = task, .inside = runtime->inside },
         .runtime = runtime,
-        .pointer = salp__switch_prepare(stack, size, live, task),
+        .pointer = salp__switch_prepare(stack, size, live, task, runtime->control),
         .stack = stack,
         .stack_size = size,
         .room = room,
@@ -240,19 +228,22 @@ void salp__runtime_open(salp__runtime *runtime, salp__members *all, salp__scope 
     *all = (salp__members){ .scope = { .outer = outer, .deadline = SALP_FOREVER } };
     all->scope.group = all;
     salp__list_open(&all->tasks);
-    *runtime = (salp__runtime){ .all = all, .fiber = salp__fiber_here(), .inside = salp__thread_self()->inside };
+    *runtime = (salp__runtime){ .all = all,
+                                .fiber = salp__fiber_here(),
+                                .inside = salp__thread_self()->inside,
+                                .control = salp__switch_control() };
     if (options)
         runtime->options = *options;
     salp__loop_open(&runtime->loop, poller);
     runtime->loop.clock_now = salp__now_about();
     salp__stacks_open(&runtime->stacks, runtime->options.stack_size);
-    runtime_here = runtime;
+    salp__runtime_now = runtime;
 }
 
 void salp__runtime_close(salp__runtime *runtime)
 {
     bury(runtime);
     salp__loop_close(&runtime->loop); /* cancellations that came too late: those who sent them wait */
-    runtime_here = NULL;
+    salp__runtime_now = NULL;
     salp__stacks_close(&runtime->stacks);
 }

@@ -51,13 +51,19 @@ typedef struct salp__runtime {
     salp__visit visit;
     salp_run_options options;
     int64_t resumed;    /* when the running task got the processor; only if slow ones are reported */
+    uint64_t control;   /* words of the floating-point units that tasks begin with: as they were when the run began */
     int deadlocks;      /* how often it was found that nobody can go on */
     const void *inside; /* what the thread was inside when it began: its tasks are, too */
     void *fiber;
 } salp__runtime;
 
+extern SALP__NOW salp__runtime *salp__runtime_now;
+
 /* The runtime of this thread, or NULL. */
-salp__runtime *salp__runtime_here(void);
+static inline salp__runtime *salp__runtime_here(void)
+{
+    return salp__runtime_now;
+}
 
 /* Makes a task that is suspended go on: any thread. */
 void salp__task_ready(salp__task *task);
