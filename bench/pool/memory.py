@@ -11,9 +11,7 @@ import select
 import subprocess
 import time
 
-
-class NoResult(Exception):
-    """The program did not end, or failed."""
+from common.harness import Failed, expect
 
 
 def children(pid):
@@ -70,19 +68,10 @@ def bytes_now(pid):
     return sum(map(private_bytes, processes)) + sum(files.values())
 
 
-def expect(program, word):
-    """The number in the program's next line, which must begin with the word."""
-    line = program.stdout.readline().split()
-    if line[:1] != [word]:
-        program.kill()
-        raise NoResult(f"said {line} and not {word}: {program.args}")
-    return line[1]
-
-
 def peak_ratio(command, limit):
     """Runs a program that says "ready BYTES", waits for a line, works, says "done"; its peak in units of BYTES."""
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as program:
-        size = int(expect(program, b"ready"))
+        size = expect(program, b"ready")
         # Until every worker has settled, the shares of the pages that they have in common move.
         time.sleep(0.3)
         before = peak = bytes_now(program.pid)
@@ -92,10 +81,10 @@ def peak_ratio(command, limit):
             peak = max(peak, bytes_now(program.pid))
             if time.monotonic() > end:
                 program.kill()
-                raise NoResult(f"no end after {limit} s: {command}")
+                raise Failed(f"no end after {limit} s: {command}")
         expect(program, b"done")
         peak = max(peak, bytes_now(program.pid))
         program.stdin.write(b"end\n")
         if program.wait(limit) != 0:
-            raise NoResult(f"status {program.returncode}: {command}")
+            raise Failed(f"status {program.returncode}: {command}")
     return (peak - before) / size

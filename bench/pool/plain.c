@@ -7,8 +7,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdio.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "work.h"
 
@@ -47,28 +46,14 @@ static void map(void)
     bench_work_free(&work);
 }
 
-static void about(void)
-{
-#ifdef __clang__
-    printf("compiler clang %s\n", __clang_version__);
-#else
-    printf("compiler gcc %s\n", __VERSION__);
-#endif
-}
-
 int main(int argc, char **argv)
 {
     static const char *const known[] = { "maps", "items", "count", "nanoseconds", "iterations", "skewed", NULL };
-    if (argc < 2)
-        bench_fail("pool-plain calibrate | map | about");
-    bench_arguments(argc - 2, argv + 2, known);
-    if (strcmp(argv[1], "calibrate") == 0)
-        calibrate();
-    else if (strcmp(argv[1], "map") == 0)
-        map();
-    else if (strcmp(argv[1], "about") == 0)
-        about();
-    else
-        bench_fail("no case is called %s", argv[1]);
-    return 0;
+    static const struct bench_case cases[] = {
+        { "calibrate", calibrate },
+        { "map", map },
+        { "about", bench_case_about },
+        { NULL, NULL },
+    };
+    return bench_main(argc, argv, cases, known);
 }

@@ -178,21 +178,14 @@ int main(int argc, char **argv)
     static const char *const known[] = { "engine", "workers", "start",       "items",      "count",
                                          "chunk",  "maps",    "nanoseconds", "iterations", "skewed",
                                          "calls",  "pause",   "rounds",      "resident",   NULL };
-    static const struct {
-        const char *name;
-        void (*run)(void);
-    } cases[] = {
-        { "map", bench_case_map },     { "apply", bench_case_apply }, { "open", bench_case_open },
-        { "short", bench_case_short }, { "kill", bench_case_kill },   { "memory", bench_case_memory },
+    static const struct bench_case cases[] = {
+        { "map", bench_case_map },
+        { "apply", bench_case_apply },
+        { "open", bench_case_open },
+        { "short", bench_case_short },
+        { "kill", bench_case_kill },
+        { "memory", bench_case_memory },
+        { NULL, NULL },
     };
-    if (argc < 2)
-        bench_fail("pool-salp CASE name=value...");
-    bench_arguments(argc - 2, argv + 2, known);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        if (strcmp(argv[1], cases[i].name) == 0) {
-            cases[i].run();
-            return 0;
-        }
-    }
-    bench_fail("no case is called %s", argv[1]);
+    return bench_main(argc, argv, cases, known);
 }

@@ -1,43 +1,26 @@
-"""The tables of a benchmark: rows of what was measured, beside the peer and the target.
+"""The tables of this benchmark: rows of what was measured, beside the peer and the target; and loops.
 
 SPDX-License-Identifier: MIT
 """
 
 import statistics
 
-
-def nanoseconds(values):
-    """A time in the unit that suits it: "0.71 ns", "12.7 µs", "5.7 ms"."""
-    value = statistics.median(values) if isinstance(values, list) else values
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if abs(value) >= size:
-            return f"{number(value / size)} {unit}"
-    return f"{number(value)} ns"
+from common.report import Report, nanoseconds, number, spread, table, verdict
 
 
-def number(value):
-    """Three digits that count, without an exponent."""
-    magnitude = abs(value)
-    return f"{value:.0f}" if magnitude >= 99.95 else f"{value:.1f}" if magnitude >= 9.995 else f"{value:.2f}"
-
-
-def spread(values):
-    """The median with the lowest and the highest."""
-    middle = number(statistics.median(values))
-    return middle if len(values) == 1 else f"{middle} ({number(min(values))} to {number(max(values))})"
-
-
-class Report:
+class PoolReport(Report):
     """Collects rows, and prints them as Markdown."""
 
     def __init__(self, facts):
-        self.facts = facts
+        super().__init__("Pools: Salp and its peers", facts)
         self.rows = []
         self.loops = []
 
+    def failed(self, work, failure):
+        self.row(work, f"failed: {failure}", "", "", "", False)
+
     def row(self, work, ours, peer, ratio, target, held):
-        verdict = "" if held is None else "yes" if held else "**no**"
-        self.rows.append((work, ours, peer, ratio, target, verdict))
+        self.rows.append((work, ours, peer, ratio, target, verdict(held)))
 
     def slower(self, work, ours, peer, theirs, target):
         """Salp's time as a multiple of the peer's: at most the target."""
@@ -75,32 +58,10 @@ class Report:
                    "processes, chunk 1")
         self.loops.append((length, shape) + tuple(cell(label) for label in columns))
 
-    def text(self, pairs, duration, other_load):
-        facts = self.facts
-        lines = [
-            "# Pools: Salp and its peers",
-            "",
-            f"- date: {facts['date']}",
-            f"- machine: {facts['machine']}",
-            f"- kernel: {facts['kernel']}",
-            f"- compiler: {facts['compiler']}; Python {facts['python']}",
-            f"- commit: {facts['commit']}",
-            f"- workers: {facts['workers']} in every program; other programs took {100 * other_load:.1f} % of the processors' time",
-            f"- again: `{facts['again']}` ({duration:.0f} s)",
-            "",
-            f"Programs run in turn, in one go, {pairs} times; each time is the median, each ratio the median of the ratios of",
-            "one turn, with the lowest and the highest.",
-            "",
-        ]
-        lines += table(("work", "Salp", "peer", "measured", "target", "held"), self.rows)
+    def sections(self):
+        lines = table(("work", "Salp", "peer", "measured", "target", "held"), self.rows)
         lines += ["", "## Loops", "",
                   "The time of one whole map or loop; in brackets its ratio to OpenMP's dynamic schedule (chunks of one",
                   "item) in the same round. Salp's chunks are chosen by itself, or of one item.", ""]
-        lines += table(("items", "shape", "in line", "OpenMP static", "OpenMP dynamic", "OpenMP guided", "threads",
-                        "threads, chunk 1", "processes", "processes, chunk 1"), self.loops)
-        return "\n".join(lines) + "\n"
-
-
-def table(heads, rows):
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+        return lines + table(("items", "shape", "in line", "OpenMP static", "OpenMP dynamic", "OpenMP guided",
+                              "threads", "threads, chunk 1", "processes", "processes, chunk 1"), self.loops)

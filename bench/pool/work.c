@@ -1,85 +1,9 @@
 /* What the programs of the pool benchmark share; see work.h. SPDX-License-Identifier: MIT */
 #include "work.h"
 
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-/* ---- time ---- */
-
-int64_t bench_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-void bench_pause(int64_t nanoseconds)
-{
-    struct timespec left = { .tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000 };
-    while (nanosleep(&left, &left) != 0 && errno == EINTR)
-        ;
-}
-
-/* ---- arguments and output ---- */
-
-static int argument_count;
-static char **arguments;
-
-void bench_arguments(int argc, char **argv, const char *const known[])
-{
-    argument_count = argc;
-    arguments = argv;
-    for (int i = 0; i < argc; i++) {
-        size_t length = strcspn(argv[i], "=");
-        bool found = false;
-        for (int k = 0; known[k]; k++)
-            found |= strlen(known[k]) == length && strncmp(known[k], argv[i], length) == 0;
-        if (!found || argv[i][length] != '=')
-            bench_fail("an argument that is not known here: %s", argv[i]);
-    }
-}
-
-const char *bench_text(const char *name, const char *otherwise)
-{
-    size_t length = strlen(name);
-    for (int i = 0; i < argument_count; i++)
-        if (strncmp(arguments[i], name, length) == 0 && arguments[i][length] == '=')
-            return arguments[i] + length + 1;
-    return otherwise;
-}
-
-long bench_number(const char *name, long otherwise)
-{
-    const char *text = bench_text(name, NULL);
-    if (!text)
-        return otherwise;
-    char *end;
-    long number = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || number < 0)
-        bench_fail("%s=%s is not a number", name, text);
-    return number;
-}
-
-void bench_print(const char *name, int64_t value)
-{
-    printf("%s %lld\n", name, (long long)value);
-    fflush(stdout);
-}
-
-void bench_fail(const char *format, ...)
-{
-    va_list rest;
-    va_start(rest, format);
-    fprintf(stderr, "bench: ");
-    vfprintf(stderr, format, rest);
-    fprintf(stderr, "\n");
-    va_end(rest);
-    exit(1);
-}
 
 /* ---- the jobs ---- */
 

@@ -6,8 +6,6 @@
  * result can nevertheless be checked at once (bench_check). All three call the job through a pointer
  * that the compiler cannot see through.
  *
- * The programs take arguments of the form name=value and print lines of the form "name number".
- *
  * SPDX-License-Identifier: MIT
  */
 #ifndef BENCH_WORK_H
@@ -17,27 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/program.h"
+
 typedef int bench_job(const void *in, void *out, void *context);
-
-/* ---- time ---- */
-
-int64_t bench_now(void); /* nanoseconds, monotonic, the same in all processes */
-void bench_pause(int64_t nanoseconds);
-
-/* ---- arguments and output ---- */
-
-/* The value of name=value among the arguments, or the default. A number that is none ends the program. */
-long bench_number(const char *name, long otherwise);
-const char *bench_text(const char *name, const char *otherwise);
-/* Keeps the arguments for the calls above. Ends the program if one has a name that is not in `known` (NULL at end). */
-void bench_arguments(int argc, char **argv, const char *const known[]);
-
-/* Prints "name value", one measurement, at once. */
-void bench_print(const char *name, int64_t value);
-/* Ends the program with a message: a result was wrong, or a call failed. */
-_Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* ---- work ---- */
 
 /* A set of inputs, its results and the job for them. */
 struct bench_work {
