@@ -23,9 +23,11 @@ def in_units(value, units, least):
 
 
 def number(value):
-    """Three digits that count, without an exponent."""
-    magnitude = abs(value)
-    return f"{value:.0f}" if magnitude >= 99.95 else f"{value:.1f}" if magnitude >= 9.995 else f"{value:.2f}"
+    """Three digits that count or so, without an exponent."""
+    for limit, digits in ((99.95, 0), (9.995, 1), (0.0995, 2)):
+        if abs(value) >= limit:
+            return f"{value:.{digits}f}"
+    return f"{value:.4f}" if value else "0"
 
 
 def spread(values):
