@@ -28,5 +28,8 @@ void bench_case_idle(void);
 /* In locks.c. */
 void bench_case_mutex(void);
 void bench_case_contend(void);
+/* In queues.c. */
+void bench_case_queue(void);
+void bench_case_echo(void);
 
 #endif
