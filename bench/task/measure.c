@@ -6,18 +6,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const bench_known[] = { "count", "times", "tasks",  "capacity", "producers",    "consumers",
-                                    "on",    "calls", "bursts", "how",      "milliseconds", NULL };
+const char *const bench_known[] = { "count", "times",  "tasks", "capacity",     "producers", "consumers", "on",
+                                    "calls", "bursts", "how",   "milliseconds", "alone",     NULL };
 
 void bench_print_each(const char *name, int64_t nanoseconds, long count)
 {
     bench_print(name, (int64_t)(1000.0 * (double)nanoseconds / (double)count));
 }
 
+static void *sleep_for_ever(void *arg)
+{
+    for (;;)
+        bench_pause(INT64_MAX);
+    return arg;
+}
+
+void bench_not_alone(void)
+{
+    static pthread_t other;
+    if (!other && !bench_number("alone", 0) && pthread_create(&other, NULL, sleep_for_ever, NULL) != 0)
+        bench_fail("no thread");
+}
+
 void bench_repeat(const char *name, bench_run *run, long count, void *arg)
 {
     long times = bench_number("times", 5);
     count = bench_number("count", count);
+    bench_not_alone();
     for (long i = 0; i <= times; i++) {
         int64_t time = run(count, arg);
         if (i > 0)

@@ -16,6 +16,9 @@
  *   timers                               `count` of them are set, then cancelled
  *   idle                                 `count` sleep; says so, and ends after milliseconds=10000
  *
+ * A program that never had a second thread needs no atomic operations, which the C library and Salp know. So there is
+ * one, which sleeps, unless alone=1.
+ *
  * SPDX-License-Identifier: MIT
  */
 #ifndef BENCH_MEASURE_H
@@ -27,6 +30,9 @@
 
 /* The names of all arguments, for bench_main. */
 extern const char *const bench_known[];
+
+/* Starts the second thread, once. bench_repeat does. */
+void bench_not_alone(void);
 
 /* Does `count` operations, checks their results, and returns the nanoseconds that they took. */
 typedef int64_t bench_run(long count, void *arg);

@@ -144,6 +144,7 @@ static int measure_sleepers(void *arg)
 {
     struct dormitory *dormitory = arg;
     salp_group group;
+    bench_not_alone();
     int64_t memory = bench_resident(), start = bench_now();
     put_to_sleep(&group, dormitory);
     bench_print_each("start", bench_now() - start, dormitory->count);

@@ -7,7 +7,7 @@ import statistics
 
 from common.report import Report, in_units, middle, nanoseconds, number, spread, table, verdict
 
-SALP, SHARED = "Salp", "shared library"
+SALP, SHARED, ALONE = "Salp", "shared library", "no other thread"
 PEERS = ("Go", "GLib", "libuv", "pthreads")
 
 
@@ -58,7 +58,7 @@ class TaskReport(Report):
         self.rows = []
 
     def failed(self, work, failure):
-        self.rows.append((work, "", f"failed: {failure}", "", "**no**") + ("",) * (1 + len(PEERS)))
+        self.rows.append((work, "", f"failed: {failure}", "", "**no**") + ("",) * (2 + len(PEERS)))
 
     def work(self, title, found, target=None, salp=SALP, unit=nanoseconds, on=1):
         """Salp's values have the label `salp`, other variants of Salp have rows of their own; on so many processors."""
@@ -70,7 +70,7 @@ class TaskReport(Report):
 
         self.rows.append((title, str(on), unit(ours), target.text(unit) if target else "",
                           verdict(target.held(ours, found)) if target else "")
-                         + tuple(cell(column) for column in (SHARED,) + PEERS))
+                         + tuple(cell(column) for column in (SHARED, ALONE) + PEERS))
 
     @staticmethod
     def against(ours, theirs, unit, label):
@@ -82,5 +82,6 @@ class TaskReport(Report):
 
     def sections(self):
         lines = ["Behind each peer's figure: how many times Salp's it is. All programs of a row are held on so many",
-                 "processors as it says.", ""]
-        return lines + table(("work", "on", SALP, "target", "held", SHARED) + PEERS, self.rows)
+                 "processors as it says. Every program has more than one thread, be it one that sleeps; what Salp takes in",
+                 "a program that never had a second one is beside it, as is Salp's shared library.", ""]
+        return lines + table(("work", "on", SALP, "target", "held", SHARED, ALONE) + PEERS, self.rows)
