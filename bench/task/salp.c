@@ -181,11 +181,10 @@ void bench_case_idle(void)
 int main(int argc, char **argv)
 {
     static const struct bench_case cases[] = {
-        { "yield", bench_case_yield },       { "spawn", bench_case_spawn },
-        { "queue", bench_case_queue },       { "echo", bench_case_echo },
-        { "mutex", bench_case_mutex },       { "contend", bench_case_contend },
-        { "sleepers", bench_case_sleepers }, { "idle", bench_case_idle },
-        { "about", bench_case_about },       { NULL, NULL },
+        { "yield", bench_case_yield }, { "spawn", bench_case_spawn },   { "queue", bench_case_queue },
+        { "echo", bench_case_echo },   { "mutex", bench_case_mutex },   { "contend", bench_case_contend },
+        { "call", bench_case_call },   { "timers", bench_case_timers }, { "sleepers", bench_case_sleepers },
+        { "idle", bench_case_idle },   { "about", bench_case_about },   { NULL, NULL },
     };
     return bench_main(argc, argv, cases, bench_known);
 }

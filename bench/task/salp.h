@@ -25,6 +25,9 @@ void bench_case_yield(void);
 void bench_case_spawn(void);
 void bench_case_sleepers(void);
 void bench_case_idle(void);
+/* In calls.c. */
+void bench_case_call(void);
+void bench_case_timers(void);
 /* In locks.c. */
 void bench_case_mutex(void);
 void bench_case_contend(void);
