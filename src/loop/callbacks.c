@@ -12,8 +12,6 @@
 
 typedef struct call {
     salp__event event;
-    salp__timer timer; /* of a call at a time */
-    int64_t when;
     salp_call_fn *function;
     void *arg;
 } call;
@@ -28,15 +26,12 @@ static void run_call(salp__event *event)
         function(arg);
 }
 
-static int send(salp_loop *loop, void (*run)(salp__event *event), int64_t when, salp_call_fn *function, void *arg)
+/* `c` comes from an allocation that may have failed; it is the first member of what is sent. */
+static int send(salp_loop *loop, call *c, void (*run)(salp__event *event), salp_call_fn *function, void *arg)
 {
-    if (!loop || !function)
-        return -EINVAL;
-    call *c = salp__allocate(sizeof *c);
     if (!c)
         return -ENOMEM;
     c->event.run = run;
-    c->when = when;
     c->function = function;
     c->arg = arg;
     salp__loop_send(loop, &c->event);
@@ -45,25 +40,38 @@ static int send(salp_loop *loop, void (*run)(salp__event *event), int64_t when, 
 
 int salp_loop_call(salp_loop *loop, salp_call_fn *function, void *arg)
 {
-    return send(loop, run_call, 0, function, arg);
+    if (!loop || !function)
+        return -EINVAL;
+    return send(loop, salp__allocate(sizeof(call)), run_call, function, arg);
 }
 
 /* ---- at a time ---- */
 
+typedef struct timed_call {
+    call call;
+    salp__timer timer;
+    int64_t when;
+} timed_call;
+
 static void fire_call(salp__timer *timer)
 {
-    run_call(&SALP__CONTAINER(timer, call, timer)->event);
+    run_call(&SALP__CONTAINER(timer, timed_call, timer)->call.event);
 }
 
 static void set_call(salp__event *event)
 {
-    call *c = (call *)event; /* its first member */
+    timed_call *c = (timed_call *)event; /* its first member's first */
     salp__timer_set(salp__loop_here(), &c->timer, c->when, fire_call);
 }
 
 int salp_loop_call_at(salp_loop *loop, int64_t when, salp_call_fn *function, void *arg)
 {
-    return send(loop, set_call, when, function, arg);
+    if (!loop || !function)
+        return -EINVAL;
+    timed_call *c = salp__allocate(sizeof *c);
+    if (c)
+        c->when = when;
+    return send(loop, c ? &c->call : NULL, set_call, function, arg);
 }
 
 typedef struct user_timer {
@@ -116,6 +124,6 @@ void salp__callbacks_close(salp__loop *loop)
         salp__timer *timer = (salp__timer *)loop->timers.root; /* the node is its first member */
         salp__timer_cancel(loop, timer);
         if (timer->fire == fire_call)
-            salp__free(SALP__CONTAINER(timer, call, timer));
+            salp__free(SALP__CONTAINER(timer, timed_call, timer));
     }
 }

@@ -21,6 +21,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "loop/poller.h"
+#include "os/pretend.h"
 
 /* Something to run once. Lives in the object that it is about, and is in one queue at a time. */
 typedef struct salp__event {
@@ -87,9 +88,14 @@ void salp__loop_unpark(salp__loop *loop);
 /* Has the event run in this turn or the next. */
 static inline void salp__loop_soon(salp__loop *loop, salp__event *event)
 {
-    event->next = NULL;
-    *loop->last = event;
-    loop->last = &event->next;
+    if (salp__comes_first() && loop->first) {
+        event->next = loop->first;
+        loop->first = event;
+    } else {
+        event->next = NULL;
+        *loop->last = event;
+        loop->last = &event->next;
+    }
     if (SALP__UNLIKELY(loop->parked))
         salp__loop_unpark(loop);
 }

@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "os/clock.h"
 #include "os/fault.h"
+#include "os/pretend.h"
 
 _Static_assert((int)SALP__POLL_IN == (int)EPOLLIN && (int)SALP__POLL_OUT == (int)EPOLLOUT &&
                    (int)SALP__POLL_ERROR == (int)EPOLLERR && (int)SALP__POLL_HANGUP == (int)EPOLLHUP &&
@@ -71,14 +72,20 @@ static int wait_precisely(int epoll, struct epoll_event events[], int max, int64
     return epoll_pwait2(epoll, events, max, limit, NULL);
 }
 
+static int wait_once(int epoll, struct epoll_event events[], int max, int64_t deadline)
+{
+    int count = wait_precisely(epoll, events, max, deadline);
+    if (count < 0 && errno == ENOSYS)
+        count = epoll_wait(epoll, events, max, milliseconds_until(deadline));
+    return count;
+}
+
 int salp__epoll_wait(int epoll, salp__readiness ready[], int max, int64_t deadline)
 {
     struct epoll_event events[64];
     if (max > 64)
         max = 64;
-    int count = wait_precisely(epoll, events, max, deadline);
-    if (count < 0 && errno == ENOSYS)
-        count = epoll_wait(epoll, events, max, milliseconds_until(deadline));
+    int count = wait_once(epoll, events, max, 0 < deadline && salp__skips_to(deadline) ? 0 : deadline);
     salp__must(count >= 0 || errno == EINTR);
     for (int i = 0; i < count; i++)
         ready[i] = (salp__readiness){ .what = events[i].data.ptr, .events = events[i].events };

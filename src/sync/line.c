@@ -3,14 +3,6 @@
 
 #include <errno.h>
 
-int salp__line_begin(salp__latch *latch)
-{
-    int error = salp__wait_refused();
-    if (error == 0)
-        salp__latch_take(latch);
-    return error;
-}
-
 void salp__line_leave(salp__latch *latch, salp__spot *spot)
 {
     salp__latch_take(latch);
@@ -39,7 +31,7 @@ int salp__line_wait(salp__latch *latch, salp__list *line, const char *what, void
     return salp__line_wait_at(latch, &spot);
 }
 
-salp__spot *salp__line_next_locked(salp__list *line)
+salp__spot *salp__line_first_locked(salp__list *line)
 {
     while (!salp__list_empty(line)) {
         salp__spot *spot = SALP__CONTAINER(line->next, salp__spot, link);

@@ -18,7 +18,13 @@
 #include "task/wait.h"
 
 /* Takes the latch. Returns 0, or -ECANCELED or -ETIMEDOUT without the latch. */
-int salp__line_begin(salp__latch *latch);
+static inline int salp__line_begin(salp__latch *latch)
+{
+    int error = salp__scope_is_quiet(salp__self()) ? 0 : salp__wait_refused();
+    if (error == 0)
+        salp__latch_take(latch);
+    return error;
+}
 
 /*
  * [latch held on entry, released] Waits for a claimer, who may use `item`, and returns the result that he has given to
@@ -32,7 +38,13 @@ int salp__line_wait_at(salp__latch *latch, salp__spot *spot);
 /* After a wait that has failed: takes the spot off, if nobody has. */
 void salp__line_leave(salp__latch *latch, salp__spot *spot);
 
+/* Of a line that is not empty. */
+salp__spot *salp__line_first_locked(salp__list *line);
+
 /* The one who has waited longest and can still be reached, claimed and taken off; or NULL. [latch] */
-salp__spot *salp__line_next_locked(salp__list *line);
+static inline salp__spot *salp__line_next_locked(salp__list *line)
+{
+    return salp__list_empty(line) ? NULL : salp__line_first_locked(line);
+}
 
 #endif

@@ -137,7 +137,7 @@ static void get_from_heap(salp__store *store, void *item)
 
 /* ---- all ---- */
 
-int salp__store_put(salp__store *store, const void *item)
+int salp__store_put_slowly(salp__store *store, const void *item)
 {
     if (store->count == store->room) {
         salp__assert(store->grows);
@@ -156,7 +156,7 @@ int salp__store_put(salp__store *store, const void *item)
     return 0;
 }
 
-void salp__store_get(salp__store *store, void *item)
+void salp__store_get_slowly(salp__store *store, void *item)
 {
     if (store->order == SALP_PRIORITY) {
         get_from_heap(store, item);

@@ -35,12 +35,6 @@ typedef struct salp__store {
 int salp__store_open(salp__store *store, const salp_queue_options *options);
 void salp__store_close(salp__store *store);
 
-/* Returns 0, or -ENOMEM: it could not grow. A bounded one must not be full. */
-int salp__store_put(salp__store *store, const void *item);
-
-/* It must not be empty. */
-void salp__store_get(salp__store *store, void *item);
-
 /* The sizes that most items have are copied without a call. */
 static inline void salp__item_copy(void *to, const void *from, size_t size)
 {
@@ -50,6 +44,40 @@ static inline void salp__item_copy(void *to, const void *from, size_t size)
         memcpy(to, from, 4);
     else
         memcpy(to, from, size);
+}
+
+/* The same two as those below, for what is not a bounded ring. */
+int salp__store_put_slowly(salp__store *store, const void *item);
+void salp__store_get_slowly(salp__store *store, void *item);
+
+static inline bool salp__store_is_ring(const salp__store *store)
+{
+    return store->order == SALP_FIFO && !store->grows;
+}
+
+/* Returns 0, or -ENOMEM: it could not grow. A bounded one must not be full. */
+static inline int salp__store_put(salp__store *store, const void *item)
+{
+    if (!salp__store_is_ring(store))
+        return salp__store_put_slowly(store, item);
+    size_t at = store->first + store->count++;
+    if (at >= store->room)
+        at -= store->room;
+    salp__item_copy(store->slots + at * store->stride, item, store->item_size);
+    return 0;
+}
+
+/* It must not be empty. */
+static inline void salp__store_get(salp__store *store, void *item)
+{
+    if (!salp__store_is_ring(store)) {
+        salp__store_get_slowly(store, item);
+        return;
+    }
+    salp__item_copy(item, store->slots + store->first * store->stride, store->item_size);
+    if (++store->first == store->room)
+        store->first = 0;
+    store->count--;
 }
 
 #endif

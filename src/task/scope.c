@@ -166,13 +166,13 @@ static salp__scope *find_ended(const salp__actor *actor)
     return found;
 }
 
-int salp__scope_error(salp__actor *actor)
+int salp__scope_error_now(salp__actor *actor)
 {
     const salp__scope *found = find_ended(actor);
     return found ? atomic_load_explicit(&found->ended, memory_order_relaxed) : 0;
 }
 
-int salp__scope_feel(salp__actor *actor)
+int salp__scope_feel_now(salp__actor *actor)
 {
     salp__scope *found = find_ended(actor);
     if (!found)

@@ -88,11 +88,34 @@ void salp__scope_look(struct salp__runtime *runtime);
 void salp__scope_end_run(struct salp__runtime *runtime, int error);
 void salp__scope_end_each(struct salp__runtime *runtime, int error);
 
+/* The same two for an actor of whose scopes one has a deadline, or is over. */
+int salp__scope_error_now(salp__actor *actor);
+int salp__scope_feel_now(salp__actor *actor);
+
+/* Whether nothing can end a wait now: no scope is over, and none has a deadline, so that no clock need be read. */
+static inline bool salp__scope_is_quiet(const salp__actor *actor)
+{
+    for (const salp__scope *scope = actor->scope; scope; scope = scope->outer) {
+        /* relaxed: if it is over, it is looked at again. */
+        if (scope->deadline != INT64_MAX || atomic_load_explicit(&scope->ended, memory_order_relaxed) < 0)
+            return false;
+        if (scope->shield)
+            break;
+    }
+    return true;
+}
+
 /* What ends a wait of this actor now: 0 or an error. */
-int salp__scope_error(salp__actor *actor);
+static inline int salp__scope_error(salp__actor *actor)
+{
+    return salp__scope_is_quiet(actor) ? 0 : salp__scope_error_now(actor);
+}
 
 /* A call of the user's ends with what salp__scope_error says: the scope is told that it has ended something. */
-int salp__scope_feel(salp__actor *actor);
+static inline int salp__scope_feel(salp__actor *actor)
+{
+    return salp__scope_is_quiet(actor) ? 0 : salp__scope_feel_now(actor);
+}
 
 /* Of a plain thread: when the first of its scopes is over. */
 int64_t salp__scope_deadline(const salp__actor *actor);

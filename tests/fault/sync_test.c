@@ -1,0 +1,183 @@
+/*
+ * Objects of sync, loops and their descriptors, while calls of the system and allocations fail one by one.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+
+#include <salp/loop.h>
+#include <salp/queue.h>
+#include <salp/sync.h>
+
+#include "os/fault.h"
+
+/* Runs it until no call is left to fail; it returns 0, or an error when one did. */
+static void sweep(int (*function)(void))
+{
+    int descriptors = test_count_descriptors(), result;
+    long number = 0;
+    bool fired;
+    do {
+        salp__fault_arm(SALP__PROGRAM, ++number);
+        result = function();
+        fired = salp__fault_fired();
+        salp__fault_arm(SALP__PROGRAM, 0);
+        assert_true(result == 0 || (fired && (result == -ENOMEM || result == -EMFILE || result == -EAGAIN)));
+        assert_int_equal(test_count_descriptors(), descriptors);
+    } while (fired);
+    assert_int_equal(result, 0);
+    assert_true(number > 1);
+}
+
+#define TRY(call)           \
+    do {                    \
+        int error_ = call;  \
+        if (error_ < 0) {   \
+            error = error_; \
+            goto out;       \
+        }                   \
+    } while (0)
+
+static int open_all(void)
+{
+    salp_mutex *mutex = NULL;
+    salp_semaphore *semaphore = NULL;
+    salp_event *event = NULL;
+    salp_condition *condition = NULL;
+    salp_barrier *barrier = NULL;
+    salp_rwlock *rwlock = NULL;
+    salp_queue *queue = NULL;
+    salp_future *future = NULL;
+    int error = 0;
+    TRY(salp_mutex_open(&mutex, NULL));
+    TRY(salp_semaphore_open(&semaphore, NULL));
+    TRY(salp_event_open(&event, NULL));
+    TRY(salp_condition_open(&condition, NULL));
+    TRY(salp_barrier_open(&barrier, &(salp_barrier_options){ .parties = 2 }));
+    TRY(salp_rwlock_open(&rwlock, NULL));
+    TRY(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = 3 }));
+    TRY(salp_future_open(&future));
+out:
+    salp_mutex_close(mutex);
+    salp_semaphore_close(semaphore);
+    salp_event_close(event);
+    salp_condition_close(condition);
+    salp_barrier_close(barrier);
+    salp_rwlock_close(rwlock);
+    salp_queue_close(queue);
+    salp_future_free(future);
+    return error;
+}
+
+/* What was put is there, whichever put fails. */
+static int grow(void)
+{
+    salp_queue *queue;
+    int error = salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = SALP_UNBOUNDED }), put = 0,
+        got;
+    if (error < 0)
+        return error;
+    while (put < 1000 && (error = salp_queue_put(queue, &put)) == 0)
+        put++;
+    for (int i = 0; i < put; i++)
+        assert_true(salp_queue_get(queue, &got) == 0 && got == i);
+    assert_int_equal(salp_queue_count(queue), 0);
+    salp_queue_close(queue);
+    return error;
+}
+
+static void objects_are_opened_or_not(void **state)
+{
+    (void)state;
+    sweep(open_all);
+}
+
+static void a_queue_that_cannot_grow_keeps_what_it_has(void **state)
+{
+    (void)state;
+    sweep(grow);
+}
+
+static int calls;
+
+static void count_call(void *arg)
+{
+    (void)arg;
+    calls++;
+}
+
+static void read_byte(int fd, unsigned events, void *arg)
+{
+    char byte;
+    (void)events, (void)arg;
+    calls += read(fd, &byte, 1) == 1;
+}
+
+static int nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int use_loop(void)
+{
+    salp_loop *loop;
+    salp_future *future = NULL;
+    int ends[2], expected = 0, error = salp_loop_open(&loop, NULL);
+    if (error < 0)
+        return error;
+    calls = 0;
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        abort();
+    TRY(salp_loop_call(loop, count_call, NULL));
+    expected++;
+    TRY(salp_loop_call_at(loop, 0, count_call, NULL));
+    expected++;
+    TRY(salp_loop_watch(loop, ends[0], SALP_READABLE, read_byte, NULL));
+    if (write(ends[1], "x", 1) != 1)
+        abort();
+    expected++;
+    error = salp_loop_go(loop, nothing, NULL, &future);
+    int fd = error == 0 ? salp_loop_fd(loop) : error;
+    error = fd < 0 ? fd : 0;
+out:
+    for (int i = 0; i < 100 && calls < expected; i++)
+        salp_loop_turn(loop, SALP_SECONDS(1));
+    assert_int_equal(calls, expected); /* what was taken on is done */
+    salp_loop_close(loop);
+    salp_future_free(future);
+    close(ends[0]);
+    close(ends[1]);
+    return error;
+}
+
+static void a_loop_does_what_it_has_taken_on(void **state)
+{
+    (void)state;
+    sweep(use_loop);
+}
+
+static int run_two(void)
+{
+    return salp_run_loops(2, nothing, NULL);
+}
+
+static void several_loops_begin_or_not(void **state)
+{
+    (void)state;
+    sweep(run_two);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST("objects are opened or not", objects_are_opened_or_not),
+        TEST("a queue that cannot grow keeps what it has", a_queue_that_cannot_grow_keeps_what_it_has),
+        TEST("a loop does what it has taken on", a_loop_does_what_it_has_taken_on),
+        TEST("several loops begin or not", several_loops_begin_or_not),
+    };
+    return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
+}
