@@ -28,6 +28,9 @@ typedef struct salp__latch {
 
 void salp__latch_wait(salp__latch *latch);
 
+/* What comes between two looks at a word that somebody else is about to change; `tries`: how many there were. */
+void salp__pause(unsigned tries);
+
 static inline bool salp__latch_try(salp__latch *latch)
 {
     uint32_t free = 0;

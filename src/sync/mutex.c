@@ -23,6 +23,7 @@
 #include "task/task.h"
 
 enum { WANTED = 1 }; /* added to an actor's address */
+enum { LOOKS = 12 }; /* of a thread, before it sleeps: some 20 to 100 microseconds */
 
 struct salp_mutex {
     _Atomic uintptr_t
@@ -114,16 +115,12 @@ static bool look_for(salp_mutex *mutex, salp__actor *self)
 {
     if (self->task)
         return false; /* its loop has better things to do */
-    int64_t end = salp__later(SALP_MICROSECONDS(20));
-    do {
-        for (int i = 0; i < 32; i++) {
-            /* relaxed: a hint. */
-            if (atomic_load_explicit(&mutex->word, memory_order_relaxed) == 0 && take(mutex, self) == 0)
-                return true;
-            salp__relax();
-        }
-        salp__give_way();
-    } while (salp__now() < end);
+    for (unsigned tries = 0; tries < LOOKS; tries++) {
+        salp__pause(tries);
+        /* relaxed: a hint. */
+        if (atomic_load_explicit(&mutex->word, memory_order_relaxed) == 0 && take(mutex, self) == 0)
+            return true;
+    }
     return false;
 }
 

@@ -38,6 +38,13 @@ static void set_running(salp__actor *thread, salp__runtime *runtime)
     salp__latch_release(&thread->latch);
 }
 
+static void turn(salp__runtime *runtime, int64_t deadline)
+{
+    enum { WHILE_BUSY = 16, WHILE_IDLE = 256 };
+    salp__stacks_trim(&runtime->stacks, runtime->loop.first ? WHILE_BUSY : WHILE_IDLE);
+    salp__loop_turn(&runtime->loop, runtime->stacks.surplus ? 0 : deadline); /* it sleeps when all is tidy */
+}
+
 /* Whether nothing but this very thread is left, which is about to sleep. */
 static bool is_deadlock(salp__runtime *runtime)
 {
@@ -46,7 +53,7 @@ static bool is_deadlock(salp__runtime *runtime)
     if (salp__alone())
         return true;
     /* Threads come and go: asked only of a loop to which nothing has happened for a while. */
-    salp__loop_turn(&runtime->loop, salp__later(SALP_MILLISECONDS(100)));
+    turn(runtime, salp__later(SALP_MILLISECONDS(100)));
     /* In this order: who has sent something and then ended is not overlooked. */
     return salp__thread_count() == 1 && salp__loop_is_idle(&runtime->loop);
 }
@@ -63,7 +70,7 @@ static void run_all(salp__runtime *runtime)
             continue; /* it may have been the last task that ended meanwhile */
         }
         asked = idle;
-        salp__loop_turn(&runtime->loop, SALP_FOREVER);
+        turn(runtime, SALP_FOREVER);
     }
 }
 
@@ -149,7 +156,7 @@ int salp_loop_turn(salp_loop *loop, int64_t timeout)
         error = -EBUSY;
     if (error < 0)
         return error;
-    salp__loop_turn(loop, timeout > 0 ? salp__later(timeout) : 0);
+    turn(&((own *)loop)->runtime, timeout > 0 ? salp__later(timeout) : 0);
     return salp__loop_park(loop);
 }
 

@@ -3,8 +3,9 @@
  *
  *   slab:  | guard | stack 0 ... | guard | stack 1 ... | ... |     one mapping; guards are made as stacks are first used
  *
- * A stack that is given back goes to the front of a list, so the next task gets warm memory. Beyond some hundreds its
- * pages are given back to the system, all but the one with the link; slabs stay until the end.
+ * A stack that is given back goes to the front of a list, so the next task gets warm memory. Of those beyond some hundreds
+ * the pages are given back to the system, all but the one with the link: a few in each turn of the loop, and more before
+ * it sleeps, so that a million tasks that end at once do not wait for a million system calls. Slabs stay until the end.
  *
  * What tasks use most is the upper end of their stacks. If all ended at the same offset of a page, it would lie in the
  * same few sets of the processor's caches; so some lines at the end are left out, of each stack another number.
@@ -14,6 +15,8 @@
 #include "task/stack.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/assert.h"
@@ -100,15 +103,37 @@ static int take_large(const salp__stacks *stacks, size_t wanted, void **memory, 
     return error;
 }
 
+static salp__stack *pop(salp__stack **list)
+{
+    salp__stack *first = *list;
+    if (first)
+        *list = first->next;
+    return first;
+}
+
+static void push(salp__stack **list, salp__stack *stack)
+{
+    stack->next = *list;
+    *list = stack;
+}
+
+static salp__stack *pop_unused(salp__stacks *stacks)
+{
+    salp__stack *stack = pop(&stacks->unused);
+    stacks->unused_count -= stack != NULL;
+    if (!stack)
+        stack = pop(&stacks->surplus);
+    return stack ? stack : pop(&stacks->cold);
+}
+
 int salp__stack_take(salp__stacks *stacks, size_t wanted, void **memory, size_t *size)
 {
     if (wanted > stacks->room)
         return take_large(stacks, wanted, memory, size);
-    if (stacks->unused) {
-        *size = stacks->unused->size;
-        *memory = (char *)(stacks->unused + 1) - *size;
-        stacks->unused = stacks->unused->next;
-        stacks->unused_count--;
+    salp__stack *unused = pop_unused(stacks);
+    if (unused) {
+        *size = unused->size;
+        *memory = (char *)(unused + 1) - *size;
         return 0;
     }
     int error = stacks->slab_left == 0 ? add_slab(stacks) : 0;
@@ -132,11 +157,19 @@ void salp__stack_give(salp__stacks *stacks, void *memory, size_t size)
         salp__unmap((char *)memory - stacks->guard, stacks->guard + size);
         return;
     }
-    if (stacks->unused_count >= KEPT)
-        salp__forget(memory, stacks->room - stacks->page); /* but not the page with the link */
     salp__stack *unused = link_of(memory, size);
     unused->size = size;
-    unused->next = stacks->unused;
-    stacks->unused = unused;
-    stacks->unused_count++;
+    bool kept = stacks->unused_count < KEPT;
+    stacks->unused_count += kept;
+    push(kept ? &stacks->unused : &stacks->surplus, unused);
+}
+
+void salp__stacks_trim(salp__stacks *stacks, unsigned most)
+{
+    salp__stack *stack;
+    while (most-- > 0 && (stack = pop(&stacks->surplus))) {
+        void *memory = (char *)(stack + 1) - stack->size;
+        salp__forget(memory, stacks->room - stacks->page); /* but not the page with the link */
+        push(&stacks->cold, stack);
+    }
 }

@@ -18,7 +18,9 @@ typedef struct salp__stack {
 
 /* Many stacks in one mapping, so that a million of them are few mappings. */
 typedef struct salp__stacks {
-    salp__stack *unused; /* the one used last first: it is warm */
+    salp__stack *unused;  /* some hundreds at most, which keep their memory; the one used last first: it is warm */
+    salp__stack *surplus; /* more of them, whose memory is to be given back */
+    salp__stack *cold;    /* whose memory was given back */
     size_t unused_count;
     struct salp__slab *slabs;
     size_t slab_left;         /* stacks of the newest slab that were never used */
@@ -39,5 +41,8 @@ void salp__stacks_close(salp__stacks *stacks); /* none may be in use */
 /* Returns the lower end of what may be used of a stack, and its size, at least `wanted`; or -ENOMEM, see salp__guard. */
 int salp__stack_take(salp__stacks *stacks, size_t wanted, void **memory, size_t *size);
 void salp__stack_give(salp__stacks *stacks, void *memory, size_t size);
+
+/* Gives back the memory of some surplus stacks, at most so many. */
+void salp__stacks_trim(salp__stacks *stacks, unsigned most);
 
 #endif
