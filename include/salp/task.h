@@ -61,8 +61,7 @@ typedef struct salp_run_options {
     int64_t slow;
     void (*on_slow)(const char *name, int64_t nanoseconds, void *arg);
     /*
-     * Called when all tasks wait for each other, with a text of many lines that says where; it is gone afterwards. NULL:
-     * the text goes to standard error.
+     * Called when all tasks wait for each other, with a text of many lines that says where; it is gone afterwards.
      */
     void (*on_deadlock)(const char *text, void *arg);
     void *arg; /* for both */

@@ -123,13 +123,9 @@ void salp__deadlock(salp__runtime *runtime)
 {
     const salp_run_options *options = &runtime->options;
     salp_buffer text = { 0 };
-    int error = describe(runtime, "salp: all tasks wait for each other\n", &text);
-    if (runtime->deadlocks++ == 0 && error == 0 && salp_buffer_append(&text, "", 1) == 0) {
-        if (options->on_deadlock)
-            options->on_deadlock(text.data, options->arg);
-        else
-            (void)salp__file_append(2, text.data, text.size - 1);
-    }
+    int error = options->on_deadlock ? describe(runtime, "all tasks wait for each other\n", &text) : 0;
+    if (runtime->deadlocks++ == 0 && options->on_deadlock && error == 0 && salp_buffer_append(&text, "", 1) == 0)
+        options->on_deadlock(text.data, options->arg);
     salp_buffer_free(&text);
     if (runtime->deadlocks == 1)
         salp__scope_end_run(runtime, SALP_EDEADLK);
