@@ -441,7 +441,8 @@ static void any_thread_may_start_tasks_and_cancel_them(void **state)
     salp_future_free(future);
     salp_future_free(cancelled);
     assert_int_equal(salp_loop_go(loop, sleeps_and_returns, (void *)1000000, &future), 0);
-    assert_int_equal(salp_loop_turn(loop, 0), 0);
+    while (salp_loop_turn(loop, 0) > 0)
+        continue;
     salp_loop_close(loop); /* cancels it */
     assert_int_equal(salp_future_wait(future), -ECANCELED);
     salp_future_free(future);
