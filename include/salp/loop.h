@@ -8,10 +8,13 @@
  *     salp_loop_open(&loop, NULL);
  *     g_unix_fd_add(salp_loop_fd(loop), G_IO_IN, turn_salp, loop);     // calls salp_loop_turn(loop, 0)
  *     salp_loop_go(loop, serve, arg, NULL);
+ *     ...                                                              // removes the source, and then
+ *     salp_loop_close(loop);
  *
  * Callbacks run one after the other on the loop's thread, on its own stack. They
  * should be short, and must not wait: a call that would have to, ends with
- * SALP_EINSIDE. What has to wait is a task: salp_loop_go.
+ * SALP_EINSIDE. What has to wait is a task: salp_loop_go. The same holds for whatever
+ * else this thread does between two turns, such as the callbacks of a foreign loop.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -139,7 +142,8 @@ SALP_API int salp_loop_open(salp_loop **loop, const salp_loop_options *options);
 
 /*
  * Runs what is ready. When nothing is, waits for it, at most `timeout` nanoseconds
- * (0: not at all, SALP_FOREVER). Returns 1 if there is more to run at once, 0 if not.
+ * (0: not at all, SALP_FOREVER), and runs that. Returns 1 if there is more to run at
+ * once, 0 if not; so `while (salp_loop_turn(loop, 0) > 0)` runs all there is.
  * Threads: the loop's, not from its tasks and callbacks (-EBUSY). Errors: -EINVAL, -EPERM, -EBUSY.
  */
 SALP_API int salp_loop_turn(salp_loop *loop, int64_t timeout);

@@ -10,8 +10,9 @@
  *
  *     salp_queue_put(jobs, &one);                  // waits while 16 are there
  *     ...                                          // elsewhere:
- *     while (salp_queue_get(jobs, &one) == 0)      // until it is shut down and empty
+ *     while ((result = salp_queue_get(jobs, &one)) == 0)
  *         work(&one);
+ *     return result == -EPIPE ? 0 : result;        // shut down and empty; or a scope is over
  *
  * A queue that was shut down takes no more items, gives those that it holds, and
  * then says -EPIPE. To wait for several things at once: salp/select.h.
@@ -82,14 +83,17 @@ SALP_API int salp_queue_try_put(salp_queue *queue, const void *item);
 SALP_API int salp_queue_try_get(salp_queue *queue, void *item);
 
 /*
- * Takes no more items from now on: who waits to put ends with -EPIPE, and who
- * waits to get as well, since the queue is empty then. Again: nothing.
+ * Takes no more items from now on. Who waits to put ends with -EPIPE; so does who
+ * waits to get, since nobody waits while there are items. Again: nothing.
  * Threads: any. Waits: no. Errors: -EINVAL.
  */
 SALP_API int salp_queue_shutdown(salp_queue *queue);
 
 /*
- * The work on one item that was taken is done. Threads: any. Waits: no.
+ * The work on one item that was taken is done. Work that finds more work puts that
+ * first, so that a join does not end in between; into a queue with a bound only
+ * from elsewhere than from all those who get, or all of them may wait for room.
+ * Threads: any. Waits: no.
  * Errors: -EINVAL queue is NULL, or it was called more often than items were put.
  */
 SALP_API int salp_queue_done(salp_queue *queue);

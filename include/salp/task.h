@@ -161,7 +161,8 @@ SALP_API void salp_group_open(salp_group *group);
  * or the tasks in it. Waits: no.
  *
  * When the function returns a negative number, it has failed: the first failure
- * of a group cancels the others.
+ * of a group cancels the others, and what its owner waits for, until he closes it.
+ * A task that could not be started is no failure: look at the result of salp_go.
  *
  * Errors: -EINVAL: no function; -EPERM: not called from a task of the group's
  * loop; -ECANCELED: the group was cancelled, or a task of it has failed;
@@ -186,7 +187,9 @@ SALP_API void salp_group_cancel(salp_group *group);
  * it. A scope around it that is over, or cancelled, ends the tasks; they may take
  * their time to clean up, and are waited for.
  *
- * Returns the first failure of a task, or 0; -EINVAL as salp_scope_close.
+ * Returns the first failure of a task, or 0; -EINVAL as salp_scope_close. A task that
+ * was cancelled, or was past a deadline, and returns -ECANCELED or -ETIMEDOUT for
+ * that, has failed so.
  */
 SALP_API int salp_group_close(salp_group *group);
 

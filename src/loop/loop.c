@@ -270,24 +270,28 @@ void salp__loop_drop(salp__loop *loop, salp__event *event)
 }
 
 /* Those that are set meanwhile have to wait for the next turn. */
-static void fire_timers(salp__loop *loop)
+static bool fire_timers(salp__loop *loop)
 {
+    bool fired = false;
     if (!loop->timers.root)
-        return;
+        return false;
     int64_t now = salp__now();
     uint64_t newest = loop->timers.insertions;
     while (loop->timers.root && loop->timers.root->key <= now && loop->timers.root->number <= newest) {
         salp__timer *timer = (salp__timer *)loop->timers.root; /* the node is its first member */
         salp__heap_remove(&loop->timers, &timer->node);
         timer->fire(timer);
+        fired = true;
     }
+    return fired;
 }
 
 /* Without waiting; not each time, since it may cost more than many events. */
 static void look_at_descriptors(salp__loop *loop)
 {
-    bool watches = loop->watches > 0 || loop->clock.fd >= 0;
-    if (!watches || (loop->first && loop->unpolled < EVENTS_BEFORE_POLL))
+    /* Within a foreign loop always: what is not taken now would have it call us once more. */
+    bool foreign = loop->clock.fd >= 0;
+    if (!foreign && (loop->watches == 0 || (loop->first && loop->unpolled < EVENTS_BEFORE_POLL)))
         return;
     loop->unpolled = 0;
     loop->poller->type->wait(loop->poller, 0);
@@ -334,12 +338,14 @@ void salp__loop_turn(salp__loop *loop, int64_t deadline)
     loop->turning = true;
     loop->clock_now = salp__now_about();
     take_inbox(loop);
-    fire_timers(loop);
+    bool fired = fire_timers(loop);
     look_at_descriptors(loop);
+    if (!loop->first && !fired && deadline > 0) {
+        sleep_until_wanted(loop, deadline);
+        fire_timers(loop);
+    }
     if (loop->first)
         run_ready(loop);
-    else if (deadline > 0)
-        sleep_until_wanted(loop, deadline);
     loop->turning = false;
 }
 

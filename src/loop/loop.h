@@ -69,8 +69,8 @@ void salp__loop_open(salp__loop *loop, salp_poller choice);
 /* Runs what is ready and what was sent; takes timers off that are still set. Nobody may post any more. */
 void salp__loop_close(salp__loop *loop);
 
-/* One turn: takes what was sent, fires timers that are due, looks at descriptors, runs the events that are ready; or else
-   sleeps until `deadline` at most (0: not at all). */
+/* One turn: takes what was sent, fires timers that are due, looks at descriptors; sleeps if there was nothing, until `deadline`
+   at most (0: not at all); runs the events that are ready. */
 void salp__loop_turn(salp__loop *loop, int64_t deadline);
 
 /* Whether nothing but another thread or a signal could ever wake it, as things are. */

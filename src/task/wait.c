@@ -179,8 +179,10 @@ static int wait_in_thread(salp__waiter *waiter, int64_t own)
 {
     salp__actor *actor = waiter->actor;
     int result;
-    if (salp__runtime_here() && leave_waiting(waiter, SALP__INTERRUPTED))
-        return SALP_EINSIDE; /* all its tasks would wait with it */
+    if (salp__runtime_here() && leave_waiting(waiter, SALP__INTERRUPTED)) {
+        int error = salp__scope_error(actor);
+        return error < 0 ? error : SALP_EINSIDE; /* all its tasks would wait with it */
+    }
     set_waiting(actor, waiter);
     if (own == SALP_FOREVER)
         salp__look_at(&waiter->state, SALP__WAITING); /* it may come sooner than a sleep and a wake take */

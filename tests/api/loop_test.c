@@ -63,9 +63,10 @@ static void callbacks_run_in_the_order_of_the_calls(void **state)
     assert_ptr_equal(salp_loop_current(), loop);
     assert_int_equal(salp_loop_call(loop, note_call, "1"), 0);
     assert_int_equal(salp_loop_call(loop, note_call, "2"), 0);
-    assert_int_equal(salp_loop_call_at(loop, salp_now() + SALP_MILLISECONDS(4), note_call, "5"), 0);
-    assert_int_equal(salp_loop_call_at(loop, salp_now() + SALP_MILLISECONDS(2), note_call, "4"), 0);
     assert_int_equal(salp_loop_call(loop, note_call, "3"), 0);
+    int64_t now = salp_now();
+    assert_int_equal(salp_loop_call_at(loop, now + SALP_MILLISECONDS(2), note_call, "4"), 0);
+    assert_int_equal(salp_loop_call_at(loop, now + SALP_MILLISECONDS(4), note_call, "5"), 0);
     turn_until("12345");
     assert_int_equal(pthread_create(&thread, NULL, call_from_afar, "abcd"), 0);
     turn_until("12345abcd");
@@ -107,8 +108,36 @@ static void timers_can_be_set_again_and_cancelled(void **state)
     salp_loop_close(loop);
 }
 
+static void set_true(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void a_turn_that_waits_does_what_it_has_waited_for(void **state)
+{
+    bool done = false;
+    salp_timer timer = { { 0 } };
+    open_loop(state);
+    assert_int_equal(salp_timer_set(loop, &timer, salp_now() + SALP_MILLISECONDS(5), set_true, &done), 0);
+    while (!done)
+        assert_true(salp_loop_turn(loop, SALP_FOREVER) >= 0);
+    done = false;
+    assert_int_equal(salp_loop_call_at(loop, salp_now() + SALP_MILLISECONDS(5), set_true, &done), 0);
+    while (!done)
+        assert_true(salp_loop_turn(loop, SALP_FOREVER) >= 0);
+    done = false;
+    assert_int_equal(salp_timer_set(loop, &timer, 0, set_true, &done), 0);
+    assert_true(salp_loop_turn(loop, SALP_FOREVER) >= 0);
+    assert_true(done);
+    salp_loop_close(loop);
+}
+
 static void wait_in_callback(void *arg)
 {
+    salp_scope scope;
+    salp_scope_open(&scope, 0);
+    EXPECT(salp_sleep(SALP_MILLISECONDS(1)) == -ETIMEDOUT); /* whatever else would be wrong with it */
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
     salp_event *event = arg;
     EXPECT(salp_event_wait(event) == SALP_EINSIDE);
     EXPECT(salp_sleep(SALP_MILLISECONDS(1)) == SALP_EINSIDE);
@@ -543,6 +572,7 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST("callbacks run in the order of the calls", callbacks_run_in_the_order_of_the_calls),
         TEST("timers can be set again and cancelled", timers_can_be_set_again_and_cancelled),
+        TEST("a turn that waits does what it has waited for", a_turn_that_waits_does_what_it_has_waited_for),
         TEST("a callback cannot wait", a_callback_cannot_wait),
         TEST("a descriptor is told as long as it is ready", a_descriptor_is_told_as_long_as_it_is_ready),
         TEST("a watch can be changed and replaced", a_watch_can_be_changed_and_replaced),
