@@ -16,15 +16,15 @@
 SALP_BEGIN
 
 /* X(name, number, text): the one list from which the numbers and the texts are made. */
-#define SALP_ERRORS(X)                                                                             \
-    X(SALP_ECRASHED, -4097, "the worker died while it ran the item")                               \
-    X(SALP_ELIMIT, -4098, "the worker went past its memory limit while it ran the item")           \
-    X(SALP_EBROKEN, -4099, "the pool is broken: its workers cannot be kept alive")                 \
-    X(SALP_ECLOSED, -4100, "the pool is being closed or was terminated")                           \
-    X(SALP_EFORKED, -4101, "the object belongs to another process: it was opened before a fork")   \
-    X(SALP_EUNKNOWN, -4102, "the function or context did not exist when the workers were started") \
-    X(SALP_EINSIDE, -4103, "a job cannot wait for the pool that runs it")                          \
-    X(SALP_EDAMAGED, -4104, "the result was overwritten by a crash before it could be delivered")  \
+#define SALP_ERRORS(X)                                                                                          \
+    X(SALP_ECRASHED, -4097, "the worker died while it ran the item")                                            \
+    X(SALP_ELIMIT, -4098, "the worker went past its memory limit while it ran the item")                        \
+    X(SALP_EBROKEN, -4099, "it is broken: the pool cannot keep its workers alive, or a party left the barrier") \
+    X(SALP_ECLOSED, -4100, "the pool is being closed or was terminated")                                        \
+    X(SALP_EFORKED, -4101, "the object belongs to another process: it was opened before a fork")                \
+    X(SALP_EUNKNOWN, -4102, "the function or context did not exist when the workers were started")              \
+    X(SALP_EINSIDE, -4103, "who calls cannot wait: a job for its own pool, or a callback of a loop")            \
+    X(SALP_EDAMAGED, -4104, "the result was overwritten by a crash before it could be delivered")               \
     X(SALP_EDEADLK, -4105, "all tasks wait for each other")
 
 enum salp_error {

@@ -80,13 +80,14 @@ typedef void salp_watch_fn(int fd, unsigned events, void *arg);
 
 /*
  * Has the loop call function(fd, events, arg) whenever one of the events is there,
- * again and again as long as it is. Another call for the same descriptor replaces
+ * again and again as long as it is. It may be gone when the function is called, so
+ * the descriptor should not block. Another call for the same descriptor replaces
  * the first; events 0 ends it, which has to be done before the descriptor is closed.
  *
  * Threads: the loop's. Waits: no.
  * Errors: -EINVAL: loop or function is NULL, or other events; -EPERM: another
  * thread's loop, or a descriptor that is always ready (a file); -EBADF it is not
- * open; -ENOMEM; -EMFILE, -ENFILE: no descriptor left for the loop's own;
+ * open; -ENOTSUP: SALP_POLLER asks for a poller that is not to be had; -ENOMEM; -EMFILE, -ENFILE: no descriptor left for the loop's own;
  * -ENOSPC: the system's limit on watched descriptors (fs.epoll.max_user_watches);
  * -ENOENT: events is 0 and it is not watched.
  */
@@ -100,7 +101,8 @@ typedef void salp_signal_fn(int number, void *arg);
  * Has the loop call function(number, arg) after signals of this number have come:
  * once at least after the last one. NULL ends it and restores what was done before.
  *
- * One loop of the program at a time has a signal. Threads: the loop's. Waits: no.
+ * One loop of the program at a time has a signal, and some thread must not block it.
+ * Forks of the program do not have it. Threads: the loop's. Waits: no.
  * Errors: -EINVAL: loop is NULL, or a signal that cannot be caught; -EPERM:
  * another thread's loop; -EBUSY: another loop has it; -ENOENT: function is NULL
  * and this loop does not have it.
@@ -135,8 +137,8 @@ typedef struct salp_loop_options {
 
 /*
  * Opens the loop of the calling thread, which turns it and closes it.
- * Errors: -EINVAL: loop is NULL; -EBUSY: this thread has one; -ENOMEM; -ENOTSUP:
- * the poller that was asked for is not to be had.
+ * Errors: -EINVAL: loop is NULL; -EBUSY: this thread has one; -ENOMEM; -EMFILE,
+ * -ENFILE; -ENOTSUP: the poller that was asked for is not to be had.
  */
 SALP_API int salp_loop_open(salp_loop **loop, const salp_loop_options *options);
 

@@ -14,6 +14,9 @@
  *         work(&one);
  *     return result == -EPIPE ? 0 : result;        // shut down and empty; or a scope is over
  *
+ * Any task and thread may call these; callbacks of loops and forks of the program:
+ * as salp/sync.h says.
+ *
  * A queue that was shut down takes no more items, gives those that it holds, and
  * then says -EPIPE. To wait for several things at once: salp/select.h.
  *
@@ -48,8 +51,8 @@ typedef struct salp_queue_options {
     size_t item_size; /* bytes of an item, at least 1 */
     size_t capacity;  /* items that it holds; 0: none, each put waits for the get that takes it (rendezvous) */
     salp_order order;
-    /* For SALP_PRIORITY: less than, equal to or greater than 0, as for qsort. Called while the queue is held: it must
-       not wait, nor use the queue. */
+    /* For SALP_PRIORITY: less than, equal to or greater than 0, as for qsort. Called while the queue is held, and by
+       select other queues, too: it must call nothing of Salp. Items are aligned as in an array, to 16 bytes at most. */
     int (*compare)(const void *a, const void *b);
     bool shared; /* between processes: not built yet, -ENOTSUP */
 } salp_queue_options;

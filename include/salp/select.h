@@ -47,12 +47,14 @@ typedef struct salp_case {
 /*
  * Waits until one of the cases can happen, has it happen, and returns its index.
  * Exactly one happens; when several could, it is the first of them. The array and
- * what it points to must stay until this returns.
+ * what it points to must stay until this returns; but for the object of the case
+ * that happens, if it is in this case only: whoever is on its other side may close
+ * it as soon as his own call has returned.
  *
  * Allocates nothing. Threads: any, and tasks. Waits: yes.
  * Errors: -EINVAL: cases is NULL and count is not 0, count is negative, a case has more than one
  * thing, or a queue without item; SALP_EINSIDE: a future that only the caller's
- * own pool could resolve; -ECANCELED, -ETIMEDOUT a scope (salp/task.h) is over. Then nothing has happened.
+ * own pool could resolve, or a callback of a loop would have to wait; -ECANCELED, -ETIMEDOUT a scope (salp/task.h) is over. Then nothing has happened.
  */
 SALP_API int salp_select(salp_case *cases, int count);
 

@@ -8,8 +8,15 @@
  * (salp/task.h) around it is over, also if it would not have had to wait; then
  * it has taken nothing.
  *
- * Each is opened into a pointer and closed with one function that accepts NULL.
- * Closing one that somebody waits for or holds is the caller's error.
+ * Any task and thread may call these. A callback of a loop (salp/loop.h), or a
+ * thread that has a loop and calls from outside of its tasks, cannot wait: a call
+ * that would have to, ends with SALP_EINSIDE and has changed nothing.
+ *
+ * Each is opened into a pointer, is the caller's, and is closed with one function
+ * that accepts NULL; options NULL are all defaults. Closing one that somebody waits
+ * for or holds is the caller's error. In a fork of the program, so also in a worker
+ * that was forked from it, objects that were opened before are of no use: another
+ * thread may have been in the midst of a call.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -46,7 +53,8 @@ SALP_API int salp_mutex_lock(salp_mutex *mutex);
 SALP_API int salp_mutex_try_lock(salp_mutex *mutex);
 
 /*
- * Unlocks it: whoever has waited longest holds it then. Waits: no.
+ * Unlocks it. A task of the same loop that has waited longest holds it then; another
+ * thread is woken and tries again, and is handed it if somebody was faster. Waits: no.
  * Errors: -EINVAL; -EPERM the caller does not hold it.
  */
 SALP_API int salp_mutex_unlock(salp_mutex *mutex);
@@ -72,7 +80,8 @@ SALP_API int salp_semaphore_acquire(salp_semaphore *semaphore);
 /* The same without waiting. Errors: -EINVAL; -EAGAIN there is none, or others wait for the next. */
 SALP_API int salp_semaphore_try_acquire(salp_semaphore *semaphore);
 
-/* Adds units. Threads: any, whoever has taken them. Waits: no. Errors: -EINVAL; -EOVERFLOW: nothing was added. */
+/* Adds units, whoever has taken them. Waits: no. Errors: -EINVAL; -EOVERFLOW: with those that are there it would be
+   more than `most`, also if somebody waits for some: nothing was added. */
 SALP_API int salp_semaphore_release(salp_semaphore *semaphore, unsigned count);
 
 SALP_API void salp_semaphore_close(salp_semaphore *semaphore);
@@ -146,7 +155,8 @@ typedef struct salp_barrier_options {
     bool shared;      /* between processes: not built yet, -ENOTSUP */
 } salp_barrier_options;
 
-/* Threads: any. Waits: no. Errors: -EINVAL barrier or options is NULL, or parties is 0; -ENOTSUP; -ENOMEM. */
+/* Threads: any. Waits: no. Errors: -EINVAL barrier or options is NULL, or parties is 0 or above INT32_MAX; -ENOTSUP;
+   -ENOMEM. */
 SALP_API int salp_barrier_open(salp_barrier **barrier, const salp_barrier_options *options);
 
 /*
@@ -183,7 +193,8 @@ SALP_API int salp_rwlock_open(salp_rwlock **rwlock, const salp_rwlock_options *o
 
 /*
  * Locks it for reading; for writing. Waits: yes. A reader that locks it again for
- * reading can wait for ever when a writer has come meanwhile.
+ * reading can wait for ever when a writer has come meanwhile, and one that locks it
+ * for writing does.
  * Errors: -EINVAL; -EDEADLK the caller holds it for writing; -EAGAIN too many
  * readers; -ECANCELED, -ETIMEDOUT.
  */

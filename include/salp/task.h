@@ -53,10 +53,10 @@ SALP_API int salp_run(salp_fn *main, void *arg);
 
 /* For salp_run_with. All zeros are the defaults. */
 typedef struct salp_run_options {
-    size_t stack_size; /* bytes that each task may use; 0: 64 KiB. At most 1 GiB */
+    size_t stack_size; /* bytes of each task's stack, of which up to 3 KiB are Salp's; 0: 64 KiB. At most 1 GiB */
     /*
-     * Called when a task has kept the processor for longer than so many nanoseconds (0: is not looked at), by that task
-     * itself when it gives it up. It must not wait.
+     * Called by the loop, as a callback, after a task has kept the processor for longer than so many nanoseconds (0: is
+     * not looked at) and has given it up. The name is cut at 63 bytes.
      */
     int64_t slow;
     void (*on_slow)(const char *name, int64_t nanoseconds, void *arg);
@@ -130,7 +130,7 @@ SALP_API void salp_scope_shield(salp_scope *scope, int64_t timeout);
  *
  * Threads: any, when the scope is open; closing it waits for cancellations that
  * are under way. From another loop or thread it returns when the cancellation has
- * been carried out, so it may wait.
+ * been carried out, so it may wait; a callback of a loop does not.
  */
 SALP_API void salp_scope_cancel(salp_scope *scope);
 
@@ -200,8 +200,9 @@ SALP_API int salp_group_close(salp_group *group);
  * names, what they wait for, for how long, how old they are, and their stacks.
  * Times are of some milliseconds' precision.
  *
- * Threads: tasks, and callbacks of loops. Waits: no; writes as write(2) does. It
- * reads debug information from files, so it takes its time.
+ * Threads: tasks, and callbacks of loops. In a task, those that are ready go first.
+ * Waits: no; writes as write(2) does. It reads debug information from files, so it
+ * takes its time. A stack that is nearly full is not shown.
  * Errors: -EPERM: this thread has no loop; -EBADF, -EIO, ...: of writing; -ENOMEM.
  */
 SALP_API int salp_task_dump(int fd);

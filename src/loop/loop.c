@@ -141,6 +141,9 @@ static int64_t first_timer(const salp__loop *loop)
 void salp__timer_set(salp__loop *loop, salp__timer *timer, int64_t when, void (*fire)(salp__timer *timer))
 {
     timer->fire = fire;
+    /* Not before those that are due already: one that is set in the past again and again would hold them up for ever. */
+    if (when < loop->fired)
+        when = loop->fired;
     salp__heap_insert(&loop->timers, &timer->node, when);
     if (loop->parked && first_timer(loop) == when)
         salp__clock_fd_set(loop->clock.fd, when);
@@ -277,6 +280,7 @@ static bool fire_timers(salp__loop *loop)
         return false;
     int64_t now = salp__now();
     uint64_t newest = loop->timers.insertions;
+    loop->fired = now;
     while (loop->timers.root && loop->timers.root->key <= now && loop->timers.root->number <= newest) {
         salp__timer *timer = (salp__timer *)loop->timers.root; /* the node is its first member */
         salp__heap_remove(&loop->timers, &timer->node);
@@ -336,6 +340,8 @@ static void sleep_until_wanted(salp__loop *loop, int64_t deadline)
 void salp__loop_turn(salp__loop *loop, int64_t deadline)
 {
     loop->turning = true;
+    if (loop->clock.fd >= 0 && deadline > 0)
+        salp__clock_fd_set(loop->clock.fd, SALP_FOREVER); /* it was for the foreign loop, and would wake us */
     loop->clock_now = salp__now_about();
     take_inbox(loop);
     bool fired = fire_timers(loop);
@@ -362,9 +368,12 @@ void salp__loop_close(salp__loop *loop)
     salp__signals_close(loop);
     salp__watches_close(loop);
     loop->parked = false;
-    take_inbox(loop);
-    while (loop->first)
-        run_ready(loop);
+    do { /* what is run may let others send something, the last time */
+        take_inbox(loop);
+        while (loop->first)
+            run_ready(loop);
+        /* relaxed: who may still send does so before what we have just run tells him otherwise. */
+    } while (atomic_load_explicit(&loop->inbox, memory_order_relaxed) != 0);
     salp__callbacks_close(loop);
     close_poller(loop);
     loop_here = NULL;
@@ -376,10 +385,13 @@ bool salp__loop_park(salp__loop *loop)
 {
     if (loop->clock.fd < 0)
         return loop->first != NULL;
-    bool prepared = loop->poller->type->prepare(loop->poller);
-    bool more = !prepared || loop->first || !mark(loop, POLLING);
+    bool more = loop->first || !mark(loop, POLLING);
     salp__clock_fd_set(loop->clock.fd, more ? 0 : first_timer(loop));
     loop->parked = !more;
+    if (!loop->poller->type->prepare(loop->poller)) {
+        salp__loop_unpark(loop);
+        more = true;
+    }
     return more;
 }
 

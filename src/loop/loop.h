@@ -41,6 +41,7 @@ typedef struct salp_loop {
     int budget;           /* events that this turn may still run [owner] */
     int64_t clock_now;    /* the time at the beginning of this turn, by a coarse clock [owner] */
     int unpolled;         /* events that were run since the descriptors were looked at [owner] */
+    int64_t fired;        /* when timers were looked at the last time [owner] */
     bool turning;         /* [owner] */
     bool closing;         /* what users have asked for is not done any more [owner] */
     bool parked;          /* a foreign loop waits for `clock` and the poller [owner] */

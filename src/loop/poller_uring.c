@@ -154,8 +154,7 @@ static bool prepare(salp__poller *poller)
 {
     uring_poller *p = (uring_poller *)poller;
     ask(p);
-    salp__ring_submit(p->ring);
-    return salp__list_empty(&p->again);
+    return salp__ring_submit(p->ring) && salp__list_empty(&p->again);
 }
 
 static int fd_of(const salp__poller *poller)

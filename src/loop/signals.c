@@ -17,6 +17,7 @@
 #include "loop/loop.h"
 #include "os/clock.h"
 #include "os/signal.h"
+#include "os/thread.h"
 
 typedef struct catch
 {
@@ -67,12 +68,27 @@ static void give_up(salp_loop *loop, catch *c)
     atomic_store(&c->owner, NULL); /* the last: now it may be another loop's */
 }
 
+/* In a fork the loops are another process's: a signal there is not for them. */
+static void forget_in_fork(void)
+{
+    for (int i = 0; i < SALP__SIGNALS; i++)
+        atomic_store(&catches[i].loop, NULL);
+}
+
+static void watch_forks(void)
+{
+    static _Atomic bool watched;
+    if (!atomic_exchange(&watched, true))
+        salp__after_fork(forget_in_fork);
+}
+
 static int begin(salp_loop *loop, catch *c, salp_signal_fn *function, void *arg)
 {
     salp_loop *nobody = NULL;
     int number = (int)(c - catches);
     if (!atomic_compare_exchange_strong(&c->owner, &nobody, loop))
         return -EBUSY;
+    watch_forks();
     c->event.run = tell;
     c->function = function;
     c->arg = arg;

@@ -97,7 +97,9 @@ static void end(salp_loop *loop, user_watch *w)
 
 static int begin(salp_loop *loop, int fd, unsigned events, salp_watch_fn *function, void *arg)
 {
-    int error = make_room(loop, fd);
+    int error = salp__may_poll(fd); /* before a table is made for a number that is none */
+    if (error == 0)
+        error = make_room(loop, fd);
     if (error < 0)
         return error;
     user_watch *w = salp__allocate(sizeof *w);

@@ -75,7 +75,7 @@ static int wait_precisely(int epoll, struct epoll_event events[], int max, int64
 static int wait_once(int epoll, struct epoll_event events[], int max, int64_t deadline)
 {
     int count = wait_precisely(epoll, events, max, deadline);
-    if (count < 0 && errno == ENOSYS)
+    if (count < 0 && (errno == ENOSYS || errno == EPERM)) /* old kernels; filters that do not know the call */
         count = epoll_wait(epoll, events, max, milliseconds_until(deadline));
     return count;
 }

@@ -57,10 +57,11 @@ int salp__ring_fd(const salp__ring *ring)
     return ring->uring.ring_fd;
 }
 
-void salp__ring_submit(salp__ring *ring)
+bool salp__ring_submit(salp__ring *ring)
 {
     if (io_uring_sq_ready(&ring->uring) > 0)
-        (void)io_uring_submit(&ring->uring); /* what the kernel does not take now (no memory), it gets the next time */
+        (void)io_uring_submit(&ring->uring);
+    return io_uring_sq_ready(&ring->uring) == 0;
 }
 
 static struct io_uring_sqe *entry(salp__ring *ring)

@@ -9,6 +9,7 @@
 #ifndef SALP__RING_H
 #define SALP__RING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct salp__ring salp__ring;
@@ -27,8 +28,8 @@ void salp__ring_close(salp__ring *ring);
 int salp__ring_poll(salp__ring *ring, int fd, uint32_t events, void *what);
 int salp__ring_take_back(salp__ring *ring, void *what);
 
-/* Gives the kernel what was asked. */
-void salp__ring_submit(salp__ring *ring);
+/* Gives the kernel what was asked. false: it does not take all of it now (no memory); the next call tries again. */
+bool salp__ring_submit(salp__ring *ring);
 
 /* The same, and waits for answers until `deadline` (0: not at all). Returns how many, at most `max`; or -EINTR. */
 int salp__ring_wait(salp__ring *ring, salp__answer answers[], int max, int64_t deadline);

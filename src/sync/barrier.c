@@ -134,6 +134,10 @@ int salp_barrier_wait(salp_barrier *barrier)
     }
     if (barrier->come == barrier->parties - 1)
         return let_all_go(barrier);
+    if (salp__cannot_wait()) {
+        salp__latch_release(&barrier->latch);
+        return SALP_EINSIDE; /* it has not come */
+    }
     salp__waiter waiter;
     salp__waiter_open(&waiter, "a barrier");
     salp__spot spot = { .waiter = &waiter, .result = (int)barrier->come++ };

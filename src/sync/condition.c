@@ -42,6 +42,8 @@ int salp_condition_wait(salp_condition *condition, salp_mutex *mutex)
         return -EINVAL;
     if (!salp__mutex_is_mine(mutex))
         return -EPERM;
+    if (salp__cannot_wait())
+        return SALP_EINSIDE; /* before anything is given up */
     int error = salp__line_begin(&condition->latch);
     if (error < 0)
         return error;

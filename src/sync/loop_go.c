@@ -55,6 +55,7 @@ static void start(salp__event *event)
 {
     guest *g = SALP__CONTAINER(event, guest, start);
     salp__runtime *runtime = salp__runtime_here();
+    atomic_fetch_sub_explicit(&runtime->guests, 1, memory_order_relaxed);
     int error = runtime->loop.closing ? -ECANCELED : salp__task_start(runtime, runtime->all, run, g, NULL);
     if (error < 0)
         finish(g, error);
@@ -92,6 +93,8 @@ static const salp__future_owner owner = { .cancel = ask_to_cancel, .may_wait = m
 
 int salp_loop_go(salp_loop *loop, salp_fn *function, void *arg, salp_future **future)
 {
+    if (future)
+        *future = NULL;
     if (!loop || !function)
         return -EINVAL;
     guest *g = salp__allocate(sizeof *g);
@@ -109,6 +112,8 @@ int salp_loop_go(salp_loop *loop, salp_fn *function, void *arg, salp_future **fu
         }
         g->future = *future;
     }
+    /* relaxed: the loop is not closed while this call lasts. Its runtime begins with the loop. */
+    atomic_fetch_add_explicit(&((salp__runtime *)loop)->guests, 1, memory_order_relaxed);
     salp__loop_send(loop, &g->start);
     return 0;
 }

@@ -88,6 +88,11 @@ static int take(salp_mutex *mutex, const salp__actor *self)
         mutex->depth = 1;
         return 0;
     }
+    /* Passed on, and nobody's yet: whoever comes first may have it. */
+    if (exchange(mutex, WANTED, (uintptr_t)self | WANTED, memory_order_acquire)) {
+        mutex->depth = 1;
+        return 0;
+    }
     if (!is_owner(mutex, self))
         return -EBUSY;
     if (!mutex->recursive)
@@ -118,7 +123,8 @@ static bool look_for(salp_mutex *mutex, salp__actor *self)
     for (unsigned tries = 0; tries < LOOKS; tries++) {
         salp__pause(tries);
         /* relaxed: a hint. */
-        if (atomic_load_explicit(&mutex->word, memory_order_relaxed) == 0 && take(mutex, self) == 0)
+        uintptr_t word = atomic_load_explicit(&mutex->word, memory_order_relaxed);
+        if ((word & ~(uintptr_t)WANTED) == 0 && take(mutex, self) == 0)
             return true;
     }
     return false;

@@ -186,10 +186,13 @@ static int try_or_enter(salp_case *cases, int count, salp_case *first, salp__wai
 
 /* ---- 3 and 4 ---- */
 
-static void leave_lines(salp_case *first)
+/* `chosen`: is in no line any more, and its object may be gone. */
+static void leave_lines(salp_case *first, const salp__spot *chosen)
 {
-    for (salp_case *c = first; c; c = choice_of(c)->next)
-        salp__line_leave(source_of(c).latch, &choice_of(c)->spot);
+    for (salp_case *c = first; c; c = choice_of(c)->next) {
+        if (&choice_of(c)->spot != chosen)
+            salp__line_leave(source_of(c).latch, &choice_of(c)->spot);
+    }
 }
 
 /* The index of the case by which the waiter was claimed. */
@@ -214,7 +217,7 @@ static int wait_for_first(salp_case *cases, int count, int in_time, int64_t unti
         if (chosen >= 0)
             return chosen;
         int result = salp__wait_until(&waiter, until);
-        leave_lines(first);
+        leave_lines(first, waiter.chosen);
         if (result == 0)
             return chosen_case(cases, first, &waiter);
         if (result == 1) {

@@ -26,7 +26,7 @@ static size_t stride_of(const salp_queue_options *options)
     size_t size = options->item_size, unit = size % 16 == 0 ? 16 : 8;
     if (options->order != SALP_PRIORITY)
         return size;
-    /* As aligned as in an array of such items, and the number behind it. */
+    /* As aligned as in an array of such items, up to what an allocation is, and the number behind it. */
     return (size + sizeof(uint64_t) + unit - 1) / unit * unit;
 }
 

@@ -20,6 +20,9 @@
 /* The visitor and the switch are of no interest. */
 enum { FRAMES = 48, UNSEEN = 2, TEXT = 8192 };
 
+/* Bytes of a stack that a walk takes, and some more. */
+enum { NEEDED = 8192 };
+
 typedef struct walk {
     uint64_t addresses[FRAMES];
     int count;
@@ -72,9 +75,12 @@ static int append_task(salp_buffer *text, salp__symbols *symbols, salp__task *ta
     else
         snprintf(line + length, sizeof line - (size_t)length, " %s; it is %.3f s old\n", state,
                  seconds(now - task->born));
-    if (task->begun)
+    bool room = (size_t)((char *)task->pointer - (char *)task->stack) >= NEEDED;
+    if (task->begun && room)
         salp__task_visit(task, walk_here, &w);
     int error = append(text, line);
+    if (error == 0 && task->begun && !room)
+        error = append(text, "    (its stack is too full to be walked)\n");
     return error < 0 ? error : append_frames(text, symbols, &w);
 }
 
@@ -119,16 +125,18 @@ int salp_task_dump(int fd)
     return error;
 }
 
-void salp__deadlock(salp__runtime *runtime)
+bool salp__deadlock(salp__runtime *runtime)
 {
     const salp_run_options *options = &runtime->options;
+    if (runtime->deadlocks++ > 0)
+        return salp__scope_end_each(runtime, SALP_EDEADLK) > 0; /* shields, too: nothing else is left to do */
     salp_buffer text = { 0 };
-    int error = options->on_deadlock ? describe(runtime, "all tasks wait for each other\n", &text) : 0;
-    if (runtime->deadlocks++ == 0 && options->on_deadlock && error == 0 && salp_buffer_append(&text, "", 1) == 0)
+    runtime->loop.turning = true; /* what is called now is called by the loop */
+    int error = options->on_deadlock ? describe(runtime, "all tasks wait for each other\n", &text) : -ENOENT;
+    if (error == 0 && salp_buffer_append(&text, "", 1) == 0)
         options->on_deadlock(text.data, options->arg);
     salp_buffer_free(&text);
-    if (runtime->deadlocks == 1)
-        salp__scope_end_run(runtime, SALP_EDEADLK);
-    else
-        salp__scope_end_each(runtime, SALP_EDEADLK); /* shields, too: nothing else is left to do */
+    runtime->loop.turning = false;
+    salp__scope_end_run(runtime, SALP_EDEADLK);
+    return true;
 }

@@ -38,6 +38,13 @@ static void set_running(salp__actor *thread, salp__runtime *runtime)
     salp__latch_release(&thread->latch);
 }
 
+/* Also those that other threads have started and that have not begun. */
+static bool has_tasks(const salp__runtime *runtime)
+{
+    /* relaxed: who starts one holds the loop, and so does not do it when this is the end. */
+    return !salp__list_empty(&runtime->all->tasks) || atomic_load_explicit(&runtime->guests, memory_order_relaxed) > 0;
+}
+
 static void turn(salp__runtime *runtime, int64_t deadline)
 {
     enum { WHILE_BUSY = 16, WHILE_IDLE = 256 };
@@ -61,12 +68,11 @@ static bool is_deadlock(salp__runtime *runtime)
 static void run_all(salp__runtime *runtime)
 {
     bool asked = false; /* nothing has happened since */
-    while (!salp__list_empty(&runtime->all->tasks)) {
+    while (has_tasks(runtime)) {
         bool idle = salp__loop_is_idle(&runtime->loop);
-        if (idle && !asked && runtime->deadlocks < 2) {
-            asked = true;
-            if (is_deadlock(runtime))
-                salp__deadlock(runtime);
+        if (idle && !asked) {
+            /* Again at once, as long as waits can be ended: there may be shields, one in another. */
+            asked = !is_deadlock(runtime) || !salp__deadlock(runtime);
             continue; /* it may have been the last task that ended meanwhile */
         }
         asked = idle;
@@ -167,7 +173,7 @@ void salp_loop_close(salp_loop *loop)
     own *o = (own *)loop;
     salp__loop_unpark(loop);
     salp__scope_end_run(&o->runtime, -ECANCELED);
-    while (!salp__list_empty(&o->all.tasks))
+    while (has_tasks(&o->runtime))
         salp__loop_turn(loop, SALP_FOREVER);
     salp__runtime_close(&o->runtime);
     salp__free(o);

@@ -97,10 +97,10 @@ static int start_all(loops *l, int *error)
 static int wait_for_all(loops *l)
 {
     int over = 0;
+    salp__waiter waiter;
     for (bool through = false;;) {
-        salp__waiter waiter;
-        salp__waiter_open(&waiter, "its loops");
         salp__lock_take(&l->lock);
+        salp__waiter_open(&waiter, "its loops"); /* under the lock: until then nobody can claim it */
         l->done = salp__spot_of(&waiter);
         bool ended = l->left == 0;
         if (through)

@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "os/clock.h"
+#include "os/memory.h"
 #include "task/task.h"
 
 _Static_assert(sizeof(salp__scope) <= sizeof(salp_scope), "the public size of a scope");
@@ -76,14 +77,6 @@ void salp__scope_collect(salp__runtime *runtime, salp__list *tasks)
     }
 }
 
-void salp__scope_look(salp__runtime *runtime)
-{
-    salp__list doomed;
-    salp__list_open(&doomed);
-    doom_members(&doomed, &runtime->all->scope);
-    interrupt_doomed(&doomed); /* those that were not meant, behind a shield, begin again */
-}
-
 /* ---- ending ---- */
 
 static bool set_ended(salp__scope *scope, int error)
@@ -94,6 +87,16 @@ static bool set_ended(salp__scope *scope, int error)
                                                    memory_order_relaxed);
 }
 
+/* Whether the scope ends what its actor waits for: no shield lies between. */
+static bool reaches(const salp__scope *scope, const salp__actor *actor)
+{
+    for (const salp__scope *each = actor->scope; each && each != scope; each = each->outer) {
+        if (each->shield)
+            return false;
+    }
+    return true;
+}
+
 /* Of a plain thread, from any. Has `event` run by the loop that it runs, if there is one. false: there is none. */
 static bool end_of_thread(salp__scope *scope, int error, salp__event *event)
 {
@@ -101,8 +104,9 @@ static bool end_of_thread(salp__scope *scope, int error, salp__event *event)
     bool posted = false;
     salp__latch_take(&actor->latch);
     if (set_ended(scope, error)) {
-        if (actor->waiting)
-            salp__interrupt(actor->waiting); /* likewise */
+        /* While it waits, its scopes stay as they are. */
+        if (actor->waiting && reaches(scope, actor))
+            salp__interrupt(actor->waiting);
         if (actor->runtime && event) {
             salp__loop_post(&actor->runtime->loop, event);
             posted = true;
@@ -110,6 +114,36 @@ static bool end_of_thread(salp__scope *scope, int error, salp__event *event)
     }
     salp__latch_release(&actor->latch);
     return posted;
+}
+
+/* Whether a scope around a task is known to be over. (To look at clocks here would end scopes in the midst of a walk.) */
+static bool is_inside_ended(const salp__actor *actor)
+{
+    for (const salp__scope *scope = actor->scope; scope; scope = scope->outer) {
+        /* acquire: as in find_ended. */
+        if (atomic_load_explicit(&scope->ended, memory_order_acquire) < 0)
+            return true;
+        if (scope->shield)
+            break;
+    }
+    return false;
+}
+
+void salp__scope_look(salp__runtime *runtime)
+{
+    salp__list tasks;
+    int64_t now = salp__now();
+    for (salp__scope *scope = runtime->all->scope.outer; scope; scope = scope->outer) {
+        if (scope->deadline <= now)
+            set_ended(scope, -ETIMEDOUT);
+    }
+    salp__scope_collect(runtime, &tasks);
+    while (!salp__list_empty(&tasks)) {
+        salp__task *task = SALP__CONTAINER(tasks.next, salp__task, doomed);
+        salp__list_remove(&task->doomed);
+        if (task->actor.waiting && is_inside_ended(&task->actor))
+            salp__interrupt(task->actor.waiting);
+    }
 }
 
 void salp__scope_end(salp__scope *scope, int error)
@@ -130,16 +164,19 @@ void salp__scope_end_run(salp__runtime *runtime, int error)
         salp__scope_look(runtime);
 }
 
-void salp__scope_end_each(salp__runtime *runtime, int error)
+int salp__scope_end_each(salp__runtime *runtime, int error)
 {
     salp__list tasks;
+    int ended = 0;
     salp__scope_collect(runtime, &tasks);
     while (!salp__list_empty(&tasks)) {
         salp__task *task = SALP__CONTAINER(tasks.next, salp__task, doomed);
         salp__list_remove(&task->doomed);
-        if (set_ended(task->actor.scope, error) && task->actor.waiting)
+        ended += set_ended(task->actor.scope, error);
+        if (task->actor.waiting)
             salp__interrupt(task->actor.waiting);
     }
+    return ended;
 }
 
 static void end_in_time(salp__timer *timer)
@@ -284,7 +321,7 @@ int salp_scope_close(salp_scope *scope)
 typedef struct remote {
     salp__event event;
     salp__scope *scope;
-    salp__spot sender;
+    salp__spot sender; /* its waiter is NULL: nobody waits, and this is freed */
 } remote;
 
 static void end_from_afar(salp__event *event)
@@ -295,8 +332,21 @@ static void end_from_afar(salp__event *event)
     else
         salp__scope_look(salp__runtime_here());
     atomic_fetch_sub_explicit(&r->scope->cancels, 1, memory_order_release); /* I3 */
-    if (salp__claim(&r->sender))
+    if (!r->sender.waiter)
+        salp__free(r);
+    else if (salp__claim(&r->sender))
         salp__resume(&r->sender);
+}
+
+/* Has the scope's loop carry it out. false: there is none, and it has been. */
+static bool send(remote *r)
+{
+    salp__actor *actor = r->scope->actor;
+    r->event.run = end_from_afar;
+    if (!actor->task)
+        return end_of_thread(r->scope, -ECANCELED, &r->event);
+    salp__loop_post(&actor->task->runtime->loop, &r->event);
+    return true;
 }
 
 void salp_scope_cancel(salp_scope *opaque)
@@ -309,17 +359,18 @@ void salp_scope_cancel(salp_scope *opaque)
     }
     /* relaxed: it is open, and its owner sees this before what we do now ends anything. I3 */
     atomic_fetch_add_explicit(&scope->cancels, 1, memory_order_relaxed);
-    remote r = { .event = { .run = end_from_afar }, .scope = scope };
     salp__waiter waiter;
     salp__waiter_open(&waiter, "a cancellation");
-    r.sender = salp__spot_of(&waiter);
-    bool posted = true;
-    if (actor->task)
-        salp__loop_post(&actor->task->runtime->loop, &r.event);
-    else
-        posted = end_of_thread(scope, -ECANCELED, &r.event);
-    if (posted)
-        salp__wait_through(&waiter);
-    else
+    remote here = { .scope = scope, .sender = salp__spot_of(&waiter) };
+    /* A callback does not wait: two loops that cancel something of each other's would wait for ever. */
+    remote *apart = salp__cannot_wait() ? salp__allocate(sizeof *apart) : NULL;
+    if (apart)
+        apart->scope = scope;
+    bool sent = send(apart ? apart : &here);
+    if (!sent) {
         atomic_fetch_sub_explicit(&scope->cancels, 1, memory_order_release);
+        salp__free(apart);
+    } else if (!apart) {
+        salp__wait_through(&waiter);
+    }
 }

@@ -84,9 +84,9 @@ void salp__scope_end(salp__scope *scope, int error);
 /* Has all tasks of this thread's loop look whether a scope of the thread is over. */
 void salp__scope_look(struct salp__runtime *runtime);
 
-/* Ends all waits of a run; those behind shields, too. */
+/* Ends all waits of a run; those behind shields, too: returns how many scopes were not over before. */
 void salp__scope_end_run(struct salp__runtime *runtime, int error);
-void salp__scope_end_each(struct salp__runtime *runtime, int error);
+int salp__scope_end_each(struct salp__runtime *runtime, int error);
 
 /* The same two for an actor of whose scopes one has a deadline, or is over. */
 int salp__scope_error_now(salp__actor *actor);

@@ -16,6 +16,7 @@
 #include "task/task.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/assert.h"
 #include "os/clock.h"
@@ -52,13 +53,26 @@ static void arrive(salp__runtime *runtime, void *kept)
     bury(runtime);
 }
 
+/* On the loop's stack, since it does what it likes. */
+static void report_slow(salp__event *event)
+{
+    salp__runtime *runtime = SALP__CONTAINER(event, salp__runtime, slow);
+    int64_t kept = runtime->slow_for;
+    runtime->slow_for = 0;
+    runtime->options.on_slow(runtime->slow_name, kept, runtime->options.arg);
+}
+
 /* The task has kept the processor until now. */
 static void look_how_long(salp__runtime *runtime, const salp__task *task)
 {
-    int64_t now = salp__now();
-    if (task && now - runtime->resumed > runtime->options.slow)
-        runtime->options.on_slow(task->name ? task->name : "", now - runtime->resumed, runtime->options.arg);
+    int64_t now = salp__now(), kept = now - runtime->resumed;
     runtime->resumed = now;
+    if (!task || kept <= runtime->options.slow || runtime->slow_for > 0)
+        return;
+    runtime->slow_for = kept;
+    runtime->slow.run = report_slow;
+    snprintf(runtime->slow_name, sizeof runtime->slow_name, "%s", task->name ? task->name : "");
+    salp__loop_soon(&runtime->loop, &runtime->slow);
 }
 
 /* From a task, or the loop (NULL), to another one. */
@@ -97,6 +111,8 @@ void salp__task_suspend(salp__task *task)
     salp__task *next = next_ready(runtime);
     if (next != task)
         go(runtime, task, next);
+    else if (runtime->options.slow > 0)
+        look_how_long(runtime, task);
     while (SALP__UNLIKELY(runtime->visit.function != NULL)) {
         salp__visit visit = runtime->visit;
         runtime->visit.function = NULL;

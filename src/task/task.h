@@ -38,7 +38,7 @@ typedef struct salp__visit {
 
 /* One to a thread that runs a loop. */
 typedef struct salp__runtime {
-    salp__loop loop;
+    salp__loop loop; /* first, so that a loop with tasks is known as one */
     salp__stacks stacks;
     salp__members *all;      /* holds the first task */
     salp__timer deadline;    /* of the scopes of the thread */
@@ -50,6 +50,10 @@ typedef struct salp__runtime {
     bool left_loop; /* the switch under way leaves it */
     salp__visit visit;
     salp_run_options options;
+    _Atomic int guests; /* tasks of salp_loop_go that have not begun */
+    salp__event slow;   /* the report of a task that has kept the processor too long */
+    int64_t slow_for;   /* 0: there is none to report */
+    char slow_name[64];
     int64_t resumed;    /* when the running task got the processor; only if slow ones are reported */
     uint64_t control;   /* words of the floating-point units that tasks begin with: as they were when the run began */
     int deadlocks;      /* how often it was found that nobody can go on */
@@ -83,8 +87,8 @@ void salp__runtime_close(salp__runtime *runtime);
 /* All tasks, in a list by their `doomed` links. */
 void salp__scope_collect(salp__runtime *runtime, salp__list *tasks);
 
-/* All tasks wait, and nothing can wake them: reports it, and ends their waits. */
-void salp__deadlock(salp__runtime *runtime);
+/* All tasks wait, and nothing can wake them: reports it, and ends their waits. false: none was left to end. */
+bool salp__deadlock(salp__runtime *runtime);
 
 /* A task has left its group, with this result. */
 void salp__group_lost(salp__members *group, int result);

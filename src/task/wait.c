@@ -211,6 +211,11 @@ static int wait_in_thread(salp__waiter *waiter, int64_t own)
 
 /* ---- both ---- */
 
+bool salp__cannot_wait(void)
+{
+    return salp__runtime_here() && !salp__self()->task;
+}
+
 int salp__wait_refused(void)
 {
     salp__actor *self = salp__self();

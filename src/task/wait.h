@@ -79,6 +79,9 @@ int salp__wait(salp__waiter *waiter);
 /* The same; 1: it is `until`, and nobody has claimed it. */
 int salp__wait_until(salp__waiter *waiter, int64_t until);
 
+/* Whether the caller is a callback of a loop, or whatever else its thread does outside of tasks: SALP_EINSIDE. */
+bool salp__cannot_wait(void);
+
 /* What a call that can wait begins with: 0, or the error that it ends with since a scope is over already. */
 int salp__wait_refused(void);
 

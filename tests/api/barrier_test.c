@@ -146,12 +146,46 @@ static void misuse_is_refused(void **state)
     salp_barrier_close(NULL);
 }
 
+static salp_scope outer;
+
+static int meets_behind_a_shield(void *arg)
+{
+    (void)arg;
+    EXPECT(salp_barrier_wait(barrier) >= 0);
+    return 0;
+}
+
+static int cancels_outside(void *arg)
+{
+    salp_group group;
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, meets_behind_a_shield, arg) == 0);
+    EXPECT(salp_yield() == 0);
+    salp_scope_cancel(&outer); /* reaches nobody here */
+    EXPECT(salp_barrier_wait(barrier) >= 0);
+    return salp_group_close(&group);
+}
+
+static void a_scope_that_reaches_nobody_breaks_nothing(void **state)
+{
+    salp_scope shield;
+    (void)state;
+    assert_int_equal(salp_barrier_open(&barrier, &(salp_barrier_options){ .parties = 2 }), 0);
+    salp_scope_open(&outer, SALP_FOREVER);
+    salp_scope_shield(&shield, SALP_FOREVER);
+    assert_int_equal(salp_run(cancels_outside, NULL), 0);
+    assert_int_equal(salp_scope_close(&shield), 0);
+    assert_int_equal(salp_scope_close(&outer), 0);
+    salp_barrier_close(barrier);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST("nobody passes a barrier before all have come", nobody_passes_a_barrier_before_all_have_come),
         TEST("who gives up at a barrier breaks it for the others", who_gives_up_at_a_barrier_breaks_it_for_the_others),
         TEST("misuse is refused", misuse_is_refused),
+        TEST("a scope that reaches nobody breaks nothing", a_scope_that_reaches_nobody_breaks_nothing),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
 }

@@ -5,6 +5,8 @@
  */
 #include "tasks.h"
 
+#include <sched.h>
+
 #include <salp/sync.h>
 
 static salp_mutex *mutex;
@@ -214,6 +216,55 @@ static void misuse_is_refused(void **state)
     salp_mutex_close(mutex);
 }
 
+/* ---- a mutex that was passed on to somebody who is not there yet ---- */
+
+static _Atomic int stage;
+
+static int locks_once(void *arg)
+{
+    (void)arg;
+    EXPECT(salp_mutex_lock(mutex) == 0);
+    return salp_mutex_unlock(mutex);
+}
+
+/* Two of its tasks are in line, and it does not let them go on. */
+static int keeps_its_loop_busy(void *arg)
+{
+    salp_group group;
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, locks_once, arg) == 0 && salp_go(&group, locks_once, arg) == 0);
+    EXPECT(salp_yield() == 0);
+    stage = 1;
+    while (stage < 2)
+        sched_yield();
+    return salp_group_close(&group);
+}
+
+static void *busy_loop(void *arg)
+{
+    EXPECT(salp_run(keeps_its_loop_busy, arg) == 0);
+    return NULL;
+}
+
+static void a_mutex_that_nobody_holds_can_be_had(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    assert_int_equal(salp_mutex_open(&mutex, NULL), 0);
+    assert_int_equal(salp_mutex_lock(mutex), 0);
+    assert_int_equal(pthread_create(&thread, NULL, busy_loop, NULL), 0);
+    while (stage < 1)
+        sched_yield();
+    assert_int_equal(salp_mutex_unlock(mutex), 0);
+    assert_int_equal(salp_mutex_try_lock(mutex), 0);
+    assert_int_equal(salp_mutex_unlock(mutex), 0);
+    assert_int_equal(salp_mutex_lock(mutex), 0);
+    assert_int_equal(salp_mutex_unlock(mutex), 0);
+    stage = 2;
+    pthread_join(thread, NULL);
+    salp_mutex_close(mutex);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -223,6 +274,7 @@ int main(int argc, char **argv)
         TEST("nobody starves beside threads that lock again at once",
              nobody_starves_beside_threads_that_lock_again_at_once),
         TEST("misuse is refused", misuse_is_refused),
+        TEST("a mutex that nobody holds can be had", a_mutex_that_nobody_holds_can_be_had),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
 }

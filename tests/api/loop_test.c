@@ -7,8 +7,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <salp/loop.h>
 
@@ -567,6 +569,133 @@ static void a_foreign_loop_waits_for_one_descriptor(void **state)
     close(pair[1]);
 }
 
+/* ---- what others once found broken ---- */
+
+static int fired_again;
+
+static void set_in_the_past(void *arg)
+{
+    fired_again++;
+    EXPECT(salp_timer_set(loop, arg, 0, set_in_the_past, arg) == 0);
+}
+
+static void a_timer_that_is_set_in_the_past_again_and_again_holds_up_no_other(void **state)
+{
+    bool done = false;
+    salp_timer always = { { 0 } }, once = { { 0 } };
+    open_loop(state);
+    assert_int_equal(salp_timer_set(loop, &once, salp_now() + SALP_MILLISECONDS(1), set_true, &done), 0);
+    assert_int_equal(salp_timer_set(loop, &always, 0, set_in_the_past, &always), 0);
+    while (!done)
+        assert_true(salp_loop_turn(loop, SALP_FOREVER) >= 0);
+    assert_true(fired_again > 0);
+    salp_loop_close(loop);
+}
+
+static void a_signal_to_a_fork_is_not_for_the_loop(void **state)
+{
+    int status;
+    open_loop(state);
+    assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+    assert_int_equal(salp_loop_watch(loop, pair[0], SALP_READABLE, ignore, NULL), 0);
+    assert_int_equal(salp_loop_signal(loop, SIGUSR1, note_signal, "s"), 0);
+    assert_true(salp_loop_fd(loop) >= 0);
+    settle(); /* it waits in its poller, as far as others can see */
+    pid_t child = fork();
+    if (child == 0) {
+        raise(SIGUSR1);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    settle();
+    assert_string_equal(trace, "");
+    salp_loop_close(loop);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void a_number_that_is_no_descriptor_is_refused_at_once(void **state)
+{
+    open_loop(state);
+    assert_int_equal(salp_loop_watch(loop, INT_MAX, SALP_READABLE, ignore, NULL), -EBADF);
+    salp_loop_close(loop);
+}
+
+/* Two loops; in each a callback cancels a scope of the other one's task. */
+static salp_scope scopes[2];
+static _Atomic int scopes_open, callbacks_in;
+
+static void cancel_the_other(void *arg)
+{
+    callbacks_in++;
+    while (callbacks_in < 2)
+        sched_yield();
+    salp_scope_cancel(&scopes[1 - (intptr_t)arg]);
+}
+
+static int is_cancelled(void *arg)
+{
+    salp_scope *mine = &scopes[(intptr_t)arg];
+    salp_scope_open(mine, SALP_FOREVER);
+    scopes_open++;
+    while (scopes_open < 2)
+        EXPECT(salp_yield() == 0);
+    EXPECT(salp_loop_call(salp_loop_current(), cancel_the_other, arg) == 0);
+    EXPECT(salp_sleep(SALP_FOREVER) == -ECANCELED);
+    EXPECT(salp_scope_close(mine) == -ECANCELED);
+    return 0;
+}
+
+static void *runs_is_cancelled(void *arg)
+{
+    EXPECT(salp_run(is_cancelled, arg) == 0);
+    return NULL;
+}
+
+static void callbacks_of_two_loops_may_cancel_each_others_scopes(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, runs_is_cancelled, (void *)1), 0);
+    runs_is_cancelled((void *)0);
+    pthread_join(thread, NULL);
+}
+
+static salp_mutex *held;
+static salp_condition *condition;
+
+static int locks_it(void *arg)
+{
+    (void)arg;
+    EXPECT(salp_mutex_lock(held) == 0);
+    note("locked");
+    return salp_mutex_unlock(held);
+}
+
+static void wait_with_mutex(void *arg)
+{
+    (void)arg;
+    EXPECT(salp_condition_wait(condition, held) == SALP_EINSIDE);
+    EXPECT(salp_mutex_unlock(held) == 0); /* it was not given up */
+}
+
+static void a_callback_that_cannot_wait_for_a_condition_keeps_its_mutex(void **state)
+{
+    open_loop(state);
+    assert_int_equal(salp_mutex_open(&held, NULL), 0);
+    assert_int_equal(salp_condition_open(&condition, NULL), 0);
+    assert_int_equal(salp_mutex_lock(held), 0);
+    assert_int_equal(salp_loop_go(loop, locks_it, NULL, NULL), 0);
+    while (salp_loop_turn(loop, 0) > 0)
+        continue;
+    assert_int_equal(salp_loop_call(loop, wait_with_mutex, NULL), 0);
+    turn_until("locked");
+    salp_condition_close(condition);
+    salp_mutex_close(held);
+    salp_loop_close(loop);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -584,6 +713,14 @@ int main(int argc, char **argv)
         TEST("misuse is refused", misuse_is_refused),
         TEST("any thread may start tasks and cancel them", any_thread_may_start_tasks_and_cancel_them),
         TEST("a foreign loop waits for one descriptor", a_foreign_loop_waits_for_one_descriptor),
+        TEST("a timer that is set in the past again and again holds up no other",
+             a_timer_that_is_set_in_the_past_again_and_again_holds_up_no_other),
+        TEST("a signal to a fork is not for the loop", a_signal_to_a_fork_is_not_for_the_loop),
+        TEST("a number that is no descriptor is refused at once", a_number_that_is_no_descriptor_is_refused_at_once),
+        TEST("callbacks of two loops may cancel each other's scopes",
+             callbacks_of_two_loops_may_cancel_each_others_scopes),
+        TEST("a callback that cannot wait for a condition keeps its mutex",
+             a_callback_that_cannot_wait_for_a_condition_keeps_its_mutex),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
 }

@@ -368,6 +368,75 @@ static void several_loops_begin_and_end_together(void **state)
     assert_int_equal(salp_run(several_loops_from_a_task, NULL), 0);
 }
 
+/* ---- what others once found broken ---- */
+
+static int behind_three_shields(void *arg)
+{
+    salp_scope shields[3];
+    int item;
+    for (int i = 0; i < 3; i++) {
+        salp_scope_shield(&shields[i], SALP_FOREVER);
+        if (arg && i < 2)
+            continue;
+        EXPECT(salp_queue_get(queue, &item) == SALP_EDEADLK);
+    }
+    for (int i = 2; i >= 0; i--)
+        salp_scope_close(&shields[i]);
+    return 0;
+}
+
+static void shields_do_not_hide_a_deadlock(void **state)
+{
+    (void)state;
+    need_a_single_thread();
+    assert_int_equal(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4 }), 0);
+    assert_int_equal(salp_run(behind_three_shields, NULL), SALP_EDEADLK);
+    assert_int_equal(salp_run(behind_three_shields, text), SALP_EDEADLK);
+    salp_queue_close(queue);
+}
+
+static void dump_when_slow(const char *name, int64_t nanoseconds, void *arg)
+{
+    (void)name, (void)nanoseconds;
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    EXPECT(salp_task_dump(null) == 0);
+    close(null);
+    ++*(int *)arg;
+}
+
+static void a_report_of_a_slow_task_may_dump_all(void **state)
+{
+    int reports = 0;
+    (void)state;
+    salp_run_options options = { .slow = SALP_MILLISECONDS(5), .on_slow = dump_when_slow, .arg = &reports };
+    assert_int_equal(salp_run_with(slow_and_others, (void *)1000, &options), 0);
+    assert_true(reports > 0);
+}
+
+static _Atomic int guests_run;
+
+static int guest(void *arg)
+{
+    (void)arg;
+    guests_run++;
+    return 0;
+}
+
+static int starts_guest_at_the_end(void *arg)
+{
+    for (intptr_t i = 0; i < (intptr_t)arg; i++)
+        EXPECT(salp_yield() == 0);
+    return salp_loop_go(salp_loop_current(), guest, NULL, NULL);
+}
+
+static void a_run_waits_for_tasks_that_have_not_begun(void **state)
+{
+    (void)state;
+    for (intptr_t yields = 0; yields < 520; yields++)
+        assert_int_equal(salp_run(starts_guest_at_the_end, (void *)yields), 0);
+    assert_int_equal(guests_run, 520);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -379,6 +448,9 @@ int main(int argc, char **argv)
              a_deadlock_ends_the_run_though_nobody_wants_the_text),
         TEST("a dump shows all tasks and where they are", a_dump_shows_all_tasks_and_where_they_are),
         TEST("several loops begin and end together", several_loops_begin_and_end_together),
+        TEST("shields do not hide a deadlock", shields_do_not_hide_a_deadlock),
+        TEST("a report of a slow task may dump all", a_report_of_a_slow_task_may_dump_all),
+        TEST("a run waits for tasks that have not begun", a_run_waits_for_tasks_that_have_not_begun),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
 }

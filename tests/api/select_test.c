@@ -281,6 +281,40 @@ static void selects_in_opposite_orders_do_not_block_each_other(void **state)
     }
 }
 
+/* ---- a partner may close what was used when his own call has returned ---- */
+
+static int replies(void *arg)
+{
+    int value = 42;
+    (void)arg;
+    salp_case cases[] = { { .event = event }, { .put = a, .item = &value } };
+    EXPECT(salp_select(cases, 2) == 1);
+    return 0;
+}
+
+static int asks(void *arg)
+{
+    salp_group group;
+    int value = 0;
+    (void)arg;
+    EXPECT(salp_event_open(&event, NULL) == 0);
+    a = opened(0);
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, replies, NULL) == 0);
+    EXPECT(salp_yield() == 0);
+    EXPECT(salp_queue_get(a, &value) == 0 && value == 42);
+    salp_queue_close(a); /* before the other one has gone on */
+    EXPECT(salp_group_close(&group) == 0);
+    salp_event_close(event);
+    return 0;
+}
+
+static void the_object_that_was_chosen_is_not_touched_again(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(asks, NULL), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -292,6 +326,7 @@ int main(int argc, char **argv)
         TEST("two selects meet, and a queue may be in several cases",
              two_selects_meet_and_a_queue_may_be_in_several_cases),
         TEST("selects in opposite orders do not block each other", selects_in_opposite_orders_do_not_block_each_other),
+        TEST("the object that was chosen is not touched again", the_object_that_was_chosen_is_not_touched_again),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
