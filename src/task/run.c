@@ -61,8 +61,8 @@ static bool is_deadlock(salp__runtime *runtime)
         return true;
     /* Threads come and go: asked only of a loop to which nothing has happened for a while. */
     turn(runtime, salp__later(SALP_MILLISECONDS(100)));
-    /* In this order: who has sent something and then ended is not overlooked. */
-    return salp__thread_count() == 1 && salp__loop_is_idle(&runtime->loop);
+    /* In this order: who has sent something and then ended is not overlooked. And it may have ended the last task. */
+    return salp__thread_count() == 1 && salp__loop_is_idle(&runtime->loop) && has_tasks(runtime);
 }
 
 static void run_all(salp__runtime *runtime)

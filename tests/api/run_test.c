@@ -199,6 +199,27 @@ static int waits_for_thread(void *arg)
     return 0;
 }
 
+static void *wakes_at_once(void *arg)
+{
+    int item = 5;
+    EXPECT(salp_queue_put(arg, &item) == 0);
+    return NULL;
+}
+
+/* The last thing that the other thread does is to end the last wait of the run. */
+static void a_thread_that_has_gone_meanwhile_is_no_deadlock(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = 1 }), 0);
+    for (int i = 0; i < test_scale(2000); i++) {
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, wakes_at_once, queue), 0);
+        assert_int_equal(salp_run(waits_for_thread, queue), 0);
+        pthread_join(thread, NULL);
+    }
+    salp_queue_close(queue);
+}
+
 static void waiting_for_another_thread_is_no_deadlock(void **state)
 {
     pthread_t thread;
@@ -444,6 +465,7 @@ int main(int argc, char **argv)
         TEST("a task that holds up the others is reported", a_task_that_holds_up_the_others_is_reported),
         TEST("tasks that wait for each other are reported", tasks_that_wait_for_each_other_are_reported),
         TEST("waiting for another thread is no deadlock", waiting_for_another_thread_is_no_deadlock),
+        TEST("a thread that has gone meanwhile is no deadlock", a_thread_that_has_gone_meanwhile_is_no_deadlock),
         TEST("a deadlock ends the run though nobody wants the text",
              a_deadlock_ends_the_run_though_nobody_wants_the_text),
         TEST("a dump shows all tasks and where they are", a_dump_shows_all_tasks_and_where_they_are),
