@@ -87,7 +87,8 @@ SALP_API int salp_run_with(salp_fn *main, void *arg, const salp_run_options *opt
  *
  * Returns the first failure, or 0. Threads: any; in a task only that task waits.
  * Scopes around the call reach into the loops.
- * Errors: -EINVAL: no main, or loops is not 1 to 4096; -EAGAIN, -ENOMEM: a thread
+ * Errors: -EINVAL: no main, or loops is not 1 to 4096; SALP_EINSIDE: called by a
+ * callback of a loop; -ECANCELED, -ETIMEDOUT; -EAGAIN, -ENOMEM: a thread
  * could not be started: those that were are cancelled and waited for.
  */
 SALP_API int salp_run_loops(int loops, salp_fn *main, void *arg);

@@ -124,13 +124,6 @@ void salp__loop_send(salp__loop *loop, salp__event *event)
         salp__loop_post(loop, event);
 }
 
-static void take_first(salp__loop *loop)
-{
-    loop->first = loop->first->next;
-    if (!loop->first)
-        loop->last = &loop->first;
-}
-
 /* ---- timers ---- */
 
 static int64_t first_timer(const salp__loop *loop)
@@ -205,9 +198,7 @@ static void tell_poller(salp__loop *loop)
 
 int salp__loop_watch(salp__loop *loop, salp__watch *watch)
 {
-    int error = salp__may_poll(watch->fd);
-    if (error == 0)
-        error = salp__loop_need_poller(loop);
+    int error = salp__loop_need_poller(loop);
     if (error == 0)
         error = loop->poller->type->add(loop->poller, watch);
     if (error == 0) {
@@ -307,9 +298,7 @@ static void run_ready(salp__loop *loop)
     int budget = loop->timers.root ? EVENTS_BEFORE_TIMERS : EVENTS_PER_TURN;
     loop->budget = budget;
     do {
-        salp__event *event = loop->first;
-        loop->budget--;
-        take_first(loop);
+        salp__event *event = salp__loop_take_first(loop);
         event->run(event);
     } while (loop->first && salp__loop_goes_on(loop));
     loop->unpolled += budget - loop->budget;

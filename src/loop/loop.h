@@ -118,12 +118,10 @@ static inline bool salp__loop_goes_on(const salp__loop *loop)
     return loop->budget > 0 && atomic_load_explicit(&loop->inbox, memory_order_relaxed) == 0;
 }
 
-/* The next event that is ready, if it is of this kind and the turn is not over: taken off, for who runs it himself. */
-static inline salp__event *salp__loop_take(salp__loop *loop, void (*kind)(salp__event *event))
+/* The next event that is ready: there is one. */
+static inline salp__event *salp__loop_take_first(salp__loop *loop)
 {
     salp__event *event = loop->first;
-    if (!event || event->run != kind || !salp__loop_goes_on(loop))
-        return NULL;
     loop->budget--;
     loop->first = event->next;
     if (!loop->first)
@@ -131,10 +129,19 @@ static inline salp__event *salp__loop_take(salp__loop *loop, void (*kind)(salp__
     return event;
 }
 
+/* The next event that is ready, if it is of this kind and the turn is not over: taken off, for who runs it himself. */
+static inline salp__event *salp__loop_take(salp__loop *loop, void (*kind)(salp__event *event))
+{
+    const salp__event *event = loop->first;
+    if (!event || event->run != kind || !salp__loop_goes_on(loop))
+        return NULL;
+    return salp__loop_take_first(loop);
+}
+
 void salp__timer_set(salp__loop *loop, salp__timer *timer, int64_t when, void (*fire)(salp__timer *timer));
 void salp__timer_cancel(salp__loop *loop, salp__timer *timer); /* also when it is not set */
 
-/* Watches fd for events until salp__loop_unwatch. Errors: as salp_loop_watch. */
+/* Watches fd for events until salp__loop_unwatch. It has to be one that can be (salp__may_poll). Errors: as salp_loop_watch. */
 int salp__loop_watch(salp__loop *loop, salp__watch *watch);
 int salp__loop_rewatch(salp__loop *loop, salp__watch *watch); /* its events are others now */
 void salp__loop_unwatch(salp__loop *loop, salp__watch *watch);

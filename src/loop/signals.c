@@ -71,8 +71,11 @@ static void give_up(salp_loop *loop, catch *c)
 /* In a fork the loops are another process's: a signal there is not for them. */
 static void forget_in_fork(void)
 {
-    for (int i = 0; i < SALP__SIGNALS; i++)
+    for (int i = 0; i < SALP__SIGNALS; i++) {
         atomic_store(&catches[i].loop, NULL);
+        atomic_store(&catches[i].owner, NULL);
+    }
+    atomic_store(&handlers, 0); /* those of other threads are not here */
 }
 
 static void watch_forks(void)

@@ -26,7 +26,7 @@ typedef struct loops {
     int left;        /* [lock] loops that have not ended */
     int failure;     /* [lock] the first, or 0 */
     bool canceled;   /* [lock] those that have not begun will not */
-    salp__spot done; /* [lock] of who waits for all of them; waiter NULL: nobody yet */
+    salp__spot done; /* [lock] of who waits for all of them */
     one each[];
 } loops;
 
@@ -127,6 +127,8 @@ int salp_run_loops(int count, salp_fn *function, void *arg)
     if (!function || count < 1 || count > 4096)
         return -EINVAL;
     int error = salp__wait_refused();
+    if (error == 0 && salp__cannot_wait())
+        error = SALP_EINSIDE;
     if (error < 0)
         return error;
     loops *l = salp__allocate(sizeof *l + (size_t)count * sizeof(one));

@@ -134,9 +134,16 @@ static void a_turn_that_waits_does_what_it_has_waited_for(void **state)
     salp_loop_close(loop);
 }
 
+static int must_not_run(void *arg)
+{
+    (void)arg;
+    abort();
+}
+
 static void wait_in_callback(void *arg)
 {
     salp_scope scope;
+    EXPECT(salp_run_loops(2, must_not_run, NULL) == SALP_EINSIDE);
     salp_scope_open(&scope, 0);
     EXPECT(salp_sleep(SALP_MILLISECONDS(1)) == -ETIMEDOUT); /* whatever else would be wrong with it */
     EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
