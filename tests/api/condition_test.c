@@ -31,6 +31,14 @@ static int take_from_stock(void *name)
     return 0;
 }
 
+static int cancel_when_sold_out(void *scope)
+{
+    while (stock > 0)
+        EXPECT(salp_yield() == 0);
+    salp_scope_cancel(scope);
+    return 0;
+}
+
 static int conditions(void *arg)
 {
     (void)arg;
@@ -49,10 +57,11 @@ static int conditions(void *arg)
     stock = 1;
     EXPECT(salp_condition_signal(condition) == 0);
     EXPECT(salp_yield() == 0 && trace[0] == 0); /* woken, and waits for the mutex */
+    salp_scope_open(&scope, SALP_FOREVER);
+    EXPECT(salp_go(&group, cancel_when_sold_out, &scope) == 0);
+    EXPECT(salp_condition_wait(condition, mutex) == -ECANCELED && stock == 0); /* given up, though locked twice */
+    EXPECT(salp_scope_close(&scope) == -ECANCELED);
     salp_scope_open(&scope, SALP_MILLISECONDS(2));
-    EXPECT(salp_mutex_unlock(mutex) == 0 && salp_mutex_lock(mutex) == 0);
-    while (stock == 1 && salp_condition_wait(condition, mutex) == 0) /* gives it up, though locked twice */
-        continue;
     EXPECT(salp_condition_wait(condition, mutex) == -ETIMEDOUT);
     EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
     EXPECT(salp_mutex_unlock(mutex) == 0 && salp_mutex_unlock(mutex) == 0 && salp_mutex_unlock(mutex) == -EPERM);
