@@ -202,29 +202,52 @@ int salp__file_text(const char *path, char *text, size_t size)
     return error < 0 ? error : (int)length;
 }
 
-int salp__poll(const int fds[], bool ready[], int count, int64_t deadline)
+static bool limit(struct timespec *time, int64_t deadline)
 {
-    struct pollfd polled[8];
-    salp__must(count <= 8);
+    if (deadline == SALP_FOREVER)
+        return false;
+    int64_t left = deadline > 0 ? deadline - salp__now() : 0;
+    if (left < 0)
+        left = 0;
+    *time = (struct timespec){ .tv_sec = left / SALP_SECONDS(1), .tv_nsec = left % SALP_SECONDS(1) };
+    return true;
+}
+
+int salp__poll_for(salp__pollee set[], int count, int64_t deadline)
+{
+    struct pollfd polled[SALP__MAX_POLLEES];
+    struct timespec time;
+    salp__must(count <= SALP__MAX_POLLEES);
     for (int i = 0; i < count; i++)
-        polled[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
-    struct timespec time, *until = NULL;
-    if (deadline != SALP_FOREVER) {
-        int64_t left = deadline - salp__now();
-        if (left < 0)
-            left = 0;
-        time = (struct timespec){ .tv_sec = left / SALP_SECONDS(1), .tv_nsec = left % SALP_SECONDS(1) };
-        until = &time;
-    }
-    int result = ppoll(polled, (nfds_t)count, until, NULL);
+        polled[i] = (struct pollfd){ .fd = set[i].fd, .events = (short)set[i].events };
+    int result = ppoll(polled, (nfds_t)count, limit(&time, deadline) ? &time : NULL, NULL);
     if (result < 0) {
         /* ENOMEM: the kernel could not allocate; the caller looks at everything and polls again. */
         salp__must(errno == EINTR || errno == ENOMEM);
         return -EINTR;
     }
     for (int i = 0; i < count; i++)
-        ready[i] = fds[i] >= 0 && polled[i].revents != 0;
+        set[i].came = set[i].fd < 0 ? 0 : (uint16_t)polled[i].revents;
     return result;
+}
+
+int salp__poll(const int fds[], bool ready[], int count, int64_t deadline)
+{
+    salp__pollee set[SALP__MAX_POLLEES];
+    salp__must(count <= SALP__MAX_POLLEES);
+    for (int i = 0; i < count; i++)
+        set[i] = (salp__pollee){ .fd = fds[i], .events = POLLIN };
+    int result = salp__poll_for(set, count, deadline);
+    for (int i = 0; i < count && result >= 0; i++)
+        ready[i] = set[i].came != 0;
+    return result;
+}
+
+int salp__file_copy(int fd)
+{
+    SALP__FAULT(-EMFILE);
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return copy < 0 ? -errno : copy;
 }
 
 void salp__close_all_but(int first, const int keep[], int count)

@@ -55,9 +55,23 @@ void salp__file_close(int fd); /* accepts -1 */
 /* Reads a small file (of /proc, say) as text. Returns the length, cut at size - 1, or a negative error. */
 int salp__file_text(const char *path, char *text, size_t size);
 
-/* Waits until one of the descriptors (-1: not looked at) can be read. ready[i] says which. Returns their number, 0 at
-   the deadline, or -EINTR. At most 8 descriptors. */
+/* What one of many descriptors is waited for. */
+typedef struct salp__pollee {
+    int fd;          /* -1: not looked at */
+    uint32_t events; /* as in os/epoll.h */
+    uint32_t came;
+} salp__pollee;
+
+enum { SALP__MAX_POLLEES = 16 };
+
+/* Waits until one of the descriptors is ready. Returns how many are, 0 at the deadline, or -EINTR. */
+int salp__poll_for(salp__pollee set[], int count, int64_t deadline);
+
+/* The same for descriptors to be read: ready[i] says which are. */
 int salp__poll(const int fds[], bool ready[], int count, int64_t deadline);
+
+/* Another number for the same open file. Errors: -EMFILE, -EBADF. */
+int salp__file_copy(int fd);
 
 /* Closes every descriptor from `first` on that is not in keep[] (in rising order). */
 void salp__close_all_but(int first, const int keep[], int count);

@@ -270,6 +270,8 @@ static void remove_innermost(salp__actor *self)
     if (self->task)
         salp__timer_cancel(&self->task->runtime->loop, &scope->timer);
     self->scope = scope->outer;
+    if (!self->task && !self->scope && self->bell >= 0)
+        salp__bell_drop(self);
 }
 
 static bool is_open(const salp__actor *self, const salp__scope *scope)

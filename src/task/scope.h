@@ -39,6 +39,7 @@ typedef struct salp__actor {
     const void *inside;            /* for floors above: what it is in the midst of */
     salp__latch latch;             /* of a plain thread */
     struct salp__runtime *runtime; /* of a plain thread: the loop that it runs, or NULL [latch] */
+    int bell;                      /* of a plain thread: ends a wait for descriptors; -1: none [owner; ring: latch] */
 } salp__actor;
 
 typedef struct salp__scope {

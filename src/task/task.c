@@ -24,7 +24,7 @@
 #include "task/switch.h"
 
 SALP__NOW salp__runtime *salp__runtime_now;
-SALP__NOW salp__actor salp__thread_now;
+SALP__NOW salp__actor salp__thread_now = { .bell = -1 };
 SALP__NOW salp__actor *salp__task_now;
 
 /* ---- switching ---- */
@@ -185,7 +185,8 @@ void salp__task_forget_all(void)
     salp__loop_forget();
     salp__task_now = NULL;
     salp__runtime_now = NULL;
-    salp__thread_now = (salp__actor){ .inside = salp__thread_now.inside };
+    salp__bell_drop(&salp__thread_now);
+    salp__thread_now = (salp__actor){ .inside = salp__thread_now.inside, .bell = -1 };
 }
 
 /* ---- beginning and ending ---- */

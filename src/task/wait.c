@@ -7,7 +7,10 @@
 #include <salp/time.h>
 
 #include "os/clock.h"
+#include "os/epoll.h"
+#include "os/file.h"
 #include "os/futex.h"
+#include "os/thread.h"
 #include "task/park.h"
 #include "task/scope.h"
 #include "task/task.h"
@@ -80,10 +83,13 @@ void salp__interrupt(salp__waiter *waiter)
     salp__task *task = waiter->actor->task;
     if (!leave_waiting(waiter, SALP__INTERRUPTED))
         return;
-    if (task)
+    if (task) {
         salp__task_ready(task);
-    else
-        salp__futex_wake(&waiter->state, 1, false); /* I2; rare enough not to ask whether it sleeps */
+        return;
+    }
+    salp__futex_wake(&waiter->state, 1, false); /* I2; rare enough not to ask whether it sleeps */
+    if (waiter->actor->bell >= 0)
+        salp__eventfd_ring(waiter->actor->bell); /* I3 */
 }
 
 /* ---- tasks ---- */
@@ -175,7 +181,65 @@ static uint32_t sleep_on(salp__waiter *waiter, int64_t deadline)
     return seen & ~SALP__SLEEPING;
 }
 
-static int wait_in_thread(salp__waiter *waiter, int64_t own)
+/* ---- plain threads that wait for descriptors ---- */
+
+static void drop_in_fork(void)
+{
+    salp__bell_drop(salp__thread_self()); /* else parent and child would answer for each other */
+}
+
+void salp__bell_drop(salp__actor *actor)
+{
+    salp__file_close(actor->bell);
+    actor->bell = -1;
+}
+
+static void hang_bell(salp__actor *actor)
+{
+    if (!actor->scope || actor->bell >= 0)
+        return;
+    static _Atomic bool told;
+    if (!atomic_exchange(&told, true))
+        salp__after_fork(drop_in_fork);
+    int bell = salp__eventfd_open();
+    actor->bell = bell < 0 ? -1 : bell;
+}
+
+typedef struct polling {
+    salp__pollee *set;
+    int count;
+} polling;
+
+/* The same as sleep_on, with what is ready written into the set; that is nothing else than to be woken. */
+static uint32_t sleep_in_poll(salp__waiter *waiter, const polling *waited, int64_t deadline)
+{
+    salp__actor *actor = waiter->actor;
+    salp__pollee set[SALP__MAX_POLLEES];
+    int count = waited->count;
+    for (int i = 0; i < count; i++)
+        set[i] = waited->set[i];
+    set[count++] = (salp__pollee){ .fd = actor->bell, .events = SALP__POLL_IN };
+    int64_t soon = salp__later(SALP_MILLISECONDS(10));
+    if (actor->scope && actor->bell < 0 && soon < deadline)
+        deadline = soon; /* there was no descriptor left for a bell */
+    bool ready = false;
+    if (salp__poll_for(set, count, deadline) > 0) {
+        for (int i = 0; i < waited->count; i++) {
+            waited->set[i].came = set[i].came;
+            ready = ready || set[i].came != 0;
+        }
+        if (set[waited->count].came != 0)
+            salp__eventfd_drain(actor->bell);
+    }
+    if (ready && leave_waiting(waiter, SALP__WOKEN))
+        return SALP__WOKEN;
+    /* acquire: as in sleep_on. */
+    return atomic_load_explicit(&waiter->state, memory_order_acquire) & ~(uint32_t)SALP__SLEEPING;
+}
+
+/* ---- plain threads, whatever they wait for ---- */
+
+static int wait_in_thread(salp__waiter *waiter, int64_t own, const polling *waited)
 {
     salp__actor *actor = waiter->actor;
     int result;
@@ -184,7 +248,7 @@ static int wait_in_thread(salp__waiter *waiter, int64_t own)
         return error < 0 ? error : SALP_EINSIDE; /* all its tasks would wait with it */
     }
     set_waiting(actor, waiter);
-    if (own == SALP_FOREVER)
+    if (own == SALP_FOREVER && !waited)
         salp__look_at(&waiter->state, SALP__WAITING); /* it may come sooner than a sleep and a wake take */
     for (;;) {
         int error = salp__scope_error(actor);
@@ -194,7 +258,10 @@ static int wait_in_thread(salp__waiter *waiter, int64_t own)
             break;
         }
         int64_t scopes = salp__scope_deadline(actor), deadline = own < scopes ? own : scopes;
-        uint32_t state = sleep_on(waiter, error < 0 || due ? SALP_FOREVER : deadline);
+        if (error < 0 || due)
+            deadline = SALP_FOREVER; /* somebody else has taken it out of `waiting` */
+        uint32_t state =
+            waited && !(error < 0 || due) ? sleep_in_poll(waiter, waited, deadline) : sleep_on(waiter, deadline);
         if (state == SALP__WOKEN) {
             result = 0;
             break;
@@ -229,12 +296,19 @@ int salp__wait_refused(void)
 
 int salp__wait_until(salp__waiter *waiter, int64_t until)
 {
-    return waiter->actor->task ? wait_in_task_until(waiter, until) : wait_in_thread(waiter, until);
+    return waiter->actor->task ? wait_in_task_until(waiter, until) : wait_in_thread(waiter, until, NULL);
 }
 
 int salp__wait(salp__waiter *waiter)
 {
-    return waiter->actor->task ? wait_in_task(waiter) : wait_in_thread(waiter, SALP_FOREVER);
+    return waiter->actor->task ? wait_in_task(waiter) : wait_in_thread(waiter, SALP_FOREVER, NULL);
+}
+
+int salp__wait_polling(salp__waiter *waiter, salp__pollee set[], int count, int64_t until)
+{
+    salp__must(count < SALP__MAX_POLLEES);
+    hang_bell(waiter->actor);
+    return wait_in_thread(waiter, until, &(polling){ .set = set, .count = count });
 }
 
 void salp__wait_through(salp__waiter *waiter)

@@ -23,6 +23,8 @@
  * I2  A plain thread sleeps on the state word itself, after it has added `sleeping` to it: so who makes it go on knows
  *     whether a system call is needed. After `woken` is stored its waiter may be gone: the wake-up that follows goes to
  *     an address, and at worst wakes somebody who looks again.
+ * I3  A plain thread that waits for descriptors sleeps in poll(2). Nobody claims it, but a scope may end it: so if it has
+ *     one, it has a bell, too, a descriptor that who interrupts it rings, under the actor's latch.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -34,6 +36,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "os/file.h"
 
 struct salp__actor;
 
@@ -78,6 +81,12 @@ int salp__wait(salp__waiter *waiter);
 
 /* The same; 1: it is `until`, and nobody has claimed it. */
 int salp__wait_until(salp__waiter *waiter, int64_t until);
+
+/* The same for a plain thread that sleeps until one of the descriptors is ready: 0, and which are is written there. */
+int salp__wait_polling(salp__waiter *waiter, salp__pollee set[], int count, int64_t until);
+
+/* Has no bell any more: the last scope of the thread has been closed. */
+void salp__bell_drop(struct salp__actor *actor);
 
 /* Whether the caller is a callback of a loop, or whatever else its thread does outside of tasks: SALP_EINSIDE. */
 bool salp__cannot_wait(void);
