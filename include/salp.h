@@ -8,6 +8,7 @@
 #ifndef SALP_H
 #define SALP_H
 
+#include <salp/address.h>
 #include <salp/base.h>
 #include <salp/buffer.h>
 #include <salp/error.h>
