@@ -317,6 +317,16 @@ static int load(struct search *search)
     return -ESTALE;
 }
 
+void salp__module_keep(const void *address)
+{
+    Dl_info info;
+    struct link_map *link = NULL;
+    if (dladdr1(address, &info, (void **)&link, RTLD_DL_LINKMAP) == 0 || !link)
+        return; /* a program that is linked statically */
+    /* By the name under which it is loaded, so no file is opened. The handle is never closed. */
+    (void)dlopen(link->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 int salp__module_resolve(const salp__module *module, uint64_t offset, void **address)
 {
     SALP__FAULT(-ENOENT);

@@ -53,6 +53,9 @@ int salp__module_resolve(const salp__module *module, uint64_t offset, void **add
 /* A number that differs from any earlier one once a module was loaded or unloaded. */
 uint64_t salp__modules_generation(void);
 
+/* The module that holds this address is not unloaded any more, whoever closes it. */
+void salp__module_keep(const void *address);
+
 /* The code that was loaded at one moment. */
 typedef struct salp__module_map salp__module_map;
 

@@ -8,6 +8,9 @@
 #include "base/assert.h"
 #include "os/fault.h"
 
+/* What resolvers of names need is not written down anywhere: glibc's own take up to 64 KiB, with those of others on top. */
+enum { SMALL_STACK = 256 * 1024 };
+
 void salp__lock_open(salp__lock *lock)
 {
     salp__must(pthread_mutex_init(lock, NULL) == 0);
@@ -28,6 +31,11 @@ void salp__lock_release(salp__lock *lock)
     salp__must(pthread_mutex_unlock(lock) == 0);
 }
 
+void salp__do_once(salp__once *once, void (*function)(void))
+{
+    salp__must(pthread_once(once, function) == 0);
+}
+
 void salp__after_fork(void (*function)(void))
 {
     /* Without memory for it, a fork while a lock is held can block the child, as without this call. */
@@ -41,15 +49,40 @@ int salp__thread_count(void)
     return stat("/proc/self/task", &status) == 0 ? (int)status.st_nlink - 2 : 0;
 }
 
-int salp__thread_start(salp__thread *thread, void *(*function)(void *), void *arg)
+static int start(salp__thread *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *arg)
 {
-    SALP__FAULT(-EAGAIN);
     sigset_t all, before;
     sigfillset(&all);
     salp__must(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    int error = pthread_create(thread, NULL, function, arg);
+    int error = pthread_create(thread, attributes, function, arg);
     salp__must(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
     return -error;
+}
+
+int salp__thread_start(salp__thread *thread, void *(*function)(void *), void *arg)
+{
+    SALP__FAULT(-EAGAIN);
+    return start(thread, NULL, function, arg);
+}
+
+int salp__thread_send(void *(*function)(void *), void *arg)
+{
+    SALP__FAULT(-EAGAIN);
+    pthread_t thread;
+    pthread_attr_t attributes;
+    salp__must(pthread_attr_init(&attributes) == 0);
+    salp__must(pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0);
+    size_t usual;
+    salp__must(pthread_attr_getstacksize(&attributes, &usual) == 0);
+    salp__must(pthread_attr_setstacksize(&attributes, SMALL_STACK) == 0);
+    int error = start(&thread, &attributes, function, arg);
+    if (error == -EINVAL) {
+        /* The variables that each thread has of its own lie on its stack, too, and this program has many. */
+        salp__must(pthread_attr_setstacksize(&attributes, usual) == 0);
+        error = start(&thread, &attributes, function, arg);
+    }
+    salp__must(pthread_attr_destroy(&attributes) == 0);
+    return error;
 }
 
 void salp__thread_join(salp__thread thread)

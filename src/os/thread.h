@@ -28,6 +28,11 @@ void salp__lock_close(salp__lock *lock);
 void salp__lock_take(salp__lock *lock);
 void salp__lock_release(salp__lock *lock);
 
+/* Calls `function` in the first call with this `once` of all threads; the others return when that is done. */
+typedef pthread_once_t salp__once;
+#define SALP__ONCE PTHREAD_ONCE_INIT
+void salp__do_once(salp__once *once, void (*function)(void));
+
 /* Has `function` called in every child made by fork, before fork returns there. Once for each function. */
 void salp__after_fork(void (*function)(void));
 
@@ -41,6 +46,9 @@ int salp__thread_count(void);
  * Returns 0, -EAGAIN or -ENOMEM.
  */
 int salp__thread_start(salp__thread *thread, void *(*function)(void *), void *arg);
+/* The same for a thread that nobody will join, with a small stack: enough for calls of the system and of libc. */
+int salp__thread_send(void *(*function)(void *), void *arg);
+
 void salp__thread_join(salp__thread thread);
 void salp__thread_detach(salp__thread thread);
 
