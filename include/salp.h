@@ -14,6 +14,7 @@
 #include <salp/error.h>
 #include <salp/future.h>
 #include <salp/loop.h>
+#include <salp/name.h>
 #include <salp/pool.h>
 #include <salp/queue.h>
 #include <salp/select.h>

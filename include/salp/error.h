@@ -25,7 +25,12 @@ SALP_BEGIN
     X(SALP_EUNKNOWN, -4102, "the function or context did not exist when the workers were started")              \
     X(SALP_EINSIDE, -4103, "who calls cannot wait: a job for its own pool, or a callback of a loop")            \
     X(SALP_EDAMAGED, -4104, "the result was overwritten by a crash before it could be delivered")               \
-    X(SALP_EDEADLK, -4105, "all tasks wait for each other")
+    X(SALP_EDEADLK, -4105, "all tasks wait for each other")                                                     \
+    X(SALP_ENONAME, -4106, "no host has this name, or this address has no name")                                \
+    X(SALP_ENOADDRESS, -4107, "the host has no address of the kind that was asked for")                         \
+    X(SALP_ENOSERVICE, -4108, "no service has this name, or the number is no port")                             \
+    X(SALP_ETRYAGAIN, -4109, "no name server has answered so far: it may do so later")                          \
+    X(SALP_ENAMESERVER, -4110, "the name server has failed, or answered what makes no sense")
 
 enum salp_error {
 #define SALP_ERROR_ENUM(name, number, text) name = number,
