@@ -18,6 +18,7 @@
 #include <salp/pool.h>
 #include <salp/queue.h>
 #include <salp/select.h>
+#include <salp/stream.h>
 #include <salp/sync.h>
 #include <salp/task.h>
 #include <salp/time.h>

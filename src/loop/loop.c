@@ -40,6 +40,7 @@
 #include "os/epoll.h"
 #include "os/file.h"
 #include "os/futex.h"
+#include "os/memory.h"
 #include "os/thread.h"
 
 /* What the inbox may hold that is no address of an event, and what is added to one. */
@@ -79,6 +80,7 @@ void salp__loop_open(salp__loop *loop, salp_poller choice)
 {
     *loop = (salp__loop){ .last = &loop->first, .choice = choice, .doorbell.fd = -1, .clock.fd = -1 };
     salp__list_open(&loop->user_signals);
+    salp__list_open(&loop->ports);
     loop_here = loop;
 }
 
@@ -356,6 +358,7 @@ void salp__loop_close(salp__loop *loop)
     loop->closing = true;
     salp__signals_close(loop);
     salp__watches_close(loop);
+    salp__ports_close(loop);
     loop->parked = false;
     do { /* what is run may let others send something, the last time */
         take_inbox(loop);
@@ -365,6 +368,7 @@ void salp__loop_close(salp__loop *loop)
     } while (atomic_load_explicit(&loop->inbox, memory_order_relaxed) != 0);
     salp__callbacks_close(loop);
     close_poller(loop);
+    salp__free(loop->lent);
     loop_here = NULL;
 }
 

@@ -56,6 +56,8 @@ typedef struct salp_loop {
         inbox; /* events, newest first, or a mark; release in post, acquire when it is taken: I1 in loop.c */
 
     /* What users have asked for: callbacks.c, watches.c, signals.c. */
+    char *lent;                             /* memory that floors above lend each other; freed at the end [owner] */
+    salp__list ports;                       /* that its poller knows: port.c [owner] */
     struct salp__user_watch **user_watches; /* by descriptor; NULL: not watched [owner] */
     size_t user_watch_room;                 /* [owner] */
     salp__list user_signals;                /* [owner] */
@@ -149,6 +151,7 @@ void salp__loop_unwatch(salp__loop *loop, salp__watch *watch);
 /* Parts of closing. */
 void salp__callbacks_close(salp__loop *loop);
 void salp__watches_close(salp__loop *loop);
+void salp__ports_close(salp__loop *loop);
 void salp__signals_close(salp__loop *loop);
 
 /* Forgets that this thread has a loop: for a fork that is a process of its own. */

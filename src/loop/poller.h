@@ -27,6 +27,7 @@ typedef struct salp__poller {
 
 typedef struct salp__poller_type {
     const char *name;
+    bool edges;                         /* whether a watch may ask for SALP__POLL_EDGE, and then stays at no cost */
     int (*open)(salp__poller **poller); /* an error: it is not to be had here */
     void (*close)(salp__poller *poller);
     int (*add)(salp__poller *poller, salp__watch *watch);

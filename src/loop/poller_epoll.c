@@ -73,6 +73,7 @@ static bool prepare(salp__poller *poller)
 
 const salp__poller_type salp__poller_epoll = {
     .name = "epoll",
+    .edges = true,
     .open = open_poller,
     .close = close_poller,
     .add = add,

@@ -18,7 +18,8 @@
 
 _Static_assert((int)SALP__POLL_IN == (int)EPOLLIN && (int)SALP__POLL_OUT == (int)EPOLLOUT &&
                    (int)SALP__POLL_ERROR == (int)EPOLLERR && (int)SALP__POLL_HANGUP == (int)EPOLLHUP &&
-                   (int)SALP__POLL_PEER_GONE == (int)EPOLLRDHUP,
+                   (int)SALP__POLL_PEER_GONE == (int)EPOLLRDHUP && (int)SALP__POLL_URGENT == (int)EPOLLPRI &&
+                   SALP__POLL_EDGE == (unsigned)EPOLLET,
                "the bits are the kernel's");
 
 int salp__epoll_open(void)

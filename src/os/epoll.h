@@ -15,7 +15,11 @@ enum {
     SALP__POLL_ERROR = 0x008,
     SALP__POLL_HANGUP = 0x010,
     SALP__POLL_PEER_GONE = 0x2000,
+    SALP__POLL_URGENT = 0x002,
 };
+
+/* Of a watch: what has come is told once, and not again before something new comes. */
+#define SALP__POLL_EDGE (1U << 31)
 
 typedef struct salp__readiness {
     void *what;
@@ -24,7 +28,7 @@ typedef struct salp__readiness {
 
 int salp__epoll_open(void);
 
-/* Level-triggered. Errors: -EBADF, -EPERM it is always ready, -ENOMEM, -ENOSPC fs.epoll.max_user_watches. */
+/* Level-triggered, unless asked otherwise. Errors: -EBADF, -EPERM it is always ready, -ENOMEM, -ENOSPC fs.epoll.max_user_watches. */
 int salp__epoll_add(int epoll, int fd, uint32_t events, void *what);
 int salp__epoll_change(int epoll, int fd, uint32_t events, void *what);
 void salp__epoll_remove(int epoll, int fd);

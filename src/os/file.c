@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -111,6 +112,16 @@ int salp__file_read(int fd, void *data, size_t size, size_t offset)
     return 0;
 }
 
+int64_t salp__file_read_some(int fd, void *data, size_t size, int64_t offset)
+{
+    SALP__FAULT(-EIO);
+    ssize_t count;
+    do
+        count = pread(fd, data, size, (off_t)offset);
+    while (count < 0 && errno == EINTR);
+    return count < 0 ? -errno : count;
+}
+
 int salp__file_write(int fd, const void *data, size_t size, size_t offset)
 {
     SALP__FAULT(-ENOSPC);
@@ -164,6 +175,33 @@ bool salp__file_identify(int fd, salp__file_identity *identity)
         return false;
     *identity = (salp__file_identity){ .device = status.st_dev, .inode = status.st_ino };
     return true;
+}
+
+bool salp__path_identify(const char *path, salp__file_identity *identity)
+{
+    struct stat status;
+    if (lstat(path, &status) < 0)
+        return false;
+    *identity = (salp__file_identity){ .device = status.st_dev, .inode = status.st_ino };
+    return true;
+}
+
+void salp__path_remove(const char *path)
+{
+    (void)unlink(path);
+}
+
+int salp__path_chmod(const char *path, unsigned mode)
+{
+    SALP__FAULT(-EPERM);
+    return chmod(path, mode) < 0 ? -errno : 0;
+}
+
+int salp__descriptors_allowed(void)
+{
+    struct rlimit limit;
+    salp__must(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    return limit.rlim_cur < INT_MAX ? (int)limit.rlim_cur : INT_MAX;
 }
 
 void salp__file_close_on_exec(int fd)

@@ -34,6 +34,9 @@ void salp__file_punch(int fd, size_t offset, size_t size);
 int salp__file_read(int fd, void *data, size_t size, size_t offset);
 int salp__file_write(int fd, const void *data, size_t size, size_t offset);
 
+/* At most `size` bytes at an offset: how many, 0 at the end. */
+int64_t salp__file_read_some(int fd, void *data, size_t size, int64_t offset);
+
 /* All of `size` bytes where the descriptor stands, as write(2). */
 int salp__file_append(int fd, const void *data, size_t size);
 
@@ -46,6 +49,14 @@ typedef struct salp__file_identity {
     uint64_t inode;
 } salp__file_identity;
 bool salp__file_identify(int fd, salp__file_identity *identity);
+
+/* The same of what a path leads to now, not through a symbolic link. */
+bool salp__path_identify(const char *path, salp__file_identity *identity);
+void salp__path_remove(const char *path);
+int salp__path_chmod(const char *path, unsigned mode);
+
+/* How many descriptors this process may have. */
+int salp__descriptors_allowed(void);
 
 /* For descriptors that were inherited on purpose, and are not to be once more. */
 void salp__file_close_on_exec(int fd);

@@ -16,6 +16,12 @@ void *salp__allocate(size_t size)
     return calloc(1, size);
 }
 
+void *salp__allocate_raw(size_t size)
+{
+    SALP__FAULT(NULL);
+    return malloc(size);
+}
+
 void salp__free(void *memory)
 {
     free(memory);

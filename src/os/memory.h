@@ -11,6 +11,8 @@
 
 /* Zeroed memory, or NULL. */
 void *salp__allocate(size_t size);
+/* The same with whatever is in it, for bytes that are written before they are read. */
+void *salp__allocate_raw(size_t size);
 void salp__free(void *memory);
 
 /* `size` rounded up to whole pages; 0 stays 0. Sizes must be below 2^62. */

@@ -20,10 +20,30 @@
 #include "os/clock.h"
 #include "os/fault.h"
 #include "os/file.h"
+#include "os/thread.h"
 
 pid_t salp__process_self(void)
 {
     return getpid();
+}
+
+static unsigned forks;
+
+static void count_fork(void)
+{
+    forks++;
+}
+
+static void begin_counting(void)
+{
+    salp__after_fork(count_fork);
+}
+
+unsigned salp__forks(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    salp__must(pthread_once(&once, begin_counting) == 0);
+    return forks;
 }
 
 pid_t salp__process_fork(void)

@@ -17,6 +17,9 @@ pid_t salp__process_self(void);
 /* fork. Returns the child's pid, 0 in the child, -EAGAIN or -ENOMEM. */
 pid_t salp__process_fork(void);
 
+/* How often a process has been forked on the way from the program's first one to this one, since it was asked first. */
+unsigned salp__forks(void);
+
 /*
  * Executes this program anew, with one more environment variable ("NAME=value") and the descriptors of keep[] open
  * under their numbers. The parent's memory is not copied. Returns the pid or a negative error.

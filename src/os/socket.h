@@ -1,0 +1,71 @@
+/*
+ * Sockets. All that are made here do not block and are close-on-exec; calls on them never wait, whatever the flags of the
+ * descriptor say, since each is told so by itself. -EAGAIN: now is not the time.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__SOCKET_H
+#define SALP__SOCKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <salp/address.h>
+
+/* What a descriptor is, as far as it matters to who reads and writes it. */
+typedef enum salp__file_kind {
+    SALP__KIND_SOCKET,
+    SALP__KIND_PIPE,
+    SALP__KIND_TERMINAL,
+    SALP__KIND_FILE,  /* or a folder: always ready */
+    SALP__KIND_OTHER, /* some device */
+} salp__file_kind;
+
+int salp__file_kind_of(int fd, salp__file_kind *kind); /* Errors: -EBADF */
+
+/* `kind`: SOCK_STREAM and the like. */
+int salp__socket_open(int family, int kind, int protocol);
+int salp__socket_pair(int fds[2], int kind);
+
+/* 0: connected; -EINPROGRESS: ask salp__socket_error when it can be written; else the error. */
+int salp__socket_connect(int fd, const salp_address *address);
+int salp__socket_error(int fd); /* 0 or what has befallen it since */
+
+int salp__socket_bind(int fd, const salp_address *address);
+int salp__socket_listen(int fd, int backlog);
+int salp__socket_accept(int fd, salp_address *from); /* a descriptor */
+
+/* Bytes; 0: the end. `fds` are those that came along, at most `max` of them. */
+int64_t salp__socket_receive(int fd, void *data, size_t size);
+int64_t salp__socket_receive_fds(int fd, void *data, size_t size, int fds[], int max, int *count);
+
+/* Bytes that were taken, which may be fewer. Never a SIGPIPE. */
+int64_t salp__socket_send(int fd, const void *data, size_t size);
+int64_t salp__socket_send_parts(int fd, const struct iovec parts[], int count, const int fds[], int fd_count);
+
+/* Datagrams: whole, with the address of the other side. `truncated`: it was longer. */
+int64_t salp__socket_receive_from(int fd, void *data, size_t size, salp_address *from, bool *truncated);
+int64_t salp__socket_send_to(int fd, const void *data, size_t size, const salp_address *to); /* NULL: connected */
+
+int salp__socket_shutdown(int fd, int how); /* SHUT_RD and the like */
+int salp__socket_name(int fd, salp_address *address);
+int salp__socket_peer(int fd, salp_address *address);
+int salp__socket_set(int fd, int level, int option, int value);
+int salp__socket_get(int fd, int level, int option, int *value);
+
+/* The same for pipes, terminals and devices, whose descriptors must not block or be known to be ready. */
+int64_t salp__pipe_read(int fd, void *data, size_t size);
+int64_t salp__pipe_write(int fd, const struct iovec parts[], int count);
+
+/* Another descriptor of the same pipe or terminal which does not block, though others that share the old one may go on to.
+   Errors: it is not to be had (no /proc, no right to open it). */
+int salp__file_reopen(int fd, bool writing);
+int salp__file_set_blocking(int fd, bool blocking); /* of a file that nobody shares */
+
+/* From a file to a socket, without a copy. Bytes, 0: the file has no more. */
+int64_t salp__file_send(int fd, int file, int64_t *offset, size_t size);
+
+#endif

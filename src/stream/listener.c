@@ -1,0 +1,343 @@
+/*
+ * Listeners.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "stream/listener.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <salp/name.h>
+
+#include "os/epoll.h"
+#include "os/memory.h"
+#include "os/process.h"
+#include "os/socket.h"
+#include "stream/stream.h"
+#include "task/descriptor.h"
+#include "task/scope.h"
+
+/* ---- opening ---- */
+
+static void free_listener(salp_listener *listener)
+{
+    salp__free(listener->path);
+    salp__free(listener);
+}
+
+/* Of a socket that listens, which it takes over when it succeeds. */
+static int open_listener(salp_listener **out, int fd, const salp_listen_options *options)
+{
+    if (options && options->tls)
+        return -ENOTSUP;
+    salp_listener *listener = salp__allocate(sizeof *listener);
+    if (!listener)
+        return -ENOMEM;
+    int stop = salp__eventfd_open();
+    if (stop < 0) {
+        salp__free(listener);
+        return stop;
+    }
+    if (options)
+        listener->options = *options;
+    listener->open = 2;
+    salp__port_open(&listener->port, fd);
+    salp__port_open(&listener->stop, stop);
+    *out = listener;
+    return 0;
+}
+
+/* Returns a descriptor. `path`: that of a Unix socket which has one. */
+static int listen_at(const salp_address *address, const char *path, const salp_listen_options *options)
+{
+    int family = salp_address_family(address);
+    int fd = salp__socket_open(family, SOCK_STREAM, 0);
+    if (fd < 0)
+        return fd;
+    int error = 0;
+    if (family != AF_UNIX)
+        error = salp__socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (error == 0 && family == AF_INET6)
+        error = salp__socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, options && options->only_ipv6);
+    if (error == 0 && family != AF_UNIX && options && options->share_port)
+        error = salp__socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (error == 0)
+        error = salp__socket_bind(fd, address);
+    if (error == 0 && path && options && options->mode != 0)
+        error = salp__path_chmod(path, options->mode);
+    if (error == 0)
+        error = salp__socket_listen(fd, options && options->backlog > 0 ? options->backlog : INT32_MAX);
+    if (error < 0) {
+        salp__file_close(fd);
+        return error;
+    }
+    return fd;
+}
+
+static int open_at(salp_listener **out, const salp_address *address, const char *path,
+                   const salp_listen_options *options)
+{
+    int fd = listen_at(address, path, options);
+    if (fd < 0)
+        return fd;
+    int error = open_listener(out, fd, options);
+    if (error < 0)
+        salp__file_close(fd);
+    return error;
+}
+
+/* ---- TCP ---- */
+
+static int open_everywhere(salp_listener **out, int port, const salp_listen_options *options)
+{
+    salp_address address;
+    salp_address_parse(&address, "::");
+    salp_address_set_port(&address, (unsigned)port);
+    int error = open_at(out, &address, NULL, options);
+    if (error != -EAFNOSUPPORT && error != -EADDRNOTAVAIL)
+        return error;
+    salp_address_parse(&address, "0.0.0.0"); /* a system without IPv6 */
+    salp_address_set_port(&address, (unsigned)port);
+    return open_at(out, &address, NULL, options);
+}
+
+int salp_tcp_listen(salp_listener **out, const char *host, int port, const salp_listen_options *options)
+{
+    char service[8];
+    salp_address *addresses;
+    if (!out)
+        return -EINVAL;
+    *out = NULL;
+    if (port < 0 || port > 65535)
+        return -EINVAL;
+    if (!host)
+        return open_everywhere(out, port, options);
+    snprintf(service, sizeof service, "%d", port);
+    int count = salp_resolve(&addresses, host, service, NULL), chosen = 0;
+    if (count < 0)
+        return count;
+    while (chosen < count && salp_address_family(&addresses[chosen]) != AF_INET)
+        chosen++;
+    int error = open_at(out, &addresses[chosen < count ? chosen : 0], NULL, options);
+    salp_addresses_free(addresses);
+    return error;
+}
+
+/* ---- Unix ---- */
+
+/* Whether the path is a socket that nobody listens to any more. */
+static bool is_left_behind(const salp_address *address)
+{
+    int fd = salp__socket_open(AF_UNIX, SOCK_STREAM, 0);
+    if (fd < 0)
+        return false;
+    int error = salp__socket_connect(fd, address);
+    salp__file_close(fd);
+    return error == -ECONNREFUSED;
+}
+
+static int open_path(salp_listener **out, const char *path, const salp_address *address,
+                     const salp_listen_options *options)
+{
+    salp__file_identity before, now;
+    bool known = salp__path_identify(path, &before);
+    int error = open_at(out, address, path, options);
+    if (error == -EADDRINUSE && known && is_left_behind(address) && salp__path_identify(path, &now) &&
+        memcmp(&before, &now, sizeof now) == 0) {
+        salp__path_remove(path);
+        error = open_at(out, address, path, options);
+    }
+    if (error < 0)
+        return error;
+    salp_listener *listener = *out;
+    listener->path = salp__allocate(strlen(path) + 1);
+    if (!listener->path || !salp__path_identify(path, &listener->file)) {
+        salp__path_remove(path);
+        salp_listener_close(listener);
+        *out = NULL;
+        return listener->path ? -ENOENT : -ENOMEM;
+    }
+    strcpy(listener->path, path);
+    return 0;
+}
+
+int salp_unix_listen(salp_listener **out, const char *path, const salp_listen_options *options)
+{
+    salp_address address;
+    if (!out)
+        return -EINVAL;
+    *out = NULL;
+    int error = salp_address_unix(&address, path);
+    if (error < 0)
+        return error;
+    return path[0] == '@' ? open_at(out, &address, NULL, options) : open_path(out, path, &address, options);
+}
+
+int salp_listener_from_fd(salp_listener **out, int fd, const salp_listen_options *options)
+{
+    salp__file_kind file;
+    int kind = 0, listens = 0;
+    if (!out)
+        return -EINVAL;
+    *out = NULL;
+    int error = salp__file_kind_of(fd, &file);
+    if (error < 0)
+        return error;
+    if (file != SALP__KIND_SOCKET || salp__socket_get(fd, SOL_SOCKET, SO_TYPE, &kind) < 0 || kind != SOCK_STREAM ||
+        salp__socket_get(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens) < 0 || !listens)
+        return -ENOTSUP;
+    error = salp__file_set_blocking(fd, false); /* accept knows no flag for it, and blocks nobody who waits first */
+    if (error == 0)
+        error = open_listener(out, fd, options);
+    if (error == 0)
+        salp__file_close_on_exec(fd);
+    return error;
+}
+
+/* ---- accepting ---- */
+
+static void resume(void *arg)
+{
+    salp__spot *spot = arg;
+    if (salp__claim(spot))
+        salp__resume(spot);
+}
+
+/* At home, with nobody else of this loop waiting. */
+static int wait_at_home(salp_listener *listener)
+{
+    salp__side *connection = &listener->port.in, *stop = &listener->stop.in;
+    while (!connection->ready && !stop->ready) {
+        salp__waiter waiter;
+        salp__waiter_open(&waiter, "a connection");
+        salp__spot spot = salp__spot_of(&waiter);
+        connection->tell = stop->tell = resume;
+        connection->arg = stop->arg = &spot;
+        int error = salp__wait(&waiter);
+        connection->tell = stop->tell = NULL;
+        if (error < 0 && error != -EINTR) {
+            int over = salp__scope_feel(waiter.actor);
+            return over < 0 ? over : error;
+        }
+    }
+    return 0;
+}
+
+static int wait_for_connection(salp_listener *listener)
+{
+    if (salp__cannot_wait())
+        return SALP_EINSIDE;
+    if (salp__self()->task) {
+        int away = salp__port_settle(&listener->port);
+        if (away == 0)
+            away = salp__port_settle(&listener->stop);
+        if (away < 0)
+            return away;
+        if (!away && !listener->port.in.tell)
+            return wait_at_home(listener);
+    }
+    salp__interest set[] = { { .fd = listener->port.watch.fd, .events = SALP__POLL_IN },
+                             { .fd = listener->stop.watch.fd, .events = SALP__POLL_IN } };
+    int ready = salp__descriptors_wait(set, 2, SALP_FOREVER, "a connection");
+    return ready < 0 ? ready : 0;
+}
+
+/* What befell a connection before it was accepted is not the listener's: accept(2). */
+static bool is_of_connection(int error)
+{
+    return error == -ECONNABORTED || error == -EPROTO || error == -ENETDOWN || error == -ENOPROTOOPT ||
+           error == -EHOSTDOWN || error == -ENONET || error == -EHOSTUNREACH || error == -EOPNOTSUPP ||
+           error == -ENETUNREACH || error == -EPERM;
+}
+
+int salp_accept(salp_listener *listener, salp_stream **out)
+{
+    if (!listener || !out)
+        return -EINVAL;
+    *out = NULL;
+    salp__stream_took_turn();
+    for (;;) {
+        int error = salp__stream_begin();
+        if (error < 0)
+            return error;
+        /* acquire: pairs with the release in salp_listener_shutdown. */
+        if (atomic_load_explicit(&listener->stopped, memory_order_acquire))
+            return -EPIPE;
+        int fd = salp__socket_accept(listener->port.watch.fd, NULL);
+        if (fd >= 0)
+            return salp__stream_of_socket(out, fd, &listener->options.stream);
+        if (fd == -EAGAIN) {
+            if (salp__port_is_home(&listener->port))
+                listener->port.in.ready = false; /* I2 of port.h */
+            error = wait_for_connection(listener);
+            if (error < 0)
+                return error;
+        } else if (!is_of_connection(fd)) {
+            return fd;
+        }
+    }
+}
+
+/* ---- ending ---- */
+
+void salp_listener_shutdown(salp_listener *listener)
+{
+    if (!listener)
+        return;
+    /* release: pairs with the acquire in salp_accept. */
+    atomic_store_explicit(&listener->stopped, true, memory_order_release);
+    salp__eventfd_ring(listener->stop.watch.fd);
+}
+
+static void let_go(salp_listener *listener)
+{
+    /* acq_rel: the last one sees what the other one has done with it. */
+    if (atomic_fetch_sub_explicit(&listener->open, 1, memory_order_acq_rel) == 1)
+        free_listener(listener);
+}
+
+static void port_gone(salp__port *port)
+{
+    let_go(SALP__CONTAINER(port, salp_listener, port));
+}
+
+static void stop_gone(salp__port *port)
+{
+    let_go(SALP__CONTAINER(port, salp_listener, stop));
+}
+
+void salp_listener_close(salp_listener *listener)
+{
+    salp__file_identity now;
+    if (!listener)
+        return;
+    /* Not a path that is somebody else's by now, nor in a fork. */
+    if (listener->path && listener->port.forks == salp__forks() && salp__path_identify(listener->path, &now) &&
+        memcmp(&now, &listener->file, sizeof now) == 0)
+        salp__path_remove(listener->path);
+    salp__port_close(&listener->port, port_gone);
+    salp__port_close(&listener->stop, stop_gone);
+}
+
+/* ---- about it ---- */
+
+int salp_listener_address(const salp_listener *listener, salp_address *address)
+{
+    return listener && address ? salp__socket_name(listener->port.watch.fd, address) : -EINVAL;
+}
+
+int salp_listener_port(const salp_listener *listener)
+{
+    salp_address address;
+    int error = salp_listener_address(listener, &address);
+    return error < 0 ? error : salp_address_port(&address);
+}
+
+int salp_listener_fd(const salp_listener *listener)
+{
+    return listener ? listener->port.watch.fd : -EINVAL;
+}

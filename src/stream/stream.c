@@ -1,0 +1,263 @@
+/* Opening, closing, and waiting for streams. SPDX-License-Identifier: MIT */
+#include "stream/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "os/epoll.h"
+#include "os/file.h"
+#include "os/memory.h"
+#include "task/descriptor.h"
+#include "task/scope.h"
+#include "task/task.h"
+
+/* ---- waiting ---- */
+
+int salp__stream_begin(void)
+{
+    return salp__scope_is_quiet(salp__self()) ? 0 : salp__wait_refused();
+}
+
+static void resume(void *arg)
+{
+    salp__spot *spot = arg;
+    if (salp__claim(spot))
+        salp__resume(spot);
+}
+
+static int wait_at_home(salp__side *side, const char *what)
+{
+    while (!side->ready) {
+        salp__waiter waiter;
+        salp__waiter_open(&waiter, what);
+        salp__spot spot = salp__spot_of(&waiter);
+        side->tell = resume;
+        side->arg = &spot;
+        int error = salp__wait(&waiter);
+        side->tell = NULL;
+        if (error < 0 && error != -EINTR) {
+            int over = salp__scope_feel(waiter.actor);
+            return over < 0 ? over : error;
+        }
+    }
+    return 0;
+}
+
+int salp__stream_wait(salp__port *port, salp__way way, const char *what)
+{
+    if (salp__cannot_wait())
+        return SALP_EINSIDE;
+    bool home = salp__self()->task && salp__port_is_home(port);
+    if (salp__self()->task && !home) {
+        int away = salp__port_settle(port);
+        if (away < 0)
+            return away;
+        home = !away;
+    }
+    salp__side *side = way == SALP__OUT ? &port->out : &port->in;
+    if (home)
+        return side->tell ? -EBUSY : wait_at_home(side, what);
+    int came = salp__descriptor_wait(port->watch.fd, way == SALP__OUT ? SALP__POLL_OUT : SALP__POLL_IN, what);
+    return came < 0 ? came : 0;
+}
+
+void salp__stream_took_turn(void)
+{
+    salp__task *task = salp__self()->task;
+    if (task && --task->runtime->loop.budget <= 0)
+        salp__task_give_way(task);
+}
+
+/* ---- opening ---- */
+
+salp_stream *salp__stream_new(int fd, const salp__stream_type *type)
+{
+    salp_stream *stream = salp__allocate(sizeof *stream);
+    if (!stream)
+        return NULL;
+    salp__port_open(&stream->port, fd);
+    stream->type = type;
+    return stream;
+}
+
+/* What does not fit the kind of socket is of no meaning. */
+static int apply(int fd, int family, const salp_stream_options *options)
+{
+    static const salp_stream_options defaults;
+    if (!options)
+        options = &defaults;
+    int error = 0;
+    if (family != AF_UNIX && !options->delay)
+        error = salp__socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (error == 0 && options->keep_alive)
+        error = salp__socket_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    if (error == 0 && options->send_buffer > 0)
+        error = salp__socket_set(fd, SOL_SOCKET, SO_SNDBUF, options->send_buffer);
+    if (error == 0 && options->receive_buffer > 0)
+        error = salp__socket_set(fd, SOL_SOCKET, SO_RCVBUF, options->receive_buffer);
+    return error;
+}
+
+/* Leaves the descriptor open when it fails. */
+static int open_socket(salp_stream **out, int fd, const salp_stream_options *options)
+{
+    int family, kind;
+    int error = salp__socket_get(fd, SOL_SOCKET, SO_DOMAIN, &family);
+    if (error == 0)
+        error = salp__socket_get(fd, SOL_SOCKET, SO_TYPE, &kind);
+    if (error < 0)
+        return error;
+    if (kind != SOCK_STREAM)
+        return -ENOTSUP;
+    error = apply(fd, family, options);
+    if (error < 0)
+        return error;
+    salp_stream *stream = salp__stream_new(fd, &salp__stream_socket);
+    if (!stream)
+        return -ENOMEM;
+    stream->whole = family == AF_INET || family == AF_INET6;
+    stream->unix_fds = family == AF_UNIX;
+    *out = stream;
+    return 0;
+}
+
+int salp__stream_of_socket(salp_stream **out, int fd, const salp_stream_options *options)
+{
+    int error = open_socket(out, fd, options);
+    if (error < 0)
+        salp__file_close(fd);
+    return error;
+}
+
+static int open_pipe(salp_stream **out, int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    int mode = flags & O_ACCMODE;
+    salp_stream *stream = salp__stream_new(fd, &salp__stream_pipe);
+    if (!stream)
+        return -ENOMEM;
+    stream->one_way = mode != O_RDWR;
+    if (!(flags & O_NONBLOCK)) {
+        /* Others may share it, and rely on it to block. */
+        int again = mode == O_RDWR ? -ENOTSUP : salp__file_reopen(fd, mode == O_WRONLY);
+        stream->blocking = again < 0;
+        if (again >= 0) {
+            salp__file_close(fd);
+            stream->port.watch.fd = again;
+        }
+    }
+    salp__file_close_on_exec(stream->port.watch.fd);
+    *out = stream;
+    return 0;
+}
+
+int salp_stream_from_fd(salp_stream **out, int fd, const salp_stream_options *options)
+{
+    salp__file_kind kind;
+    if (!out)
+        return -EINVAL;
+    *out = NULL;
+    int error = salp__file_kind_of(fd, &kind);
+    if (error < 0)
+        return error;
+    if (kind == SALP__KIND_FILE)
+        return -EPERM;
+    if (kind != SALP__KIND_SOCKET)
+        return open_pipe(out, fd);
+    error = open_socket(out, fd, options);
+    if (error == 0) {
+        (*out)->blocking = !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+        salp__file_close_on_exec(fd);
+    }
+    return error;
+}
+
+int salp_stream_pair(salp_stream **a, salp_stream **b)
+{
+    int fds[2];
+    if (!a || !b)
+        return -EINVAL;
+    *a = *b = NULL;
+    int error = salp__socket_pair(fds, SOCK_STREAM);
+    if (error < 0)
+        return error;
+    error = salp__stream_of_socket(a, fds[0], NULL);
+    if (error < 0) {
+        salp__file_close(fds[1]);
+        return error;
+    }
+    error = salp__stream_of_socket(b, fds[1], NULL);
+    if (error < 0) {
+        salp_stream_close(*a);
+        *a = NULL;
+    }
+    return error;
+}
+
+/* ---- closing ---- */
+
+void salp__stream_let_go(salp_stream *stream)
+{
+    /* acq_rel: the last one sees what the others have done with it. */
+    if (atomic_fetch_sub_explicit(&stream->holders, 1, memory_order_acq_rel) > 0)
+        return;
+    salp__free(stream->held.data);
+    salp__free(stream);
+}
+
+static void gone(salp__port *port)
+{
+    salp__stream_let_go((salp_stream *)port); /* its first member */
+}
+
+void salp_stream_close(salp_stream *stream)
+{
+    if (!stream || stream->closed)
+        return;
+    if (stream->type->close)
+        stream->type->close(stream);
+    stream->closed = true;
+    salp__port_close(&stream->port, gone);
+}
+
+int salp_shutdown(salp_stream *stream)
+{
+    if (!stream)
+        return -EINVAL;
+    for (;;) {
+        salp__way way = SALP__OUT;
+        int error = stream->type->shutdown(stream, &way);
+        if (error != -EAGAIN)
+            return error;
+        error = salp__stream_begin();
+        if (error == 0)
+            error = salp__stream_wait(&stream->port, way, "the end of a stream");
+        if (error < 0)
+            return error;
+    }
+}
+
+int salp_shutdown_reading(salp_stream *stream)
+{
+    return stream ? salp__socket_shutdown(stream->port.watch.fd, SHUT_RD) : -EINVAL;
+}
+
+/* ---- about it ---- */
+
+int salp_stream_local(const salp_stream *stream, salp_address *address)
+{
+    return stream && address ? salp__socket_name(stream->port.watch.fd, address) : -EINVAL;
+}
+
+int salp_stream_peer(const salp_stream *stream, salp_address *address)
+{
+    return stream && address ? salp__socket_peer(stream->port.watch.fd, address) : -EINVAL;
+}
+
+int salp_stream_fd(const salp_stream *stream)
+{
+    return stream ? stream->port.watch.fd : -EINVAL;
+}

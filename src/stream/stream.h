@@ -1,0 +1,74 @@
+/*
+ * Streams as they are inside.
+ *
+ * What a stream is made of (a socket, a pipe, TLS over one of them) is its type: calls that try, and never wait. All
+ * waiting is done here above, so that it is done once.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__STREAM_H
+#define SALP__STREAM_H
+
+#include <salp/stream.h>
+
+#include "loop/port.h"
+#include "os/socket.h"
+
+/* Which side of the descriptor a try that ended with -EAGAIN has to wait for. */
+typedef enum salp__way {
+    SALP__IN,
+    SALP__OUT,
+} salp__way;
+
+typedef struct salp__stream_type {
+    /* Bytes, 0 at the end, or an error; -EAGAIN: try again when `way` is ready, which the caller has set to what is usual. */
+    int64_t (*read)(salp_stream *stream, void *data, size_t size, salp__way *way);
+    int64_t (*write)(salp_stream *stream, const struct iovec parts[], int count, salp__way *way);
+    int (*shutdown)(salp_stream *stream, salp__way *way);
+    void (*close)(salp_stream *stream); /* the descriptor is still open; NULL: there is nothing to do */
+} salp__stream_type;
+
+extern const salp__stream_type salp__stream_socket, salp__stream_pipe;
+
+/* Bytes that were read and not asked for yet. */
+typedef struct salp__held {
+    char *data; /* NULL: there is no memory for any */
+    size_t room;
+    size_t begin, end;
+} salp__held;
+
+struct salp_stream {
+    salp__port port;
+    const salp__stream_type *type;
+    void *own; /* the type's */
+    salp__held held;
+    int64_t written;
+    int broken;    /* bytes were lost for want of memory: what reads end with from then on */
+    bool whole;    /* a read of fewer bytes than asked for was of all that had come (TCP) */
+    bool unix_fds; /* descriptors can be sent along */
+    bool blocking; /* the descriptor blocks, and is shared with others: look before each call */
+    bool one_way;  /* a pipe */
+    bool closed;
+    struct salp__server *server; /* that serves it, or NULL */
+    _Atomic int holders;         /* beyond the one who has it open: its server, too; the last one frees it */
+};
+
+/* Of a descriptor that does not block, unless `blocking` is set later. NULL: no memory. */
+salp_stream *salp__stream_new(int fd, const salp__stream_type *type);
+
+/* One holder less of a stream that is closed. */
+void salp__stream_let_go(salp_stream *stream);
+
+/* A stream of a socket that was made here, and its options. Takes the descriptor over also when it fails. */
+int salp__stream_of_socket(salp_stream **stream, int fd, const salp_stream_options *options);
+
+/* What each call begins with: 0, or what a scope says. */
+int salp__stream_begin(void);
+
+/* Waits until that side may be ready. 0 or an error. */
+int salp__stream_wait(salp__port *port, salp__way way, const char *what);
+
+/* After a call that did not wait: lets others run, if this task has kept the processor for long. */
+void salp__stream_took_turn(void);
+
+#endif
