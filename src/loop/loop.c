@@ -224,6 +224,21 @@ void salp__loop_unwatch(salp__loop *loop, salp__watch *watch)
     loop->watches--;
 }
 
+int salp__loop_operate(salp__loop *loop, salp__operation *operation)
+{
+    int error = salp__loop_need_poller(loop);
+    if (error < 0)
+        return error;
+    if (!loop->poller->type->start)
+        return -ENOTSUP;
+    error = loop->poller->type->start(loop->poller, operation);
+    if (error == 0) {
+        loop->watches++;
+        tell_poller(loop);
+    }
+    return error;
+}
+
 /* ---- the phases of a turn ---- */
 
 static void take_inbox(salp__loop *loop)

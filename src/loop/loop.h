@@ -148,6 +148,14 @@ int salp__loop_watch(salp__loop *loop, salp__watch *watch);
 int salp__loop_rewatch(salp__loop *loop, salp__watch *watch); /* its events are others now */
 void salp__loop_unwatch(salp__loop *loop, salp__watch *watch);
 
+/* Has the poller do something; what it calls when it is done first calls salp__loop_operated. -ENOTSUP: it cannot, and there
+   are watches for it; or another error, and nothing was started. */
+int salp__loop_operate(salp__loop *loop, salp__operation *operation);
+static inline void salp__loop_operated(salp__loop *loop)
+{
+    loop->watches--;
+}
+
 /* Parts of closing. */
 void salp__callbacks_close(salp__loop *loop);
 void salp__watches_close(salp__loop *loop);

@@ -7,6 +7,9 @@
  *   | new | --ask--> | asked | --answer--> | answered: in `again` | --ask--> ...
  *                        `--taken back--> | orphan: waits for its answer, and is freed with it |
  *
+ * An operation has none of that: it is asked once, and answered once. What the kernel has of it is its address, with a mark
+ * that tells it from a request's.
+ *
  * I1  A request is freed when the kernel will not answer it any more: its answer has come, or it was never asked.
  *
  * SPDX-License-Identifier: MIT
@@ -124,8 +127,50 @@ static void ask(uring_poller *p)
     }
 }
 
+/* ---- operations ---- */
+
+enum { OPERATION = 1 }; /* added to its address */
+
+static void *marked(salp__operation *operation)
+{
+    return (char *)operation + OPERATION;
+}
+
+static int start(salp__poller *poller, salp__operation *o)
+{
+    salp__ring *ring = ((uring_poller *)poller)->ring;
+    switch (o->kind) {
+    case SALP__POLL:
+        return salp__ring_poll(ring, o->fd, o->events, marked(o));
+    case SALP__SEND:
+        return salp__ring_send(ring, o->fd, o->from, o->size, marked(o));
+    default:
+        return salp__ring_receive(ring, o->fd, o->to, o->size, o->kind == SALP__RECEIVE_LATER, marked(o));
+    }
+}
+
+static void stop(salp__poller *poller, salp__operation *operation)
+{
+    uring_poller *p = (uring_poller *)poller;
+    while (salp__ring_cancel(p->ring, marked(operation)) < 0)
+        salp__ring_submit(p->ring); /* there is room as soon as the kernel has taken what was asked before */
+}
+
+static void finish(salp__operation *operation, int32_t result)
+{
+    operation->result = result;
+    operation->finished = true;
+    operation->done(operation);
+}
+
+/* ---- answers ---- */
+
 static void take_answer(uring_poller *p, const salp__answer *answer)
 {
+    if ((uintptr_t)answer->what & OPERATION) {
+        finish((salp__operation *)((char *)answer->what - OPERATION), answer->result);
+        return;
+    }
     request *r = answer->what;
     salp__watch *watch = r->watch;
     if (!watch) {
@@ -172,4 +217,6 @@ const salp__poller_type salp__poller_uring = {
     .wait = wait_poller,
     .prepare = prepare,
     .fd = fd_of,
+    .start = start,
+    .stop = stop,
 };

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <liburing.h>
+#include <sys/socket.h>
 
 #include <salp/time.h>
 
@@ -14,6 +15,7 @@
 
 struct salp__ring {
     struct io_uring uring;
+    unsigned poll_first; /* the flag, where the kernel knows it */
 };
 
 enum {
@@ -27,13 +29,38 @@ enum {
 /* A wait with a time, and answers that are kept when there is no room for them. */
 static const unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP;
 
+/* Ways to finish requests, the cheapest first: only when we look for answers, and by no interrupt; then for older kernels. */
+static const unsigned ways[] = {
+    IORING_SETUP_CLAMP | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+    IORING_SETUP_CLAMP,
+};
+
+static int open_in_some_way(struct io_uring *uring, struct io_uring_params *parameters)
+{
+    int error = -EINVAL;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways && error == -EINVAL; i++) {
+        *parameters = (struct io_uring_params){ .flags = ways[i] };
+        error = io_uring_queue_init_params(ENTRIES, uring, parameters);
+    }
+    return error;
+}
+
+/* The flag came with Linux 5.19, as did this operation, which can be asked for. */
+static unsigned poll_first(struct io_uring *uring)
+{
+    struct io_uring_probe *probe = io_uring_get_probe_ring(uring);
+    bool known = probe && io_uring_opcode_supported(probe, IORING_OP_SOCKET);
+    io_uring_free_probe(probe);
+    return known ? IORING_RECVSEND_POLL_FIRST : 0;
+}
+
 int salp__ring_open(salp__ring **out)
 {
     salp__ring *ring = salp__allocate(sizeof *ring);
     if (!ring)
         return -ENOMEM;
-    struct io_uring_params parameters = { .flags = IORING_SETUP_CLAMP };
-    int error = io_uring_queue_init_params(ENTRIES, &ring->uring, &parameters);
+    struct io_uring_params parameters;
+    int error = open_in_some_way(&ring->uring, &parameters);
     if (error == 0 && (parameters.features & needed) != needed) {
         io_uring_queue_exit(&ring->uring);
         error = -ENOSYS;
@@ -42,6 +69,8 @@ int salp__ring_open(salp__ring **out)
         salp__free(ring);
         return error;
     }
+    ring->poll_first = poll_first(&ring->uring);
+    (void)io_uring_register_ring_fd(&ring->uring); /* cheaper calls; else they are as they were */
     *out = ring;
     return 0;
 }
@@ -91,6 +120,40 @@ int salp__ring_take_back(salp__ring *ring, void *what)
     if (!sqe)
         return -ENOMEM;
     io_uring_prep_poll_remove(sqe, (uint64_t)(uintptr_t)what);
+    io_uring_sqe_set_data(sqe, NULL);
+    return 0;
+}
+
+int salp__ring_receive(salp__ring *ring, int fd, void *data, size_t size, bool soon, void *what)
+{
+    SALP__FAULT(-ENOMEM);
+    struct io_uring_sqe *sqe = entry(ring);
+    if (!sqe)
+        return -ENOMEM;
+    io_uring_prep_recv(sqe, fd, data, size, 0);
+    if (soon)
+        sqe->ioprio |= (uint16_t)ring->poll_first;
+    io_uring_sqe_set_data(sqe, what);
+    return 0;
+}
+
+int salp__ring_send(salp__ring *ring, int fd, const void *data, size_t size, void *what)
+{
+    SALP__FAULT(-ENOMEM);
+    struct io_uring_sqe *sqe = entry(ring);
+    if (!sqe)
+        return -ENOMEM;
+    io_uring_prep_send(sqe, fd, data, size, MSG_NOSIGNAL);
+    io_uring_sqe_set_data(sqe, what);
+    return 0;
+}
+
+int salp__ring_cancel(salp__ring *ring, void *what)
+{
+    struct io_uring_sqe *sqe = entry(ring);
+    if (!sqe)
+        return -ENOMEM;
+    io_uring_prep_cancel(sqe, what, 0);
     io_uring_sqe_set_data(sqe, NULL);
     return 0;
 }

@@ -10,6 +10,7 @@
 #define SALP__RING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct salp__ring salp__ring;
@@ -27,6 +28,14 @@ void salp__ring_close(salp__ring *ring);
 /* Asks for one of the events of a descriptor; takes that back. Errors: -ENOMEM and the like: nothing was asked. */
 int salp__ring_poll(salp__ring *ring, int fd, uint32_t events, void *what);
 int salp__ring_take_back(salp__ring *ring, void *what);
+
+/* Reads from a socket, or writes to it, now or as soon as that can be done; the memory is the kernel's until it is answered
+   with the bytes or an error. `soon`: nothing is expected to be there yet. Errors: -ENOMEM and the like: nothing was asked. */
+int salp__ring_receive(salp__ring *ring, int fd, void *data, size_t size, bool soon, void *what);
+int salp__ring_send(salp__ring *ring, int fd, const void *data, size_t size, void *what);
+
+/* Takes any of these back: it is answered soon, with -ECANCELED if nothing has been done. Errors: -ENOMEM. */
+int salp__ring_cancel(salp__ring *ring, void *what);
 
 /* Gives the kernel what was asked. false: it does not take all of it now (no memory); the next call tries again. */
 bool salp__ring_submit(salp__ring *ring);

@@ -7,6 +7,7 @@
 
 #include "os/socket.h"
 #include "stream/held.h"
+#include "stream/operation.h"
 
 /* From this size on bytes go to where the caller wants them; fewer are taken from what one call of the system brings. */
 enum { LARGE = 4096 };
@@ -20,9 +21,28 @@ static int wait_to_read(salp_stream *stream, salp__way way)
     return salp__stream_wait(&stream->port, way, waits_for);
 }
 
+/* By the poller, into the caller's memory. */
+static int64_t receive(salp_stream *stream, void *data, size_t size)
+{
+    salp__operation operation = { .kind = stream->filled ? SALP__RECEIVE : SALP__RECEIVE_LATER,
+                                  .fd = stream->port.watch.fd,
+                                  .to = data,
+                                  .size = size };
+    int64_t got = salp__operate(&operation, waits_for);
+    stream->filled = got == (int64_t)size;
+    return got;
+}
+
 /* Into the caller's memory. Waits if there is nothing. */
 static int64_t read_direct(salp_stream *stream, void *data, size_t size)
 {
+    while (stream->type->plain && salp__can_operate()) {
+        int64_t got = receive(stream, data, size);
+        if (got != -EAGAIN && got != -ENOBUFS)
+            return got;
+        if (got == -ENOBUFS)
+            break;
+    }
     for (;;) {
         salp__way way = SALP__IN;
         int64_t got = stream->type->read(stream, data, size, &way);
@@ -66,8 +86,10 @@ static int64_t read_some(salp_stream *stream, void *data, size_t size)
     if (salp__held_size(stream) > 0)
         return (int64_t)salp__held_take(stream, data, size);
     salp__stream_took_turn();
-    if (size >= LARGE)
+    /* Where the poller moves the bytes, only those who ask for less than there is are better served from a larger piece. */
+    if (size >= LARGE || (!stream->filled && stream->type->plain && salp__can_operate()))
         return read_direct(stream, data, size);
+    stream->filled = false;
     int64_t got = read_ahead(stream, 1);
     if (got > 0)
         return (int64_t)salp__held_take(stream, data, size);

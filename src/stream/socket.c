@@ -41,4 +41,5 @@ const salp__stream_type salp__stream_socket = {
     .read = read_socket,
     .write = write_socket,
     .shutdown = shutdown_socket,
+    .plain = true,
 };

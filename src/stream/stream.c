@@ -10,6 +10,7 @@
 #include "os/epoll.h"
 #include "os/file.h"
 #include "os/memory.h"
+#include "stream/operation.h"
 #include "task/descriptor.h"
 #include "task/scope.h"
 #include "task/task.h"
@@ -60,8 +61,13 @@ int salp__stream_wait(salp__port *port, salp__way way, const char *what)
     salp__side *side = way == SALP__OUT ? &port->out : &port->in;
     if (home)
         return side->tell ? -EBUSY : wait_at_home(side, what);
-    int came = salp__descriptor_wait(port->watch.fd, way == SALP__OUT ? SALP__POLL_OUT : SALP__POLL_IN, what);
-    return came < 0 ? came : 0;
+    uint32_t events = way == SALP__OUT ? SALP__POLL_OUT : SALP__POLL_IN;
+    int64_t came = -ENOBUFS;
+    if (salp__can_operate())
+        came = salp__operate(&(salp__operation){ .kind = SALP__POLL, .fd = port->watch.fd, .events = events }, what);
+    if (came == -ENOBUFS)
+        came = salp__descriptor_wait(port->watch.fd, events, what);
+    return came < 0 && came != -EAGAIN ? (int)came : 0; /* a wait that ends too early is a proposal to try, as any */
 }
 
 void salp__stream_took_turn(void)

@@ -26,6 +26,7 @@ typedef struct salp__stream_type {
     int64_t (*write)(salp_stream *stream, const struct iovec parts[], int count, salp__way *way);
     int (*shutdown)(salp_stream *stream, salp__way *way);
     void (*close)(salp_stream *stream); /* the descriptor is still open; NULL: there is nothing to do */
+    bool plain; /* the bytes of the stream are those of a socket, so that the poller can move them */
 } salp__stream_type;
 
 extern const salp__stream_type salp__stream_socket, salp__stream_pipe;
@@ -45,6 +46,7 @@ struct salp_stream {
     int64_t written;
     int broken;    /* bytes were lost for want of memory: what reads end with from then on */
     bool whole;    /* a read of fewer bytes than asked for was of all that had come (TCP) */
+    bool filled;   /* the last read took all that it asked for: there may be more */
     bool unix_fds; /* descriptors can be sent along */
     bool blocking; /* the descriptor blocks, and is shared with others: look before each call */
     bool one_way;  /* a pipe */

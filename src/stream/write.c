@@ -4,6 +4,7 @@
 
 #include "os/file.h"
 #include "os/memory.h"
+#include "stream/operation.h"
 #include "stream/stream.h"
 
 static const char waits_for[] = "a stream to take bytes";
@@ -19,6 +20,18 @@ static int begin(const salp_stream *stream)
 /* Writes some of it. Waits if there is no room. */
 static int64_t write_some(salp_stream *stream, const struct iovec parts[], int count)
 {
+    while (count == 1 && stream->type->plain && salp__can_operate()) {
+        int64_t taken = salp__operate(
+            &(salp__operation){
+                .kind = SALP__SEND, .fd = stream->port.watch.fd, .from = parts->iov_base, .size = parts->iov_len },
+            waits_for);
+        if (taken > 0)
+            stream->written += taken;
+        if (taken == -ENOBUFS)
+            break;
+        if (taken != -EAGAIN)
+            return taken;
+    }
     for (;;) {
         salp__way way = SALP__OUT;
         int64_t taken = stream->type->write(stream, parts, count, &way);
