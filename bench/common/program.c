@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,31 @@ void bench_pause(int64_t nanoseconds)
     struct timespec left = { .tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000 };
     while (nanosleep(&left, &left) != 0 && errno == EINTR)
         ;
+}
+
+/* ---- what the system counts ---- */
+
+bool bench_lines_there(const char *path, const char *const names[], int64_t *sum)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    *sum = 0;
+    char line[256];
+    while (fgets(line, sizeof line, file))
+        for (int i = 0; names[i]; i++)
+            if (strncmp(line, names[i], strlen(names[i])) == 0)
+                *sum += strtoll(line + strcspn(line, ":") + 1, NULL, 10);
+    fclose(file);
+    return true;
+}
+
+int64_t bench_lines(const char *path, const char *const names[])
+{
+    int64_t sum;
+    if (!bench_lines_there(path, names, &sum))
+        bench_fail("%s cannot be read", path);
+    return sum;
 }
 
 /* ---- arguments and output ---- */
@@ -71,6 +95,11 @@ void bench_print(const char *name, int64_t value)
     fflush(stdout);
 }
 
+void bench_print_each(const char *name, int64_t nanoseconds, long count)
+{
+    bench_print(name, (int64_t)(1000.0 * (double)nanoseconds / (double)count));
+}
+
 void bench_fail(const char *format, ...)
 {
     va_list rest;
@@ -80,6 +109,12 @@ void bench_fail(const char *format, ...)
     fprintf(stderr, "\n");
     va_end(rest);
     exit(1);
+}
+
+void bench_must(const char *call, bool fine)
+{
+    if (!fine)
+        bench_fail("%s: %s", call, strerror(errno));
 }
 
 /* ---- cases ---- */

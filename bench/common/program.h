@@ -9,12 +9,20 @@
 #ifndef BENCH_PROGRAM_H
 #define BENCH_PROGRAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* ---- time ---- */
 
 int64_t bench_now(void); /* nanoseconds, monotonic, the same in all processes */
 void bench_pause(int64_t nanoseconds);
+
+/* ---- what the system counts ---- */
+
+/* The sum of the numbers behind the colon in the lines of a file in /proc that begin with one of the names. */
+int64_t bench_lines(const char *path, const char *const names[]);
+/* The same for a file that may be gone: whether it was there. */
+bool bench_lines_there(const char *path, const char *const names[], int64_t *sum);
 
 /* ---- arguments and output ---- */
 
@@ -26,8 +34,13 @@ void bench_arguments(int argc, char **argv, const char *const known[]);
 
 /* Prints "name value", one measurement, at once. */
 void bench_print(const char *name, int64_t value);
+/* Prints "name PICOSECONDS": the time of one of `count`. */
+void bench_print_each(const char *name, int64_t nanoseconds, long count);
 /* Ends the program with a message: a result was wrong, or a call failed. */
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same with errno's text, unless all was fine. */
+void bench_must(const char *call, bool fine);
 
 /* ---- cases ---- */
 

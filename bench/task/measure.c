@@ -9,11 +9,6 @@
 const char *const bench_known[] = { "count", "times",  "tasks", "capacity",     "producers", "consumers", "on",
                                     "calls", "bursts", "how",   "milliseconds", "alone",     NULL };
 
-void bench_print_each(const char *name, int64_t nanoseconds, long count)
-{
-    bench_print(name, (int64_t)(1000.0 * (double)nanoseconds / (double)count));
-}
-
 static void *sleep_for_ever(void *arg)
 {
     for (;;)
@@ -100,32 +95,16 @@ int64_t bench_sum(long count)
     return (int64_t)count * (count - 1) / 2;
 }
 
-/* The sum of the numbers in the lines of a file that begin with one of the names. */
-static int64_t sum_of_lines(const char *path, const char *const names[])
-{
-    FILE *file = fopen(path, "re");
-    if (!file)
-        bench_fail("%s cannot be read", path);
-    int64_t sum = 0;
-    char line[256];
-    while (fgets(line, sizeof line, file))
-        for (int i = 0; names[i]; i++)
-            if (strncmp(line, names[i], strlen(names[i])) == 0)
-                sum += strtoll(line + strlen(names[i]), NULL, 10);
-    fclose(file);
-    return sum;
-}
-
 int64_t bench_resident(void)
 {
-    return 1024 * sum_of_lines("/proc/self/status", (const char *const[]){ "VmRSS:", "VmPTE:", NULL });
+    return 1024 * bench_lines("/proc/self/status", (const char *const[]){ "VmRSS:", "VmPTE:", NULL });
 }
 
 int64_t bench_sleeps_of(int thread)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/self/task/%d/status", thread);
-    return sum_of_lines(path, (const char *const[]){ "voluntary_ctxt_switches:", NULL });
+    return bench_lines(path, (const char *const[]){ "voluntary_ctxt_switches:", NULL });
 }
 
 int64_t bench_later(uint64_t *state)

@@ -40,9 +40,6 @@ typedef int64_t bench_run(long count, void *arg);
 /* Calls it once and then times=5 times, with count=, and prints the picoseconds of one operation each time. */
 void bench_repeat(const char *name, bench_run *run, long count, void *arg);
 
-/* Prints "name PICOSECONDS": the time of one of `count`. */
-void bench_print_each(const char *name, int64_t nanoseconds, long count);
-
 /* Calls body(arg, number) in so many threads, together; nanoseconds from the first's beginning to the last's end. */
 typedef void bench_body(void *arg, int number);
 int64_t bench_on_threads(int count, bench_body *body, void *arg);
