@@ -17,8 +17,6 @@ int salp__futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline
     int operation = FUTEX_WAIT_BITSET | (shared ? 0 : FUTEX_PRIVATE_FLAG);
     if (salp__skips_to(deadline))
         return -ETIMEDOUT;
-    if (deadline != SALP_FOREVER)
-        deadline -= salp__time_skipped();
     if (deadline < 0)
         deadline = 0;
     struct timespec time = { .tv_sec = deadline / SALP_SECONDS(1), .tv_nsec = deadline % SALP_SECONDS(1) };

@@ -7,16 +7,14 @@
 #include "os/clock.h"
 #include "os/thread.h"
 
-/* [single thread, then const] */
-static bool stands; /* the clock shows `shown`, else real time and `skipped` */
-static int64_t shown;
-static int64_t skipped;
-static uint64_t random_state;
+SALP__HERE bool stands; /* the clock shows `shown`, else real time */
+SALP__HERE int64_t shown;
+SALP__HERE uint64_t random_state;
 
-void salp__pretend_time(bool on)
+void salp__pretend_time(void)
 {
     shown = salp__now();
-    stands = on;
+    stands = true;
 }
 
 void salp__pretend_order(uint64_t seed)
@@ -26,23 +24,12 @@ void salp__pretend_order(uint64_t seed)
 
 int64_t salp__pretended_now(int64_t real)
 {
-    if (!stands)
-        return real + skipped;
-    if (salp__alone())
-        return ++shown;
-    stands = false;
-    skipped = shown - real;
-    return shown;
-}
-
-int64_t salp__time_skipped(void)
-{
-    return skipped;
+    return stands ? ++shown : real;
 }
 
 bool salp__skips_to(int64_t deadline)
 {
-    if (!stands || !salp__alone() || deadline == SALP_FOREVER)
+    if (!stands || deadline == SALP_FOREVER)
         return false;
     if (deadline > shown)
         shown = deadline;
