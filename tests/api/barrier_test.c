@@ -103,30 +103,10 @@ static int breaking(void *arg)
     return 0;
 }
 
-/* One who waits, and gives up while the others wait too. */
-static int gives_up(void *arg)
-{
-    (void)arg;
-    salp_group group;
-    int results[2];
-    salp_scope scope;
-    EXPECT(salp_barrier_open(&barrier, &(salp_barrier_options){ .parties = 4 }) == 0);
-    salp_group_open(&group);
-    EXPECT(salp_go(&group, comes, &results[0]) == 0 && salp_go(&group, comes, &results[1]) == 0);
-    salp_scope_open(&scope, SALP_MILLISECONDS(2));
-    EXPECT(salp_barrier_wait(barrier) == -ETIMEDOUT);
-    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
-    EXPECT(salp_group_close(&group) == 0);
-    EXPECT(results[0] == SALP_EBROKEN && results[1] == SALP_EBROKEN);
-    salp_barrier_close(barrier);
-    return 0;
-}
-
 static void who_gives_up_at_a_barrier_breaks_it_for_the_others(void **state)
 {
     (void)state;
     assert_int_equal(salp_run(breaking, NULL), 0);
-    assert_int_equal(salp_run(gives_up, NULL), 0);
 }
 
 static void misuse_is_refused(void **state)

@@ -42,7 +42,7 @@ static void open_loop(void **state)
 
 static void turn_until(const char *expected)
 {
-    for (int64_t end = salp_now() + SALP_SECONDS(20); strcmp(trace, expected) != 0 && salp_now() < end;)
+    for (int64_t end = salp_now() + patience(); strcmp(trace, expected) != 0 && salp_now() < end;)
         assert_true(salp_loop_turn(loop, SALP_MILLISECONDS(100)) >= 0);
     assert_string_equal(trace, expected);
 }
@@ -516,8 +516,8 @@ static bool is_ready(int fd, int milliseconds)
 static void turn_when_ready(const char *expected)
 {
     int fd = salp_loop_fd(loop);
-    for (int64_t end = salp_now() + SALP_SECONDS(20); strcmp(trace, expected) != 0 && salp_now() < end;) {
-        assert_true(is_ready(fd, 20000));
+    for (int64_t end = salp_now() + patience(); strcmp(trace, expected) != 0 && salp_now() < end;) {
+        assert_true(is_ready(fd, (int)(patience() / SALP_MILLISECONDS(1))));
         assert_true(salp_loop_turn(loop, 0) >= 0);
     }
     assert_string_equal(trace, expected);

@@ -38,11 +38,10 @@ static int writes(void *name)
 
 static int gives_up_writing(void *arg)
 {
-    (void)arg;
-    salp_scope scope;
-    salp_scope_open(&scope, SALP_MILLISECONDS(2));
-    EXPECT(salp_rwlock_lock_write(rwlock) == -ETIMEDOUT);
-    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    salp_scope *scope = arg;
+    salp_scope_open(scope, SALP_FOREVER);
+    EXPECT(salp_rwlock_lock_write(rwlock) == -ECANCELED);
+    EXPECT(salp_scope_close(scope) == -ECANCELED);
     return 0;
 }
 
@@ -50,6 +49,7 @@ static int rwlocks(void *arg)
 {
     (void)arg;
     salp_group group;
+    salp_scope writer;
     EXPECT(salp_rwlock_open(&rwlock, NULL) == 0);
     EXPECT(salp_rwlock_unlock(rwlock) == -EPERM);
     EXPECT(salp_rwlock_lock_write(rwlock) == 0);
@@ -70,8 +70,9 @@ static int rwlocks(void *arg)
     EXPECT(salp_rwlock_unlock(rwlock) == 0);
     trace[0] = 0;
     salp_group_open(&group);
-    EXPECT(salp_go(&group, gives_up_writing, NULL) == 0 && salp_go(&group, reads, "r") == 0);
+    EXPECT(salp_go(&group, gives_up_writing, &writer) == 0 && salp_go(&group, reads, "r") == 0);
     EXPECT(salp_yield() == 0 && trace[0] == 0);
+    salp_scope_cancel(&writer);
     EXPECT(salp_group_close(&group) == 0 && strcmp(trace, "r.") == 0);
     EXPECT(salp_rwlock_unlock(rwlock) == 0);
     EXPECT(salp_rwlock_try_lock_write(rwlock) == 0 && salp_rwlock_unlock(rwlock) == 0);

@@ -19,6 +19,9 @@
         }                                                                             \
     } while (0)
 
+/* A deadline that no test lives to see. */
+#define NEVER_SEEN SALP_SECONDS(1000000)
+
 static inline int64_t milliseconds_now(void)
 {
     struct timespec now;
