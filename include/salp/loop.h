@@ -153,7 +153,8 @@ SALP_API int salp_loop_turn(salp_loop *loop, int64_t timeout);
 /*
  * A descriptor that is readable when salp_loop_turn would find something to do:
  * for a foreign loop, which must not read from it. It belongs to the loop.
- * Threads: the loop's. Errors: -EINVAL, -EPERM; -EMFILE, -ENFILE, -ENOMEM.
+ * Threads: the loop's. Errors: -EINVAL, -EPERM; -EMFILE, -ENFILE, -ENOMEM; -ENOSPC:
+ * the system's limit on watched descriptors.
  */
 SALP_API int salp_loop_fd(salp_loop *loop);
 

@@ -23,7 +23,9 @@
  * I3  At most one ring is announced at a time, and it is the only one: the doorbell is silent when the owner sleeps.
  *
  * Within a foreign loop (salp_loop_fd), control leaves with the mark POLLING, as if asleep; what makes an event ready from
- * outside of a turn sets the clock's descriptor to now.
+ * outside of a turn sets the clock's descriptor to now. The foreign loop waits for both, the poller and the clock. The
+ * clock is none of the poller's descriptors: so it tells also that the poller has to be asked once more (it refused to
+ * wait for something), and our own sleeps know nothing of it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -78,7 +80,7 @@ void salp__loop_forget(void)
 
 void salp__loop_open(salp__loop *loop, salp_poller choice)
 {
-    *loop = (salp__loop){ .last = &loop->first, .choice = choice, .doorbell.fd = -1, .clock.fd = -1 };
+    *loop = (salp__loop){ .last = &loop->first, .choice = choice, .doorbell.fd = -1, .front = -1, .clock = -1 };
     salp__list_open(&loop->user_signals);
     salp__list_open(&loop->ports);
     loop_here = loop;
@@ -91,7 +93,7 @@ void salp__loop_unpark(salp__loop *loop)
     if (!loop->parked)
         return;
     loop->parked = false;
-    salp__clock_fd_set(loop->clock.fd, 0);
+    salp__clock_fd_set(loop->clock, 0);
 }
 
 /* The half of the word that tells ASLEEP from everything else: both our processors store it first. */
@@ -141,7 +143,7 @@ void salp__timer_set(salp__loop *loop, salp__timer *timer, int64_t when, void (*
         when = loop->fired;
     salp__heap_insert(&loop->timers, &timer->node, when);
     if (loop->parked && first_timer(loop) == when)
-        salp__clock_fd_set(loop->clock.fd, when);
+        salp__clock_fd_set(loop->clock, when);
 }
 
 void salp__timer_cancel(salp__loop *loop, salp__timer *timer)
@@ -178,12 +180,11 @@ static void close_poller(salp__loop *loop)
     if (!loop->poller)
         return;
     loop->poller->type->remove(loop->poller, &loop->doorbell);
-    if (loop->clock.fd >= 0)
-        loop->poller->type->remove(loop->poller, &loop->clock);
+    salp__file_close(loop->front);
+    salp__file_close(loop->clock);
     loop->poller->type->close(loop->poller);
     loop->poller = NULL;
     salp__file_close(loop->doorbell.fd);
-    salp__file_close(loop->clock.fd);
 }
 
 int salp__loop_need_poller(salp__loop *loop)
@@ -302,7 +303,7 @@ static bool fire_timers(salp__loop *loop)
 static void look_at_descriptors(salp__loop *loop)
 {
     /* Within a foreign loop always: what is not taken now would have it call us once more. */
-    bool foreign = loop->clock.fd >= 0;
+    bool foreign = loop->front >= 0;
     if (!foreign && (loop->watches == 0 || (loop->first && loop->unpolled < EVENTS_BEFORE_POLL)))
         return;
     loop->unpolled = 0;
@@ -346,8 +347,6 @@ static void sleep_until_wanted(salp__loop *loop, int64_t deadline)
 void salp__loop_turn(salp__loop *loop, int64_t deadline)
 {
     loop->turning = true;
-    if (loop->clock.fd >= 0 && deadline > 0)
-        salp__clock_fd_set(loop->clock.fd, SALP_FOREVER); /* it was for the foreign loop, and would wake us */
     loop->clock_now = salp__now_about();
     take_inbox(loop);
     bool fired = fire_timers(loop);
@@ -391,16 +390,38 @@ void salp__loop_close(salp__loop *loop)
 
 bool salp__loop_park(salp__loop *loop)
 {
-    if (loop->clock.fd < 0)
+    if (loop->front < 0)
         return loop->first != NULL;
     bool more = loop->first || !mark(loop, POLLING);
-    salp__clock_fd_set(loop->clock.fd, more ? 0 : first_timer(loop));
+    salp__clock_fd_set(loop->clock, more ? 0 : first_timer(loop));
     loop->parked = !more;
     if (!loop->poller->type->prepare(loop->poller)) {
         salp__loop_unpark(loop);
         more = true;
     }
     return more;
+}
+
+static int open_front(salp__loop *loop)
+{
+    int error, clock = salp__clock_fd_open(), front = salp__epoll_open();
+    if (clock < 0 || front < 0) {
+        error = clock < 0 ? clock : front;
+        goto close;
+    }
+    error = salp__epoll_add(front, clock, SALP__POLL_IN, NULL);
+    if (error == 0)
+        error = salp__epoll_add(front, loop->poller->type->fd(loop->poller), SALP__POLL_IN, NULL);
+    if (error < 0)
+        goto close;
+    loop->clock = clock;
+    loop->front = front;
+    salp__clock_fd_set(clock, 0); /* for what is ready already; the first turn finds out */
+    return 0;
+close:
+    salp__file_close(front);
+    salp__file_close(clock);
+    return error;
 }
 
 int salp_loop_fd(salp_loop *loop)
@@ -410,21 +431,7 @@ int salp_loop_fd(salp_loop *loop)
     if (loop != loop_here)
         return -EPERM;
     int error = salp__loop_need_poller(loop);
-    if (error < 0)
-        return error;
-    if (loop->clock.fd < 0) {
-        salp__watch clock = { .fd = salp__clock_fd_open(), .events = SALP__POLL_IN };
-        if (clock.fd < 0)
-            return clock.fd;
-        loop->clock = clock;
-        error = loop->poller->type->add(loop->poller, &loop->clock);
-        if (error < 0) {
-            salp__file_close(clock.fd);
-            loop->clock.fd = -1;
-            return error;
-        }
-        salp__clock_fd_set(clock.fd, 0);                 /* for what is ready already; the first turn finds out */
-        (void)loop->poller->type->prepare(loop->poller); /* what fails now, the first turn makes good */
-    }
-    return loop->poller->type->fd(loop->poller);
+    if (error == 0 && loop->front < 0)
+        error = open_front(loop);
+    return error < 0 ? error : loop->front;
 }

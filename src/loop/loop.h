@@ -50,8 +50,8 @@ typedef struct salp_loop {
     salp__poller *poller; /* NULL: no descriptor was watched yet [owner] */
     int watches;          /* descriptors that the poller watches for others [owner] */
     salp__watch doorbell; /* rung by who posts to a loop that sleeps in its poller */
-    salp__watch
-        clock; /* of a loop within a foreign one: readable when there is something to do; fd -1: it is in none */
+    int front;            /* what a foreign loop waits for: the poller, and the clock; -1: it is in none [owner] */
+    int clock;            /* readable when it is time, or something is ready; -1 likewise [owner] */
     _Atomic uintptr_t
         inbox; /* events, newest first, or a mark; release in post, acquire when it is taken: I1 in loop.c */
 

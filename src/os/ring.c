@@ -88,6 +88,7 @@ int salp__ring_fd(const salp__ring *ring)
 
 bool salp__ring_submit(salp__ring *ring)
 {
+    SALP__FAULT(false);
     if (io_uring_sq_ready(&ring->uring) > 0)
         (void)io_uring_submit(&ring->uring);
     return io_uring_sq_ready(&ring->uring) == 0;

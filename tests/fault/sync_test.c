@@ -3,10 +3,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "test.h"
+#include "../api/tasks.h"
 
-#include <fcntl.h>
-#include <signal.h>
+#include <poll.h>
 
 #include <salp/loop.h>
 #include <salp/queue.h>
@@ -160,6 +159,50 @@ static void a_loop_does_what_it_has_taken_on(void **state)
     sweep(use_loop);
 }
 
+/* What a foreign loop does: it turns ours when the descriptor says so. Whether that came to an end. */
+static bool turn_when_ready(salp_loop *loop, int expected)
+{
+    struct pollfd entry = { .fd = salp_loop_fd(loop), .events = POLLIN };
+    while (calls < expected) {
+        if (poll(&entry, 1, (int)(patience() / SALP_MILLISECONDS(1))) != 1)
+            return false; /* asleep, with something to do */
+        salp_loop_turn(loop, 0);
+    }
+    return true;
+}
+
+static int use_foreign_loop(void)
+{
+    salp_loop *loop;
+    int ends[2], fd, error = salp_loop_open(&loop, NULL);
+    if (error < 0)
+        return error;
+    calls = 0;
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        abort();
+    fd = salp_loop_fd(loop);
+    TRY(fd < 0 ? fd : 0);
+    TRY(salp_loop_call(loop, count_call, NULL));
+    assert_true(turn_when_ready(loop, 1));
+    TRY(salp_loop_watch(loop, ends[0], SALP_READABLE, read_byte, NULL)); /* between two turns */
+    for (int i = 2; i < 5; i++) {
+        if (write(ends[1], "x", 1) != 1)
+            abort();
+        assert_true(turn_when_ready(loop, i));
+    }
+out:
+    salp_loop_close(loop);
+    close(ends[0]);
+    close(ends[1]);
+    return error;
+}
+
+static void a_foreign_loop_is_told_whatever_fails(void **state)
+{
+    (void)state;
+    sweep(use_foreign_loop);
+}
+
 static int run_two(void)
 {
     return salp_run_loops(2, nothing, NULL);
@@ -177,6 +220,7 @@ int main(int argc, char **argv)
         TEST("objects are opened or not", objects_are_opened_or_not),
         TEST("a queue that cannot grow keeps what it has", a_queue_that_cannot_grow_keeps_what_it_has),
         TEST("a loop does what it has taken on", a_loop_does_what_it_has_taken_on),
+        TEST("a foreign loop is told, whatever fails", a_foreign_loop_is_told_whatever_fails),
         TEST("several loops begin or not", several_loops_begin_or_not),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
