@@ -599,6 +599,70 @@ static void a_timer_that_is_set_in_the_past_again_and_again_holds_up_no_other(vo
     salp_loop_close(loop);
 }
 
+/* Whether a thread of ours sleeps; one that looks again and again is running, or ready to. */
+static bool is_asleep(pid_t thread)
+{
+    char path[64], status[256], *end;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    EXPECT(fd >= 0);
+    ssize_t length = read(fd, status, sizeof status - 1);
+    close(fd);
+    EXPECT(length > 0);
+    status[length] = 0;
+    end = strrchr(status, ')');
+    return end && end[1] == ' ' && end[2] == 'S';
+}
+
+struct closing {
+    pid_t thread;
+    atomic_bool begun;
+    salp_event *over;
+};
+
+static void *let_go_of_who_sleeps(void *arg)
+{
+    struct closing *c = arg;
+    int64_t end = salp_now() + patience();
+    while (!atomic_load(&c->begun))
+        sched_yield();
+    for (int looks = 0; looks < 20; looks = is_asleep(c->thread) ? looks + 1 : 0) {
+        EXPECT(salp_now() < end);
+        doze(SALP_MILLISECONDS(1));
+    }
+    EXPECT(salp_event_set(c->over) == 0);
+    return NULL;
+}
+
+static int outlasts_its_cancellation(void *arg)
+{
+    struct closing *c = arg;
+    salp_scope shield;
+    salp_scope_shield(&shield, SALP_FOREVER);
+    EXPECT(salp_event_wait(c->over) == 0);
+    return salp_scope_close(&shield);
+}
+
+static void a_loop_in_a_foreign_one_that_waits_for_tasks_while_it_closes_sleeps(void **state)
+{
+    pthread_t thread;
+    struct closing closing = { .thread = (pid_t)syscall(SYS_gettid) };
+    open_loop(state);
+    assert_int_equal(salp_event_open(&closing.over, NULL), 0);
+    assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+    assert_int_equal(salp_loop_watch(loop, pair[0], SALP_READABLE, ignore, NULL), 0); /* so it sleeps in its poller */
+    assert_true(salp_loop_fd(loop) >= 0);
+    assert_int_equal(salp_loop_go(loop, outlasts_its_cancellation, &closing, NULL), 0);
+    settle();
+    assert_int_equal(pthread_create(&thread, NULL, let_go_of_who_sleeps, &closing), 0);
+    atomic_store(&closing.begun, true);
+    salp_loop_close(loop);
+    pthread_join(thread, NULL);
+    salp_event_close(closing.over);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 static void a_signal_to_a_fork_is_not_for_the_loop(void **state)
 {
     int status;
@@ -722,6 +786,8 @@ int main(int argc, char **argv)
         TEST("a foreign loop waits for one descriptor", a_foreign_loop_waits_for_one_descriptor),
         TEST("a timer that is set in the past again and again holds up no other",
              a_timer_that_is_set_in_the_past_again_and_again_holds_up_no_other),
+        TEST("a loop in a foreign one that waits for tasks while it closes sleeps",
+             a_loop_in_a_foreign_one_that_waits_for_tasks_while_it_closes_sleeps),
         TEST("a signal to a fork is not for the loop", a_signal_to_a_fork_is_not_for_the_loop),
         TEST("a number that is no descriptor is refused at once", a_number_that_is_no_descriptor_is_refused_at_once),
         TEST("callbacks of two loops may cancel each other's scopes",

@@ -435,6 +435,150 @@ static void a_report_of_a_slow_task_may_dump_all(void **state)
     assert_true(reports > 0);
 }
 
+/* What it has left is what Salp says to need of a stack: enough for its wait, and not for a walk along it. */
+static int has_hardly_any_stack_left(void *arg)
+{
+    size_t left = test_sanitized() ? 6144 : 3072; /* whose frames are larger */
+    volatile char *much = __builtin_alloca(65536 - left);
+    much[0] = 1;
+    int item, result = salp_queue_get(arg, &item);
+    return result == -EPIPE && much[0] == 1 ? 0 : -EPROTO;
+}
+
+static int dumping_a_full_stack(void *arg)
+{
+    int ends[2];
+    salp_group group;
+    (void)arg;
+    EXPECT(pipe2(ends, O_CLOEXEC) == 0);
+    EXPECT(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = 1 }) == 0);
+    salp_group_open(&group);
+    EXPECT(salp_go_with(&group, has_hardly_any_stack_left, queue,
+                        &(salp_task_options){ .name = "full", .stack_size = 65536 }) == 0);
+    EXPECT(salp_go_with(&group, a_waiting_task, queue, &(salp_task_options){ .name = "patient" }) == 0);
+    EXPECT(salp_yield() == 0);
+    EXPECT(salp_task_dump(ends[1]) == 0);
+    EXPECT(salp_queue_shutdown(queue) == 0);
+    EXPECT(salp_group_close(&group) == 0);
+    close(ends[1]);
+    ssize_t length = read(ends[0], text, sizeof text - 1);
+    EXPECT(length > 0);
+    text[length] = 0;
+    close(ends[0]);
+    salp_queue_close(queue);
+    return 0;
+}
+
+static void a_dump_spares_a_stack_that_is_nearly_full(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(dumping_a_full_stack, NULL), 0);
+    assert_non_null(strstr(text, "task \"full\" waits for an item of a queue"));
+    assert_null(strstr(text, "has_hardly_any_stack_left"));
+    assert_non_null(strstr(text, "waits_deep_inside")); /* the others are shown as ever */
+}
+
+/* A thread that sends something to a loop just before its last turn ends, and while it closes. */
+static struct {
+    salp_loop *loop;
+    atomic_int stage; /* odd: it is the sender's turn */
+    salp_future *futures[2];
+} late;
+
+static void wait_for_stage(int stage)
+{
+    EXPECT(reaches(&late.stage, stage));
+}
+
+static void must_not_be_called(void *arg)
+{
+    (void)arg;
+    abort();
+}
+
+static int must_not_run(void *arg)
+{
+    (void)arg;
+    abort();
+}
+
+static void *sends_late(void *arg)
+{
+    wait_for_stage(1);
+    EXPECT(salp_loop_call(late.loop, must_not_be_called, NULL) == 0);
+    atomic_store(&late.stage, 2);
+    wait_for_stage(3);
+    EXPECT(salp_loop_call(late.loop, must_not_be_called, NULL) == 0);
+    for (int i = 0; i < 2; i++)
+        EXPECT(salp_loop_go(late.loop, must_not_run, NULL, &late.futures[i]) == 0);
+    EXPECT(salp_future_cancel(late.futures[0]) == 0);
+    atomic_store(&late.stage, 4);
+    return arg;
+}
+
+/* Runs after the last turn: since something was sent while the last task ran, that turn ends with the task. */
+static void lets_more_be_sent(const char *name, int64_t nanoseconds, void *arg)
+{
+    (void)name, (void)nanoseconds;
+    ++*(int *)arg;
+    atomic_store(&late.stage, 3);
+    wait_for_stage(4);
+}
+
+static int lets_something_be_sent(void *arg)
+{
+    late.loop = salp_loop_current();
+    (void)arg;
+    atomic_store(&late.stage, 1);
+    wait_for_stage(2);
+    return 0;
+}
+
+static void what_is_sent_to_a_loop_that_closes_is_answered(void **state)
+{
+    pthread_t thread;
+    int reports = 0;
+    (void)state;
+    salp_run_options options = { .slow = 1, .on_slow = lets_more_be_sent, .arg = &reports };
+    assert_int_equal(pthread_create(&thread, NULL, sends_late, NULL), 0);
+    assert_int_equal(salp_run_with(lets_something_be_sent, NULL, &options), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(reports, 1);
+    for (int i = 0; i < 2; i++) {
+        assert_true(salp_future_ready(late.futures[i]));
+        assert_int_equal(salp_future_wait(late.futures[i]), -ECANCELED);
+        salp_future_free(late.futures[i]);
+    }
+}
+
+/* A loop cancels who waits for it, and ends at the same moment. */
+static int cancels_and_ends(void *scope)
+{
+    salp_scope_cancel(scope);
+    return 0;
+}
+
+static int waits_for_loops_that_cancel_it(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < test_scale(1000); i++) {
+        salp_scope scope;
+        salp_scope_open(&scope, SALP_FOREVER);
+        int result = salp_run_loops(1 + i % 2, cancels_and_ends, &scope);
+        EXPECT(result == 0 || result == -ECANCELED);
+        EXPECT(salp_yield() == -ECANCELED);
+        EXPECT(salp_scope_close(&scope) == -ECANCELED);
+    }
+    return 0;
+}
+
+static void loops_may_end_while_who_waits_for_them_is_cancelled(void **state)
+{
+    (void)state;
+    assert_int_equal(waits_for_loops_that_cancel_it(NULL), 0);
+    assert_int_equal(salp_run(waits_for_loops_that_cancel_it, NULL), 0);
+}
+
 static _Atomic int guests_run;
 
 static int guest(void *arg)
@@ -473,6 +617,10 @@ int main(int argc, char **argv)
         TEST("several loops begin and end together", several_loops_begin_and_end_together),
         TEST("shields do not hide a deadlock", shields_do_not_hide_a_deadlock),
         TEST("a report of a slow task may dump all", a_report_of_a_slow_task_may_dump_all),
+        TEST("a dump spares a stack that is nearly full", a_dump_spares_a_stack_that_is_nearly_full),
+        TEST("what is sent to a loop that closes is answered", what_is_sent_to_a_loop_that_closes_is_answered),
+        TEST("loops may end while who waits for them is cancelled",
+             loops_may_end_while_who_waits_for_them_is_cancelled),
         TEST("a run waits for tasks that have not begun", a_run_waits_for_tasks_that_have_not_begun),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
