@@ -4,12 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "test.h"
-
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <time.h>
+#include "../api/jobs.h"
 
 #include "os/fault.h"
 
@@ -65,12 +60,7 @@ static int meeting_job(const void *in, void *out, void *context)
     (void)out;
     (void)context;
     atomic_fetch_add(&begun[0], 1);
-    for (int i = 0; i < 10000; i++) {
-        if (atomic_load(&begun[0]) == 2)
-            return 0;
-        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-    }
-    return -ETIMEDOUT;
+    return reaches(&begun[0], 2) ? 0 : -ETIMEDOUT;
 }
 
 static int star_job(const void *const in[], void *out, void *context)
@@ -283,7 +273,7 @@ static const salp_pool_options one = { .engine = SALP_PROCESSES, .workers = 1 };
 static const salp_pool_options two = { .engine = SALP_PROCESSES, .workers = 2 };
 
 /* With retries a death costs nothing, and nobody is told of a failure. */
-static void note_failure(const salp_failure *failure, void *arg)
+static void count_failure(const salp_failure *failure, void *arg)
 {
     (void)failure;
     (*(int *)arg)++;
@@ -296,8 +286,9 @@ static void use_map_with_retries(salp_pool *pool)
         in[i] = i;
         out[i] = errors[i] = UNTOUCHED;
     }
-    int result = salp_map(pool, job, in, sizeof *in, out, sizeof *out, ITEMS,
-                          &(salp_map_options){ .errors = errors, .on_failure = note_failure, .on_failure_arg = &told });
+    int result =
+        salp_map(pool, job, in, sizeof *in, out, sizeof *out, ITEMS,
+                 &(salp_map_options){ .errors = errors, .on_failure = count_failure, .on_failure_arg = &told });
     CHECK(result == 0 && told == 0, "the map returned %d, %d failures were told\n", result, told);
     for (int i = 0; i < ITEMS; i++) {
         CHECK(errors[i] == 0 && out[i] == squared(i), "item %d: error %d, result %d\n", i, errors[i], out[i]);
@@ -321,7 +312,7 @@ static void use_told_map(salp_pool *pool)
         errors[i] = UNTOUCHED;
     }
     salp_map(pool, job, in, sizeof *in, (int[ITEMS]){ 0 }, sizeof(int), ITEMS,
-             &(salp_map_options){ .errors = errors, .on_failure = note_failure, .on_failure_arg = &told });
+             &(salp_map_options){ .errors = errors, .on_failure = count_failure, .on_failure_arg = &told });
     for (int i = 0; i < ITEMS; i++) {
         if (errors[i] < 0)
             lost = note_error(i, errors[i], lost);
