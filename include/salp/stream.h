@@ -24,7 +24,8 @@
  * may be handed from one to another, also between loops. It may be closed when nobody
  * is in a call with it; salp_shutdown ends the calls of others. A stream belongs to
  * the process that has opened it: of one that a fork has inherited, only salp_stream_close
- * may be called, which leaves the parent's alone.
+ * may be called, which leaves the parent's alone; other calls would end with SALP_EFORKED
+ * when they have to wait.
  *
  * SPDX-License-Identifier: MIT
  */

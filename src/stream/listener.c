@@ -231,6 +231,8 @@ static int wait_for_connection(salp_listener *listener)
 {
     if (salp__cannot_wait())
         return SALP_EINSIDE;
+    if (listener->port.forks != salp__forks())
+        return SALP_EFORKED;
     if (salp__self()->task) {
         int away = salp__port_settle(&listener->port);
         if (away == 0)

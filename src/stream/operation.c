@@ -3,14 +3,15 @@
 
 #include <errno.h>
 
+#include "os/process.h"
 #include "stream/stream.h"
 #include "task/scope.h"
 #include "task/task.h"
 
-bool salp__can_operate(void)
+bool salp__can_operate(const salp__port *port)
 {
     const salp__task *task = salp__self()->task;
-    if (!task || salp__loop_need_poller(&task->runtime->loop) < 0)
+    if (!task || port->forks != salp__forks() || salp__loop_need_poller(&task->runtime->loop) < 0)
         return false;
     return task->runtime->loop.poller->type->start != NULL;
 }

@@ -14,9 +14,10 @@
 #include <stdint.h>
 
 #include "loop/poller.h"
+#include "loop/port.h"
 
-/* Whether the caller is a task whose poller can do this. */
-bool salp__can_operate(void);
+/* Whether the caller is a task whose poller can do this, and not in a fork that only has its copy. */
+bool salp__can_operate(const salp__port *port);
 
 /* Waits for it. Bytes or events; an error of the operation, or of a scope; -ENOBUFS: it could not be asked for now. */
 int64_t salp__operate(salp__operation *operation, const char *what);

@@ -36,7 +36,7 @@ static int64_t receive(salp_stream *stream, void *data, size_t size)
 /* Into the caller's memory. Waits if there is nothing. */
 static int64_t read_direct(salp_stream *stream, void *data, size_t size)
 {
-    while (stream->type->plain && salp__can_operate()) {
+    while (stream->type->plain && salp__can_operate(&stream->port)) {
         int64_t got = receive(stream, data, size);
         if (got != -EAGAIN && got != -ENOBUFS)
             return got;
@@ -87,7 +87,7 @@ static int64_t read_some(salp_stream *stream, void *data, size_t size)
         return (int64_t)salp__held_take(stream, data, size);
     salp__stream_took_turn();
     /* Where the poller moves the bytes, only those who ask for less than there is are better served from a larger piece. */
-    if (size >= LARGE || (!stream->filled && stream->type->plain && salp__can_operate()))
+    if (size >= LARGE || (!stream->filled && stream->type->plain && salp__can_operate(&stream->port)))
         return read_direct(stream, data, size);
     stream->filled = false;
     int64_t got = read_ahead(stream, 1);

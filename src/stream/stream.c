@@ -10,6 +10,7 @@
 #include "os/epoll.h"
 #include "os/file.h"
 #include "os/memory.h"
+#include "os/process.h"
 #include "stream/operation.h"
 #include "task/descriptor.h"
 #include "task/scope.h"
@@ -51,6 +52,8 @@ int salp__stream_wait(salp__port *port, salp__way way, const char *what)
 {
     if (salp__cannot_wait())
         return SALP_EINSIDE;
+    if (port->forks != salp__forks())
+        return SALP_EFORKED;
     bool home = salp__self()->task && salp__port_is_home(port);
     if (salp__self()->task && !home) {
         int away = salp__port_settle(port);
@@ -63,7 +66,7 @@ int salp__stream_wait(salp__port *port, salp__way way, const char *what)
         return side->tell ? -EBUSY : wait_at_home(side, what);
     uint32_t events = way == SALP__OUT ? SALP__POLL_OUT : SALP__POLL_IN;
     int64_t came = -ENOBUFS;
-    if (salp__can_operate())
+    if (salp__can_operate(port))
         came = salp__operate(&(salp__operation){ .kind = SALP__POLL, .fd = port->watch.fd, .events = events }, what);
     if (came == -ENOBUFS)
         came = salp__descriptor_wait(port->watch.fd, events, what);

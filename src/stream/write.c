@@ -20,7 +20,7 @@ static int begin(const salp_stream *stream)
 /* Writes some of it. Waits if there is no room. */
 static int64_t write_some(salp_stream *stream, const struct iovec parts[], int count)
 {
-    while (count == 1 && stream->type->plain && salp__can_operate()) {
+    while (count == 1 && stream->type->plain && salp__can_operate(&stream->port)) {
         int64_t taken = salp__operate(
             &(salp__operation){
                 .kind = SALP__SEND, .fd = stream->port.watch.fd, .from = parts->iov_base, .size = parts->iov_len },

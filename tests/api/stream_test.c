@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <salp/queue.h>
@@ -535,6 +536,37 @@ static void streams_are_handed_between_loops(void **state)
     salp_queue_close(handed);
 }
 
+/* ---- forks ---- */
+
+static int wait_in_fork(void *arg)
+{
+    salp_scope scope;
+    char byte;
+    /* At home in this loop, whose poller a fork would share. */
+    EXPECT(move_in(arg) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        bool refused = salp_read(arg, &byte, 1) == SALP_EFORKED;
+        salp_stream_close(arg);
+        _exit(refused ? 0 : 1);
+    }
+    int status;
+    EXPECT(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+    salp_scope_open(&scope, NEVER_SEEN);
+    write_text(arg == a ? b : a, "x");
+    EXPECT(salp_read(arg, &byte, 1) == 1); /* the child has not taken it from our poller */
+    EXPECT(salp_scope_close(&scope) == 0);
+    return 0;
+}
+
+static void a_fork_leaves_the_parents_streams_alone(void **state)
+{
+    (void)state;
+    open_tcp();
+    assert_int_equal(salp_run(wait_in_fork, a), 0);
+    close_pair();
+}
+
 /* ---- descriptors ---- */
 
 static int pass_descriptors(void *arg)
@@ -674,6 +706,7 @@ int main(int argc, char **argv)
         TEST("another task may end the reading", another_task_may_end_the_reading),
         TEST("a stream outlives its loop", a_stream_outlives_its_loop),
         TEST("streams are handed between loops", streams_are_handed_between_loops),
+        TEST("a fork leaves the parent's streams alone", a_fork_leaves_the_parents_streams_alone),
         TEST("descriptors come along", descriptors_come_along),
         TEST("pipes are streams", pipes_are_streams),
         TEST("a pipe without a reader raises no signal", a_pipe_without_a_reader_raises_no_signal),
