@@ -374,26 +374,59 @@ static int leave_slow_name(void *arg)
     char name[SALP_NAME_TEXT];
     salp_address *addresses, address;
     (void)arg;
-    salp_scope_open(&scope, SALP_MILLISECONDS(1));
-    EXPECT(salp_resolve(&addresses, "slow.test", "80", NULL) == -ETIMEDOUT && !addresses);
+    struct canceller canceller;
+    cancel_at(&canceller, &scope, &gate.inside, 1);
+    EXPECT(salp_resolve(&addresses, "slow.test", "80", NULL) == -ECANCELED && !addresses);
     /* and every time until it is closed */
-    EXPECT(salp_resolve(&addresses, "slow.test", "80", NULL) == -ETIMEDOUT && !addresses);
-    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    EXPECT(salp_resolve(&addresses, "slow.test", "80", NULL) == -ECANCELED && !addresses);
+    was_cancelled(&canceller);
     EXPECT(salp_address_parse(&address, "192.0.2.3") == 0);
-    salp_scope_open(&scope, SALP_MILLISECONDS(1));
-    EXPECT(salp_resolve_name(&address, name, sizeof name) == -ETIMEDOUT);
-    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    cancel_at(&canceller, &scope, &gate.inside, 2);
+    EXPECT(salp_resolve_name(&address, name, sizeof name) == -ECANCELED);
+    was_cancelled(&canceller);
+    EXPECT(atomic_load(&asked) == 2);
     return 0;
 }
 
-/* Of the calls of leave_slow_name, one of each two has begun to ask at most: the other is refused at once. */
-static void a_deadline_leaves_a_slow_name_behind(void **state)
+static void a_task_leaves_a_slow_name_behind(void **state)
 {
     (void)state;
     assert_int_equal(salp_run(leave_slow_name, NULL), 0);
+    atomic_store(&gate.open, 1); /* the threads free what they have */
+}
+
+static void a_plain_thread_leaves_a_slow_name_behind(void **state)
+{
+    (void)state;
     assert_int_equal(leave_slow_name(NULL), 0);
-    assert_true(atomic_load(&asked) <= 4);
-    atomic_store(&gate.open, 1); /* now they end, and free what they have */
+    atomic_store(&gate.open, 1);
+}
+
+/* With a crew whose threads are all held up, so that nothing can come first. */
+static int run_out_of_time(void *arg)
+{
+    salp_group group;
+    salp_scope scope;
+    salp_address *addresses;
+    (void)arg;
+    salp_group_open(&group);
+    for (int i = 0; i < MANY; i++)
+        EXPECT(salp_go(&group, look_up_slowly, NULL) == 0);
+    while (atomic_load(&gate.inside) < MOST)
+        EXPECT(salp_sleep(SALP_MICROSECONDS(100)) == 0);
+    salp_scope_open(&scope, SALP_MILLISECONDS(1));
+    EXPECT(salp_resolve(&addresses, "one.test", "80", NULL) == -ETIMEDOUT && !addresses);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    atomic_store(&gate.open, 1);
+    EXPECT(salp_group_close(&group) == 0);
+    EXPECT(atomic_load(&asked) == MANY);
+    return 0;
+}
+
+static void a_deadline_ends_the_wait_for_a_turn(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(run_out_of_time, NULL), 0);
 }
 
 static int be_cancelled(void *arg)
@@ -552,7 +585,9 @@ int main(int argc, char **argv)
         TEST("threads that ask take no signals", threads_that_ask_take_no_signals),
         TEST("callbacks cannot ask", callbacks_cannot_ask),
         TEST("many slow names hold up nobody", many_slow_names_hold_up_nobody),
-        TEST("a deadline leaves a slow name behind", a_deadline_leaves_a_slow_name_behind),
+        TEST("a task leaves a slow name behind", a_task_leaves_a_slow_name_behind),
+        TEST("a plain thread leaves a slow name behind", a_plain_thread_leaves_a_slow_name_behind),
+        TEST("a deadline ends the wait for a turn", a_deadline_ends_the_wait_for_a_turn),
         TEST("names that nobody waits for any more are not looked up",
              names_that_nobody_waits_for_any_more_are_not_looked_up),
         TEST("a program ends while names are looked up", a_program_ends_while_names_are_looked_up),

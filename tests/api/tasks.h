@@ -29,4 +29,35 @@ static inline int64_t milliseconds_now(void)
     return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
+/* A thread that cancels a scope as soon as a count is reached. */
+struct canceller {
+    salp_scope *scope;
+    atomic_int *count;
+    int wanted;
+    pthread_t thread;
+};
+
+static inline void *wait_and_cancel(void *arg)
+{
+    struct canceller *c = arg;
+    EXPECT(reaches(c->count, c->wanted));
+    salp_scope_cancel(c->scope);
+    return NULL;
+}
+
+/* Opens the scope. */
+static inline void cancel_at(struct canceller *c, salp_scope *scope, atomic_int *count, int wanted)
+{
+    *c = (struct canceller){ .scope = scope, .count = count, .wanted = wanted };
+    salp_scope_open(scope, SALP_FOREVER);
+    EXPECT(pthread_create(&c->thread, NULL, wait_and_cancel, c) == 0);
+}
+
+/* Closes it, and expects that something in it was cancelled. */
+static inline void was_cancelled(struct canceller *c)
+{
+    EXPECT(pthread_join(c->thread, NULL) == 0);
+    EXPECT(salp_scope_close(c->scope) == -ECANCELED);
+}
+
 #endif
