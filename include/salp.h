@@ -12,6 +12,7 @@
 #include <salp/base.h>
 #include <salp/buffer.h>
 #include <salp/error.h>
+#include <salp/file.h>
 #include <salp/future.h>
 #include <salp/loop.h>
 #include <salp/name.h>

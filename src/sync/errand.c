@@ -27,8 +27,8 @@
  * I3  A crew without threads has an empty queue: who fails to start the only one refuses all that are there, also those
  *     that others have put there meanwhile in trust of it.
  * I4  `state` goes from QUEUED to RUNS to RAN, under the latch. Whoever finds it, under the latch, decides alone who
- *     frees the errand: the owner who leaves it QUEUED takes it off; one who leaves it RUNS says `left`, before the
- *     thread has said RAN, and then the thread frees it; one who finds it RAN has it back. After it has said RAN, the
+ *     frees the errand: the owner who leaves it QUEUED takes it off, unless it is one of those that are always run; one
+ *     who leaves it there, or RUNS, says `left`, before a thread has said RAN, and then the thread frees it; one who finds it RAN has it back. After it has said RAN, the
  *     thread touches the errand only if it was left, and the owner's waiter only if it has claimed it.
  *
  * Ends of the process: exit waits for nobody. The threads have no part in it, and what they hold is the system's.
@@ -227,19 +227,20 @@ static bool leave(salp__errand *errand)
 {
     crew *c = crew_of(errand);
     salp__latch_take(&errands.latch);
-    int state = errand->state;
+    const salp__errand_sort *sort = errand->sort;
+    bool ended = errand->state == RAN, taken_back = errand->state == QUEUED && !sort->always;
     errand->spot = NULL;
-    if (state == QUEUED)
+    if (taken_back) {
         remove_locked(c, errand);
-    if (state == RUNS) {
+    } else if (!ended) {
         errand->left = true;
-        if (errand->sort->left)
-            errand->sort->left(errand);
+        if (sort->left)
+            sort->left(errand);
     }
     salp__latch_release(&errands.latch);
-    if (state == QUEUED)
-        errand->sort->free(errand);
-    return state == RAN;
+    if (taken_back)
+        sort->free(errand);
+    return ended;
 }
 
 /* Says where the owner waits. false: it has ended. */
@@ -276,24 +277,44 @@ static int wait_for_end(salp__errand *errand)
     }
 }
 
+/* Nobody will have it run: it is freed, or run all the same. */
+static int give_up(salp__errand *errand, int error)
+{
+    if (errand->sort->always)
+        salp__errand_send(errand);
+    else
+        errand->sort->free(errand);
+    return error;
+}
+
+bool salp__errand_in_place(void)
+{
+    const salp__actor *self = salp__self();
+    return !self->task && !self->scope && !salp__cannot_wait();
+}
+
 int salp__errand_do(salp__errand *errand)
 {
-    salp__actor *self = salp__self();
-    int error = salp__cannot_wait() ? SALP_EINSIDE : salp__wait_refused();
-    if (error == 0 && !self->task && !self->scope) {
+    if (salp__errand_in_place()) {
         errand->sort->run(errand);
         return 0;
     }
-    if (error == 0) {
-        post(errand);
-        error = wait_for_end(errand);
-        if (error < 0)
-            return error;
-        error = errand->refused;
-    }
+    int error = salp__cannot_wait() ? SALP_EINSIDE : salp__wait_refused();
     if (error < 0)
-        errand->sort->free(errand);
+        return give_up(errand, error);
+    post(errand);
+    error = wait_for_end(errand);
+    if (error == 0 && errand->refused < 0)
+        return give_up(errand, errand->refused);
     return error;
+}
+
+bool salp__errand_is_left(const salp__errand *errand)
+{
+    salp__latch_take(&errands.latch);
+    bool left = errand->left;
+    salp__latch_release(&errands.latch);
+    return left;
 }
 
 void salp__errand_send(salp__errand *errand)

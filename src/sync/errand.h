@@ -46,6 +46,7 @@ typedef struct salp__errand_sort {
     void (*free)(struct salp__errand *errand);
     /* Its owner leaves it behind while it runs: `free` will follow. Must not wait. NULL: no matter. */
     void (*left)(struct salp__errand *errand);
+    bool always; /* it is also run when nobody waits for it any more: salp__errand_do never takes it back */
 } salp__errand_sort;
 
 /* All zeros but for the sort, at first. */
@@ -67,6 +68,12 @@ typedef struct salp__errand {
  * SALP_EINSIDE: a callback of a loop; -EAGAIN, -ENOMEM: no thread could be started.
  */
 int salp__errand_do(salp__errand *errand);
+
+/* Whether salp__errand_do would have the calling thread do it itself: then an errand may use what is the caller's. */
+bool salp__errand_in_place(void);
+
+/* In `run`: whether nobody waits for it any more. */
+bool salp__errand_is_left(const salp__errand *errand);
 
 /* Has it run some time, and freed, without waiting. If no thread can be started, it is done before this returns. */
 void salp__errand_send(salp__errand *errand);

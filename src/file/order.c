@@ -1,0 +1,117 @@
+/* Errands for files. SPDX-License-Identifier: MIT */
+#include "file/order.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "os/disk.h"
+#include "os/memory.h"
+
+static void run(salp__errand *errand)
+{
+    salp__order *order = (salp__order *)errand;
+    order->result = order->call(order);
+}
+
+static void leave(salp__errand *errand)
+{
+    const salp__order *order = (salp__order *)errand;
+    if (order->file)
+        salp__opened_leave(order->file);
+}
+
+static void free_order(salp__errand *errand)
+{
+    salp__order *order = (salp__order *)errand;
+    if (order->file && order->errand.left)
+        salp__opened_return(order->file);
+    if (order->file)
+        salp__opened_release(order->file);
+    if (order->fd >= 0)
+        (void)salp__disk_close(order->fd); /* nobody is there to be told */
+    salp_buffer_free(&order->found);
+    salp__free(order);
+}
+
+static const salp__errand_sort orders = {
+    .crew = SALP__FILES, .what = "a file", .run = run, .free = free_order, .left = leave
+};
+
+static const salp__errand_sort closings = {
+    .crew = SALP__FILES, .what = "a file to be closed", .run = run, .free = free_order, .always = true
+};
+
+static salp__order *open_order(salp__order_call *call, size_t room)
+{
+    salp__order *order = salp__allocate(sizeof *order + room);
+    if (!order)
+        return NULL;
+    order->errand.sort = &orders;
+    order->call = call;
+    order->fd = -1;
+    return order;
+}
+
+salp__order *salp__order_open(salp__order_call *call, const char *path, const char *other)
+{
+    size_t first = path ? strlen(path) + 1 : 0, second = other ? strlen(other) + 1 : 0;
+    salp__order *order = open_order(call, first + second);
+    if (!order)
+        return NULL;
+    if (path)
+        order->path = memcpy(order->own, path, first);
+    if (other)
+        order->other = memcpy(order->own + first, other, second);
+    return order;
+}
+
+salp__order *salp__order_open_bytes(salp__order_call *call, const char *path, const void *bytes, size_t size)
+{
+    bool in_place = salp__errand_in_place();
+    size_t length = path ? strlen(path) + 1 : 0;
+    if (size > PTRDIFF_MAX - length - sizeof(salp__order))
+        return NULL;
+    salp__order *order = open_order(call, length + (in_place ? 0 : size));
+    if (!order)
+        return NULL;
+    if (path)
+        order->path = memcpy(order->own, path, length);
+    order->bytes = in_place ? (void *)(uintptr_t)bytes : order->own + length;
+    order->size = size;
+    return order;
+}
+
+salp__order *salp__order_of(salp_file *file, salp__order *order)
+{
+    if (order) {
+        salp__opened_hold(file);
+        order->file = file;
+    }
+    return order;
+}
+
+int salp__order_do(salp__order *order)
+{
+    return order ? salp__errand_do(&order->errand) : -ENOMEM;
+}
+
+int64_t salp__order_finish(salp__order *order)
+{
+    int error = salp__order_do(order);
+    if (error < 0)
+        return error;
+    int64_t result = order->result;
+    salp__order_free(order);
+    return result;
+}
+
+int salp__order_finish_close(salp__order *order)
+{
+    order->errand.sort = &closings;
+    return (int)salp__order_finish(order);
+}
+
+void salp__order_free(salp__order *order)
+{
+    free_order(&order->errand);
+}
