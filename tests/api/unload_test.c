@@ -1,0 +1,107 @@
+/*
+ * The library when it is loaded and unloaded by a program that is not linked with it. (The support of tests is, with one of
+ * its own.)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tasks.h"
+
+#include <dlfcn.h>
+#include <sys/stat.h>
+
+#include <salp/file.h>
+
+/* The functions of the library that was loaded. */
+static struct loaded {
+    void *handle;
+    __typeof__(salp_run) *run;
+    __typeof__(salp_scope_open) *scope_open;
+    __typeof__(salp_scope_close) *scope_close;
+    __typeof__(salp_file_open) *file_open;
+} loaded;
+
+static void load(void)
+{
+    loaded.handle = dlopen(SALP_TEST_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (!loaded.handle)
+        fail_msg("%s", dlerror());
+    loaded.run = (__typeof__(loaded.run))(uintptr_t)dlsym(loaded.handle, "salp_run");
+    loaded.scope_open = (__typeof__(loaded.scope_open))(uintptr_t)dlsym(loaded.handle, "salp_scope_open");
+    loaded.scope_close = (__typeof__(loaded.scope_close))(uintptr_t)dlsym(loaded.handle, "salp_scope_close");
+    loaded.file_open = (__typeof__(loaded.file_open))(uintptr_t)dlsym(loaded.handle, "salp_file_open");
+    assert_true(loaded.run && loaded.scope_open && loaded.scope_close && loaded.file_open);
+}
+
+static bool is_loaded(void)
+{
+    void *handle = dlopen(SALP_TEST_LIBRARY, RTLD_NOW | RTLD_NOLOAD);
+    if (handle)
+        dlclose(handle);
+    return handle;
+}
+
+static int do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static void it_can_be_unloaded_when_no_thread_was_started(void **state)
+{
+    (void)state;
+    load();
+    assert_int_equal(loaded.run(do_nothing, NULL), 0);
+    assert_int_equal(dlclose(loaded.handle), 0);
+    assert_false(is_loaded());
+}
+
+/* Leaves a thread behind that opens a FIFO. */
+static int leave_thread_behind(void *fifo)
+{
+    salp_scope scope;
+    salp_file *file;
+    loaded.scope_open(&scope, SALP_MILLISECONDS(5));
+    EXPECT(loaded.file_open(&file, fifo, O_RDONLY, 0) == -ETIMEDOUT);
+    EXPECT(loaded.scope_close(&scope) == -ETIMEDOUT);
+    return 0;
+}
+
+/* Each thread is a folder there. */
+static int count_threads(void)
+{
+    struct stat status;
+    EXPECT(stat("/proc/self/task", &status) == 0);
+    return (int)status.st_nlink;
+}
+
+static void threads_that_are_left_behind_find_their_code(void **state)
+{
+    char fifo[] = "/tmp/salp-unload-XXXXXX";
+    int threads = count_threads();
+    (void)state;
+    assert_non_null(mkdtemp(fifo));
+    assert_int_equal(rmdir(fifo), 0);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    load();
+    assert_int_equal(loaded.run(leave_thread_behind, fifo), 0);
+    assert_int_equal(dlclose(loaded.handle), 0);
+    assert_true(is_loaded());
+    /* It goes on as soon as somebody opens the other end. If it had not begun, it has gone already. */
+    int fd = open(fifo, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    int64_t end = clock_now() + patience();
+    while (count_threads() > threads && clock_now() < end)
+        doze(SALP_MILLISECONDS(1));
+    assert_int_equal(count_threads(), threads);
+    close(fd);
+    assert_int_equal(remove(fifo), 0);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST("it can be unloaded when no thread was started", it_can_be_unloaded_when_no_thread_was_started),
+        TEST("threads that are left behind find their code", threads_that_are_left_behind_find_their_code),
+    };
+    return test_main(argc, argv, tests, LENGTH(tests));
+}
