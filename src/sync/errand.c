@@ -46,6 +46,7 @@
 #include <salp/error.h>
 #include <salp/time.h>
 
+#include "base/assert.h"
 #include "lockfree/bell.h"
 #include "lockfree/latch.h"
 #include "os/clock.h"
@@ -91,6 +92,15 @@ static crew *crew_of(const salp__errand *errand)
     return &errands.crews[errand->sort->crew];
 }
 
+/* What holds whenever the latch is free. */
+static void check_locked(const crew *c)
+{
+    salp__assert(0 <= c->idle && c->idle <= c->threads && c->threads <= c->most);
+    salp__assert(c->queued >= 0 && (c->queued == 0) == salp__list_empty(&c->queue));
+    salp__assert(c->threads > 0 || c->queued == 0); /* I3 */
+    (void)c;
+}
+
 static void append_locked(crew *c, salp__errand *errand)
 {
     salp__list_append(&c->queue, &errand->link);
@@ -125,6 +135,7 @@ static void finish(crew *c, salp__errand *errand, bool then_idle)
     salp__spot *spot = errand->spot;
     bool claimed = spot && salp__claim(spot);
     c->idle += then_idle;
+    check_locked(c);
     salp__latch_release(&errands.latch);
     if (left)
         errand->sort->free(errand);
@@ -144,6 +155,7 @@ static salp__errand *wait_for_errand(crew *c)
         if (!errand && bored)
             c->threads--;
         uint32_t seen = salp__bell_look(&c->bell);
+        check_locked(c);
         salp__latch_release(&errands.latch);
         if (errand || bored)
             return errand;
@@ -192,6 +204,7 @@ static void fail_to_start(crew *c, int error)
             c->threads--;
             c->idle--;
         }
+        check_locked(c);
         salp__latch_release(&errands.latch);
         if (!errand)
             return;
@@ -213,6 +226,7 @@ static void post(salp__errand *errand)
     bool starts = c->queued > c->idle && c->threads < c->most;
     c->threads += starts;
     c->idle += starts;
+    check_locked(c);
     salp__latch_release(&errands.latch);
     salp__bell_ring(&c->bell, 1, false);
     int error = starts ? salp__thread_send(run_thread, c) : 0;
