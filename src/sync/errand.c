@@ -26,10 +26,10 @@
  *     bell as it was then, which is rung after each append: it sees the errand, or is woken.
  * I3  A crew without threads has an empty queue: who fails to start the only one refuses all that are there, also those
  *     that others have put there meanwhile in trust of it.
- * I4  `state` goes from QUEUED to RUNS to RAN, under the latch. Whoever finds it, under the latch, decides alone who
- *     frees the errand: the owner who leaves it QUEUED takes it off, unless it is one of those that are always run; one
- *     who leaves it there, or RUNS, says `left`, before a thread has said RAN, and then the thread frees it; one who finds it RAN has it back. After it has said RAN, the
- *     thread touches the errand only if it was left, and the owner's waiter only if it has claimed it.
+ * I4  `state` goes from QUEUED to RUNS to RAN, under the latch, and who finds it there decides alone who frees the errand.
+ *     The owner who leaves it QUEUED takes it off, unless it is one that is always run. If he leaves it so, or while it
+ *     RUNS, he says `left`, before a thread has said RAN, and the thread frees it. If it RAN, he has it back. After it has
+ *     said RAN, a thread touches the errand only if it was left, and the owner's waiter only if it has claimed it.
  *
  * Ends of the process: exit waits for nobody. The threads have no part in it, and what they hold is the system's.
  * Forks: in a child there are no such threads, and the errands of the parent are the parent's; the crews begin afresh.
