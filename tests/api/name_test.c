@@ -11,7 +11,7 @@
 #include <netinet/in.h>
 #include <sys/wait.h>
 
-#include <salp/future.h>
+#include <salp/file.h>
 #include <salp/loop.h>
 #include <salp/name.h>
 
@@ -353,6 +353,10 @@ static int look_up_many_slowly(void *arg)
         EXPECT(salp_sleep(SALP_MICROSECONDS(100)) == 0);
     for (int i = 0; i < 100; i++)
         EXPECT(salp_yield() == 0);
+    /* And so do files, which others read. */
+    salp_buffer file = { 0 };
+    EXPECT(salp_file_load("/proc/self/stat", &file) == 0 && file.size > 0);
+    salp_buffer_free(&file);
     EXPECT(ended == 0);
     atomic_store(&gate.open, 1);
     EXPECT(salp_group_close(&group) == 0);
