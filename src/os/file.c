@@ -177,10 +177,10 @@ bool salp__file_identify(int fd, salp__file_identity *identity)
     return true;
 }
 
-bool salp__path_identify(const char *path, salp__file_identity *identity)
+bool salp__path_identify_socket(const char *path, salp__file_identity *identity)
 {
     struct stat status;
-    if (lstat(path, &status) < 0)
+    if (lstat(path, &status) < 0 || !S_ISSOCK(status.st_mode))
         return false;
     *identity = (salp__file_identity){ .device = status.st_dev, .inode = status.st_ino };
     return true;

@@ -50,8 +50,8 @@ typedef struct salp__file_identity {
 } salp__file_identity;
 bool salp__file_identify(int fd, salp__file_identity *identity);
 
-/* The same of what a path leads to now, not through a symbolic link. */
-bool salp__path_identify(const char *path, salp__file_identity *identity);
+/* The same of the Unix socket at a path. false: there is none, or it is something else, also a symbolic link. */
+bool salp__path_identify_socket(const char *path, salp__file_identity *identity);
 void salp__path_remove(const char *path);
 int salp__path_chmod(const char *path, unsigned mode);
 

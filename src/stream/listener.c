@@ -1,6 +1,10 @@
 /*
  * Listeners.
  *
+ * I1  Nothing of a shutdown touches the listener any more when its latch is free again, and closing takes the latch once.
+ *     So who has learnt from a shutdown that it is over may close it, though the shutdown may not have returned yet.
+ * I2  A path is removed only while it leads to our own socket, whose inode nobody else gets as long as it is open.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "stream/listener.h"
@@ -13,6 +17,7 @@
 
 #include <salp/name.h>
 
+#include "base/assert.h"
 #include "os/epoll.h"
 #include "os/memory.h"
 #include "os/process.h"
@@ -51,6 +56,14 @@ static int open_listener(salp_listener **out, int fd, const salp_listen_options 
     return 0;
 }
 
+/* Of a socket that is bound: its path, if it has one, is ours. */
+static void drop(int fd, const char *path)
+{
+    if (path)
+        salp__path_remove(path);
+    salp__file_close(fd);
+}
+
 /* Returns a descriptor. `path`: that of a Unix socket which has one. */
 static int listen_at(const salp_address *address, const char *path, const salp_listen_options *options)
 {
@@ -67,12 +80,16 @@ static int listen_at(const salp_address *address, const char *path, const salp_l
         error = salp__socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (error == 0)
         error = salp__socket_bind(fd, address);
-    if (error == 0 && path && options && options->mode != 0)
+    if (error < 0) {
+        salp__file_close(fd);
+        return error;
+    }
+    if (path && options && options->mode != 0)
         error = salp__path_chmod(path, options->mode);
     if (error == 0)
         error = salp__socket_listen(fd, options && options->backlog > 0 ? options->backlog : INT32_MAX);
     if (error < 0) {
-        salp__file_close(fd);
+        drop(fd, path);
         return error;
     }
     return fd;
@@ -86,7 +103,7 @@ static int open_at(salp_listener **out, const salp_address *address, const char 
         return fd;
     int error = open_listener(out, fd, options);
     if (error < 0)
-        salp__file_close(fd);
+        drop(fd, path);
     return error;
 }
 
@@ -144,9 +161,9 @@ static int open_path(salp_listener **out, const char *path, const salp_address *
                      const salp_listen_options *options)
 {
     salp__file_identity before, now;
-    bool known = salp__path_identify(path, &before);
+    bool known = salp__path_identify_socket(path, &before);
     int error = open_at(out, address, path, options);
-    if (error == -EADDRINUSE && known && is_left_behind(address) && salp__path_identify(path, &now) &&
+    if (error == -EADDRINUSE && known && is_left_behind(address) && salp__path_identify_socket(path, &now) &&
         memcmp(&before, &now, sizeof now) == 0) {
         salp__path_remove(path);
         error = open_at(out, address, path, options);
@@ -154,14 +171,18 @@ static int open_path(salp_listener **out, const char *path, const salp_address *
     if (error < 0)
         return error;
     salp_listener *listener = *out;
-    listener->path = salp__allocate(strlen(path) + 1);
-    if (!listener->path || !salp__path_identify(path, &listener->file)) {
+    char *kept = salp__allocate(strlen(path) + 1);
+    if (!kept) {
         salp__path_remove(path);
         salp_listener_close(listener);
         *out = NULL;
-        return listener->path ? -ENOENT : -ENOMEM;
+        return -ENOMEM;
     }
-    strcpy(listener->path, path);
+    strcpy(kept, path);
+    if (salp__path_identify_socket(path, &listener->file))
+        listener->path = kept;
+    else
+        salp__free(kept); /* somebody has removed it already: it is as if that had come later */
     return 0;
 }
 
@@ -174,7 +195,8 @@ int salp_unix_listen(salp_listener **out, const char *path, const salp_listen_op
     int error = salp_address_unix(&address, path);
     if (error < 0)
         return error;
-    return path[0] == '@' ? open_at(out, &address, NULL, options) : open_path(out, path, &address, options);
+    bool has_path = path[0] != '@' && path[0] != '\0'; /* nor when the system chooses the name */
+    return has_path ? open_path(out, path, &address, options) : open_at(out, &address, NULL, options);
 }
 
 int salp_listener_from_fd(salp_listener **out, int fd, const salp_listen_options *options)
@@ -190,12 +212,13 @@ int salp_listener_from_fd(salp_listener **out, int fd, const salp_listen_options
     if (file != SALP__KIND_SOCKET || salp__socket_get(fd, SOL_SOCKET, SO_TYPE, &kind) < 0 || kind != SOCK_STREAM ||
         salp__socket_get(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens) < 0 || !listens)
         return -ENOTSUP;
-    error = salp__file_set_blocking(fd, false); /* accept knows no flag for it, and blocks nobody who waits first */
-    if (error == 0)
-        error = open_listener(out, fd, options);
-    if (error == 0)
-        salp__file_close_on_exec(fd);
-    return error;
+    error = open_listener(out, fd, options);
+    if (error < 0)
+        return error;
+    /* accept knows no flag for it, and blocks nobody who waits first */
+    salp__must(salp__file_set_blocking(fd, false) == 0);
+    salp__file_close_on_exec(fd);
+    return 0;
 }
 
 /* ---- accepting ---- */
@@ -290,9 +313,11 @@ void salp_listener_shutdown(salp_listener *listener)
 {
     if (!listener)
         return;
+    salp__latch_take(&listener->latch);
     /* release: pairs with the acquire in salp_accept. */
     atomic_store_explicit(&listener->stopped, true, memory_order_release);
     salp__eventfd_ring(listener->stop.watch.fd);
+    salp__latch_release(&listener->latch); /* I1 */
 }
 
 static void let_go(salp_listener *listener)
@@ -312,15 +337,24 @@ static void stop_gone(salp__port *port)
     let_go(SALP__CONTAINER(port, salp_listener, stop));
 }
 
-void salp_listener_close(salp_listener *listener)
+/* Unless it is somebody else's by now. I2 */
+static void remove_path(const salp_listener *listener)
 {
     salp__file_identity now;
-    if (!listener)
-        return;
-    /* Not a path that is somebody else's by now, nor in a fork. */
-    if (listener->path && listener->port.forks == salp__forks() && salp__path_identify(listener->path, &now) &&
+    if (listener->path && salp__path_identify_socket(listener->path, &now) &&
         memcmp(&now, &listener->file, sizeof now) == 0)
         salp__path_remove(listener->path);
+}
+
+void salp_listener_close(salp_listener *listener)
+{
+    if (!listener)
+        return;
+    if (listener->port.forks == salp__forks()) { /* a fork's copy may have been made in the midst of a shutdown */
+        salp__latch_take(&listener->latch);
+        salp__latch_release(&listener->latch); /* I1 */
+        remove_path(listener);
+    }
     salp__port_close(&listener->port, port_gone);
     salp__port_close(&listener->stop, stop_gone);
 }
