@@ -23,6 +23,7 @@
 #include "os/process.h"
 #include "os/socket.h"
 #include "stream/stream.h"
+#include "sync/line.h"
 #include "task/descriptor.h"
 #include "task/scope.h"
 
@@ -50,6 +51,7 @@ static int open_listener(salp_listener **out, int fd, const salp_listen_options 
     if (options)
         listener->options = *options;
     listener->open = 2;
+    salp__list_open(&listener->full);
     salp__port_open(&listener->port, fd);
     salp__port_open(&listener->stop, stop);
     *out = listener;
@@ -311,13 +313,32 @@ int salp_accept(salp_listener *listener, salp_stream **out)
 
 void salp_listener_shutdown(salp_listener *listener)
 {
+    salp__list claimed;
     if (!listener)
         return;
     salp__latch_take(&listener->latch);
     /* release: pairs with the acquire in salp_accept. */
     atomic_store_explicit(&listener->stopped, true, memory_order_release);
     salp__eventfd_ring(listener->stop.watch.fd);
+    salp__claim_all(&listener->full, &claimed);
     salp__latch_release(&listener->latch); /* I1 */
+    salp__resume_all(&claimed);
+}
+
+bool salp__listener_await_shutdown(salp_listener *listener, salp__spot *spot)
+{
+    salp__latch_take(&listener->latch);
+    /* relaxed: it is written under the latch. */
+    bool stopped = atomic_load_explicit(&listener->stopped, memory_order_relaxed);
+    if (!stopped)
+        salp__list_append(&listener->full, &spot->link);
+    salp__latch_release(&listener->latch);
+    return !stopped;
+}
+
+void salp__listener_forget(salp_listener *listener, salp__spot *spot)
+{
+    salp__line_leave(&listener->latch, spot);
 }
 
 static void let_go(salp_listener *listener)

@@ -8,16 +8,22 @@
 
 #include "loop/port.h"
 #include "os/file.h"
+#include "task/wait.h"
 
 struct salp_listener {
     salp__port port;
     salp__port stop;      /* an eventfd: readable from when it is shut down, for all who wait, wherever */
     _Atomic bool stopped; /* release in shutdown, acquire in accept */
-    salp__latch latch;    /* of a shutdown that is under way */
-    _Atomic int open;     /* of the two ports; the last one that is gone frees it */
+    salp__latch latch;
+    salp__list full;  /* servers that take no more now, to be told of a shutdown [latch] */
+    _Atomic int open; /* of the two ports; the last one that is gone frees it */
     salp_listen_options options;
     char *path;               /* to be removed, or NULL */
     salp__file_identity file; /* of the path */
 };
+
+/* Has the spot claimed when the listener is shut down; false: it is already. Until it is forgotten. */
+bool salp__listener_await_shutdown(salp_listener *listener, salp__spot *spot);
+void salp__listener_forget(salp_listener *listener, salp__spot *spot);
 
 #endif

@@ -65,19 +65,37 @@ static int start(salp__server *server, salp_stream *stream)
 
 /* ---- the server ---- */
 
-/* Waits for a connection to end, or until then. */
+/* Waits for a connection to end, or for whoever else has a spot of the waiter, or until then. */
+static int wait_with(salp__server *server, salp__waiter *waiter, int64_t until)
+{
+    salp__spot spot = salp__spot_of(waiter);
+    server->waits = &spot;
+    int error = salp__wait_until(waiter, until);
+    server->waits = NULL;
+    if (error >= 0 || error == -EINTR)
+        return 0;
+    int over = salp__scope_feel(waiter->actor);
+    return over < 0 ? over : error;
+}
+
 static int wait_for_end(salp__server *server, int64_t until)
 {
     salp__waiter waiter;
     salp__waiter_open(&waiter, "a connection to end");
-    salp__spot spot = salp__spot_of(&waiter);
-    server->waits = &spot;
-    int error = salp__wait_until(&waiter, until);
-    server->waits = NULL;
-    if (error >= 0 || error == -EINTR)
-        return 0;
-    int over = salp__scope_feel(waiter.actor);
-    return over < 0 ? over : error;
+    return wait_with(server, &waiter, until);
+}
+
+/* It has as many connections as it may. A shutdown is not to wait until one of them ends by itself. */
+static int wait_for_room(salp__server *server)
+{
+    salp__waiter waiter;
+    salp__waiter_open(&waiter, "a connection to end");
+    salp__spot stopped = salp__spot_of(&waiter);
+    if (!salp__listener_await_shutdown(server->listener, &stopped))
+        return -EPIPE;
+    int error = wait_with(server, &waiter, SALP_FOREVER);
+    salp__listener_forget(server->listener, &stopped);
+    return error;
 }
 
 static bool is_shortage(int error)
@@ -90,7 +108,7 @@ static int serve_next(salp__server *server)
 {
     salp_stream *stream;
     if (server->active >= server->most)
-        return wait_for_end(server, SALP_FOREVER);
+        return wait_for_room(server);
     int error = salp_accept(server->listener, &stream);
     if (error == 0)
         error = start(server, stream);
