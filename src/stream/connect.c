@@ -88,10 +88,14 @@ static int run(contest *race, const salp_address addresses[], int count, const s
 {
     int64_t when = 0; /* the next one is due */
     for (int next = 0;;) {
-        if (next < count && race->count < SALP__MAX_INTERESTS && (race->count == 0 || salp_now() >= when)) {
+        bool more = next < count && race->count < SALP__MAX_INTERESTS;
+        if (more && (race->count == 0 || salp_now() >= when)) {
             int result = try(race, &addresses[next++], options);
-            if (result >= 0 || result == SALP_EINSIDE || salp__stream_begin() < 0)
+            if (result >= 0 || result == SALP_EINSIDE)
                 return result;
+            int over = salp__stream_begin();
+            if (over < 0)
+                return over;
             if (result != -EINPROGRESS)
                 race->failure = result;
             when = result == -EINPROGRESS ? salp__later(patience) : 0;
@@ -99,8 +103,7 @@ static int run(contest *race, const salp_address addresses[], int count, const s
         }
         if (race->count == 0)
             return race->failure;
-        int ready =
-            salp__descriptors_wait(race->running, race->count, next < count ? when : SALP_FOREVER, "a connection");
+        int ready = salp__descriptors_wait(race->running, race->count, more ? when : SALP_FOREVER, "a connection");
         int result = ready < 0 ? ready : look(race);
         if (result != -EINPROGRESS)
             return result;

@@ -533,6 +533,38 @@ static void the_first_address_that_answers_is_taken(void **state)
     assert_int_equal(connects(NULL), 0);
 }
 
+static bool cancels_in_connect;
+
+/* As libc's; a scope may end just when it is over. */
+int connect(int fd, const struct sockaddr *address, socklen_t size)
+{
+    int result = (int)syscall(SYS_connect, fd, address, size), error = errno;
+    if (cancels_in_connect)
+        salp_scope_cancel(&scope);
+    errno = error;
+    return result;
+}
+
+static int connects_while_cancelled(void *arg)
+{
+    salp_stream *client = arg;
+    open_silence(silent, 0);
+    cancels_in_connect = true;
+    salp_scope_open(&scope, SALP_FOREVER);
+    EXPECT(salp_stream_connect(&client, &silence.address, NULL) == -ECANCELED && client == NULL);
+    EXPECT(salp_scope_close(&scope) == -ECANCELED);
+    cancels_in_connect = false;
+    close_silence();
+    return 0;
+}
+
+static void a_scope_may_end_while_the_system_is_asked(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(connects_while_cancelled, NULL), 0);
+    assert_int_equal(connects_while_cancelled(NULL), 0);
+}
+
 static void both_families_are_tried(void **state)
 {
     (void)state;
@@ -987,6 +1019,7 @@ int main(int argc, char **argv)
         TEST("several loops serve one listener", several_loops_serve_one_listener),
         TEST("who cannot wait cannot serve", who_cannot_wait_cannot_serve),
         TEST("the first address that answers is taken", the_first_address_that_answers_is_taken),
+        TEST("a scope may end while the system is asked", a_scope_may_end_while_the_system_is_asked),
         TEST("both families are tried", both_families_are_tried),
         TEST("a client may choose its own address", a_client_may_choose_its_own_address),
         TEST("a scope ends every wait of a task", a_scope_ends_every_wait_of_a_task),
