@@ -11,6 +11,7 @@
 #include <salp/address.h>
 #include <salp/base.h>
 #include <salp/buffer.h>
+#include <salp/command.h>
 #include <salp/error.h>
 #include <salp/file.h>
 #include <salp/future.h>

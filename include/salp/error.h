@@ -31,7 +31,9 @@ SALP_BEGIN
     X(SALP_ENOSERVICE, -4108, "no service has this name, or the number is no port")                             \
     X(SALP_ETRYAGAIN, -4109, "no name server has answered so far: it may do so later")                          \
     X(SALP_ENAMESERVER, -4110, "the name server has failed, or answered what makes no sense")                   \
-    X(SALP_EINCOMPLETE, -4111, "the other side ended in the midst of what was to be read")
+    X(SALP_EINCOMPLETE, -4111, "the other side ended in the midst of what was to be read")                      \
+    X(SALP_EKILLED, -4112, "a signal has ended the command")                                                    \
+    X(SALP_EFAILED, -4113, "the command has exited with another status than 0")
 
 enum salp_error {
 #define SALP_ERROR_ENUM(name, number, text) name = number,

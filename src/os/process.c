@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -112,9 +115,14 @@ void salp__process_signal_group(pid_t group, int number)
     (void)kill(-group, number);
 }
 
+int salp__process_send_watched(int watch, int number)
+{
+    return syscall(SYS_pidfd_send_signal, watch, number, NULL, 0) < 0 ? -errno : 0;
+}
+
 void salp__process_signal_watched(int watch, int number)
 {
-    (void)syscall(SYS_pidfd_send_signal, watch, number, NULL, 0);
+    (void)salp__process_send_watched(watch, number);
 }
 
 bool salp__process_freeze(pid_t pid, int64_t nanoseconds)
@@ -180,6 +188,69 @@ void salp__process_reap_watched(int watch)
     while (waitid(P_PIDFD, (id_t)watch, &info, WEXITED) < 0 && errno == EINTR)
         continue;
 }
+
+/* ---- children that are watched ---- */
+
+static int64_t nanoseconds(struct timeval time)
+{
+    return time.tv_sec * SALP_SECONDS(1) + time.tv_usec * SALP_MICROSECONDS(1);
+}
+
+/* Of one that somebody else has reaped: Linux 6.15 keeps it for those who have a descriptor. */
+static int ask_for_end(int watch, salp__account *account)
+{
+    struct {
+        uint64_t mask, cgroup;
+        uint32_t pid, group, parent, identities[8];
+        int32_t status;
+    } info = { .mask = 1 << 3 }; /* struct pidfd_info, PIDFD_INFO_EXIT, which Debian 12's headers do not have */
+    const unsigned long get_info = _IOWR(0xff, 11, info);
+    if (ioctl(watch, get_info, &info) < 0 || !(info.mask & 1 << 3))
+        return -ECHILD;
+    *account = (salp__account){
+        .signal = WIFSIGNALED(info.status) ? WTERMSIG(info.status) : 0,
+        .exit_status = WIFEXITED(info.status) ? WEXITSTATUS(info.status) : -1,
+    };
+    return 1;
+}
+
+int salp__process_take(int watch, salp__account *account)
+{
+    siginfo_t info = { 0 };
+    struct rusage usage;
+    /* Not the C library's waitid, which does not tell the usage. */
+    while (syscall(SYS_waitid, P_PIDFD, watch, &info, WEXITED | WNOHANG, &usage) < 0) {
+        if (errno == ECHILD)
+            return ask_for_end(watch, account);
+        salp__must(errno == EINTR);
+    }
+    if (info.si_pid == 0)
+        return 0;
+    bool exited = info.si_code == CLD_EXITED;
+    *account = (salp__account){
+        .signal = exited ? 0 : info.si_status,
+        .exit_status = exited ? info.si_status : -1,
+        .user = nanoseconds(usage.ru_utime),
+        .system = nanoseconds(usage.ru_stime),
+        .peak_memory = usage.ru_maxrss * INT64_C(1024),
+    };
+    return 1;
+}
+
+bool salp__process_has_ended(int watch)
+{
+    struct pollfd polled = { .fd = watch, .events = POLLIN };
+    return poll(&polled, 1, 0) > 0;
+}
+
+void salp__process_signal_led(int watch, pid_t leader, int number)
+{
+    enum { TO_GROUP = 1 << 2 }; /* PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9 */
+    if (syscall(SYS_pidfd_send_signal, watch, number, NULL, TO_GROUP) < 0 && errno != ESRCH)
+        (void)kill(-leader, number);
+}
+
+/* ---- about processes ---- */
 
 int salp__process_children(pid_t pids[], int max)
 {

@@ -38,6 +38,7 @@ void salp__process_signal_group(pid_t group, int number);
 
 /* The same for a process that is watched: by its descriptor, so that nobody else can be meant. */
 void salp__process_signal_watched(int watch, int number);
+int salp__process_send_watched(int watch, int number); /* -ESRCH, -EINVAL, -EPERM */
 
 /* Stops the process and waits, at most so long, until it stands still. false: it did not (it sits in the kernel), or
    it is gone. */
@@ -66,6 +67,26 @@ int salp__process_ended(salp__ending *ending);
 void salp__process_reap(pid_t pid);
 /* The same for a child that is watched, whoever has its number now. */
 void salp__process_reap_watched(int watch);
+
+/* How a child has ended, and what it has used. */
+typedef struct salp__account {
+    int signal;      /* that ended it, or 0 */
+    int exit_status; /* or -1 */
+    int64_t user;    /* nanoseconds of processor time; 0 for both if somebody else has reaped it */
+    int64_t system;
+    int64_t peak_memory; /* bytes; not less than this process had when it executed the child: Linux counts that in */
+} salp__account;
+
+/* Reaps a child that is watched, if it has ended. 1: it was; 0: it has not ended; -ECHILD: somebody else has reaped it, and
+   how it ended cannot be found out (since Linux 6.15 it can). */
+int salp__process_take(int watch, salp__account *account);
+
+/* Whether a process that is watched has ended. */
+bool salp__process_has_ended(int watch);
+
+/* Sends a signal to the group that a process leads, which is watched; not if nobody is left in it. Before Linux 6.9 only as
+   long as the leader has not been reaped. */
+void salp__process_signal_led(int watch, pid_t leader, int number);
 
 /* The children of this process. Returns how many were written to pids[]; at most max. */
 int salp__process_children(pid_t pids[], int max);

@@ -1,0 +1,18 @@
+/*
+ * Pipes to other programs, and files for them. What pipes carry is moved by os/socket.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__PIPE_H
+#define SALP__PIPE_H
+
+/* A pipe of which we read (to_us) or write. Our end does not block, theirs does; both are close-on-exec. Errors: -EMFILE, -ENFILE. */
+int salp__pipe_to_us(int *ours, int *theirs);
+int salp__pipe_from_us(int *ours, int *theirs);
+
+/* Opens a file, close-on-exec: to read, or to write from its beginning or its end; then it is made if need be. Waits as
+   open(2) does for a fifo. Errors: as open(2), -ENOENT, -EACCES, -EMFILE, ... */
+enum { SALP__TO_READ, SALP__TO_WRITE, SALP__TO_APPEND };
+int salp__path_open(const char *path, int purpose);
+
+#endif

@@ -1,0 +1,86 @@
+/* What a command's input, output and errors are made from. SPDX-License-Identifier: MIT */
+#include "process/command.h"
+
+#include <errno.h>
+
+#include "os/file.h"
+#include "os/pipe.h"
+
+enum { IN, OUT, ERR };
+
+static int open_file(salp__ends *ends, int which, const char *path, bool append)
+{
+    int purpose = which == IN ? SALP__TO_READ : append ? SALP__TO_APPEND : SALP__TO_WRITE;
+    int fd = salp__path_open(path, purpose);
+    if (fd < 0)
+        return fd;
+    ends->theirs[which] = fd;
+    ends->opened[which] = true;
+    return 0;
+}
+
+static int open_pipe(salp__ends *ends, int which)
+{
+    int *ours = &ends->ours[which], *theirs = &ends->theirs[which];
+    int error = which == IN ? salp__pipe_from_us(ours, theirs) : salp__pipe_to_us(ours, theirs);
+    ends->opened[which] = error == 0;
+    return error;
+}
+
+static int open_end(salp__ends *ends, int which, const salp_command_end *end)
+{
+    salp__file_identity any;
+    if (end->path)
+        return open_file(ends, which, end->path, end->append);
+    switch (end->way) {
+    case SALP_PIPED:
+        return open_pipe(ends, which);
+    case SALP_PASSED:
+        /* Whoever has closed his own has it as empty, not as what the command opens first. */
+        if (!salp__file_identify(which, &any))
+            return open_file(ends, which, "/dev/null", false);
+        ends->theirs[which] = which;
+        return 0;
+    case SALP_DISCARDED:
+        return open_file(ends, which, "/dev/null", false);
+    case SALP_DESCRIPTOR:
+        ends->theirs[which] = end->fd;
+        return end->fd >= 0 ? 0 : -EBADF;
+    default:
+        return -EINVAL;
+    }
+}
+
+int salp__ends_open(salp__ends *ends, const salp_command_options *options)
+{
+    *ends = (salp__ends){ .theirs = { -1, -1, -1 }, .ours = { -1, -1, -1 } };
+    int error = open_end(ends, IN, &options->in);
+    if (error == 0)
+        error = open_end(ends, OUT, &options->out);
+    if (error == 0 && options->merge_stderr)
+        ends->theirs[ERR] = ends->theirs[OUT];
+    else if (error == 0)
+        error = open_end(ends, ERR, &options->err);
+    if (error < 0) {
+        salp__ends_close_theirs(ends);
+        salp__ends_close_ours(ends);
+    }
+    return error;
+}
+
+void salp__ends_close_theirs(salp__ends *ends)
+{
+    for (int i = 0; i < 3; i++) {
+        if (ends->opened[i])
+            salp__file_close(ends->theirs[i]);
+        ends->opened[i] = false;
+    }
+}
+
+void salp__ends_close_ours(salp__ends *ends)
+{
+    for (int i = 0; i < 3; i++) {
+        salp__file_close(ends->ours[i]);
+        ends->ours[i] = -1;
+    }
+}
