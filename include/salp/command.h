@@ -46,6 +46,7 @@
 
 #include <salp/base.h>
 #include <salp/error.h>
+#include <salp/stream.h>
 #include <salp/time.h>
 
 SALP_BEGIN
@@ -155,6 +156,14 @@ typedef struct salp_command salp_command;
  * Errors: as salp_command_run; -EINVAL: `command` is NULL, or there is input or an on_line: those are for salp_command_run.
  */
 SALP_API int salp_command_start(salp_command **command, const char *const argv[], const salp_command_options *options);
+
+/*
+ * Its three ends, to write to and to read from (salp/stream.h); NULL: that one is not SALP_PIPED. They are the command's,
+ * and closed with it: not by salp_stream_close. salp_shutdown of the first one ends its input. Threads: any. Waits: no.
+ */
+SALP_API salp_stream *salp_command_stdin(const salp_command *command);
+SALP_API salp_stream *salp_command_stdout(const salp_command *command);
+SALP_API salp_stream *salp_command_stderr(const salp_command *command);
 
 /*
  * Waits until it has ended, and tells how: of the output, all but what it has written. The output may be NULL. Again

@@ -56,7 +56,7 @@ static int run(const char *const argv[], const salp_command_options *options, bo
     if (error < 0)
         return error;
     discard_unused(&own, captures);
-    error = salp__command_start(&command, argv, &own);
+    error = salp__command_start(&command, argv, &own, false);
     if (error < 0)
         return error;
     error = salp__command_converse(&command, &own, output);
@@ -123,7 +123,7 @@ int salp_command_start(salp_command **command, const char *const argv[], const s
     salp_command *made = salp__allocate(sizeof *made);
     if (!made)
         return -ENOMEM;
-    error = salp__command_start(made, argv, options);
+    error = salp__command_start(made, argv, options, true);
     if (error < 0) {
         salp__free(made);
         return error;
@@ -169,6 +169,21 @@ int salp_command_signal(salp_command *command, int number)
 pid_t salp_command_pid(const salp_command *command)
 {
     return command ? command->pid : -EINVAL;
+}
+
+salp_stream *salp_command_stdin(const salp_command *command)
+{
+    return command ? command->streams[0] : NULL;
+}
+
+salp_stream *salp_command_stdout(const salp_command *command)
+{
+    return command ? command->streams[1] : NULL;
+}
+
+salp_stream *salp_command_stderr(const salp_command *command)
+{
+    return command ? command->streams[2] : NULL;
 }
 
 int salp_command_close(salp_command *command)

@@ -19,20 +19,22 @@
 #include <sys/types.h>
 
 #include <salp/command.h>
+#include <salp/stream.h>
 
 #include "os/process.h"
 #include "os/thread.h"
 
 struct salp_command {
-    pid_t pid;          /* [const after start] */
-    int watch;          /* its pidfd [const after start] */
-    int ends[3];        /* ours of its three; -1: there is none, or it was closed [whoever uses the command] */
-    bool own_group;     /* [const after start] */
-    pid_t owner;        /* the process that has started it [const after start] */
-    int64_t born;       /* [const after start] */
-    int64_t deadline;   /* or SALP_FOREVER [const after start] */
-    int64_t kill_after; /* negative: at once [const after start] */
-    int64_t linger;     /* [const after start] */
+    pid_t pid;               /* [const after start] */
+    int watch;               /* its pidfd [const after start] */
+    int ends[3];             /* ours of its three, for salp__command_converse; -1: there is none */
+    salp_stream *streams[3]; /* the same for users; NULL: there is none [const after start] */
+    bool own_group;          /* [const after start] */
+    pid_t owner;             /* the process that has started it [const after start] */
+    int64_t born;            /* [const after start] */
+    int64_t deadline;        /* or SALP_FOREVER [const after start] */
+    int64_t kill_after;      /* negative: at once [const after start] */
+    int64_t linger;          /* [const after start] */
     salp__lock lock;
     bool reaped;           /* by us or by others: `account` holds [lock] */
     int unknown;           /* 0, or -ECHILD: others have, and nobody tells how it ended [lock] */
@@ -41,9 +43,10 @@ struct salp_command {
     salp__account account; /* [lock] */
 };
 
-/* Starts it, into a struct whose content does not matter. With PIPED ends there is one of ours for each. Errors: as
+/* Starts it, into a struct whose content does not matter. Of PIPED ends ours are streams, or descriptors. Errors: as
    salp_command_start; then nothing was taken. */
-int salp__command_start(salp_command *command, const char *const argv[], const salp_command_options *options);
+int salp__command_start(salp_command *command, const char *const argv[], const salp_command_options *options,
+                        bool streams);
 
 /* Closes our ends. */
 void salp__command_close_ends(salp_command *command);

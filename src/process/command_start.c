@@ -83,7 +83,31 @@ static bool reads_from_terminal(const salp_command_options *options)
     return options->in.way == SALP_PASSED && !options->in.path;
 }
 
-int salp__command_start(salp_command *command, const char *const argv[], const salp_command_options *options)
+static void close_streams(salp_command *command)
+{
+    for (int i = 0; i < 3; i++) {
+        salp_stream_close(command->streams[i]);
+        command->streams[i] = NULL;
+    }
+}
+
+/* Ours become streams. After an error there are none, and the others are as before. */
+static int open_streams(salp_command *command, salp__ends *ends)
+{
+    int error = 0;
+    for (int i = 0; i < 3 && error == 0; i++) {
+        if (ends->ours[i] >= 0)
+            error = salp_stream_from_fd(&command->streams[i], ends->ours[i], NULL);
+        if (command->streams[i])
+            ends->ours[i] = -1;
+    }
+    if (error < 0)
+        close_streams(command);
+    return error;
+}
+
+int salp__command_start(salp_command *command, const char *const argv[], const salp_command_options *options,
+                        bool streams)
 {
     *command = (salp_command){
         .own_group = !options->same_group && !reads_from_terminal(options),
@@ -96,10 +120,13 @@ int salp__command_start(salp_command *command, const char *const argv[], const s
     int error = salp__ends_open(&ends, options);
     if (error < 0)
         return error;
-    pid_t pid = start(command, &ends, argv, options);
+    if (streams)
+        error = open_streams(command, &ends);
+    pid_t pid = error < 0 ? error : start(command, &ends, argv, options);
     salp__ends_close_theirs(&ends);
     if (pid < 0) {
         salp__ends_close_ours(&ends);
+        close_streams(command);
         return pid;
     }
     command->pid = pid;
@@ -116,6 +143,7 @@ void salp__command_close_ends(salp_command *command)
         salp__file_close(command->ends[i]);
         command->ends[i] = -1;
     }
+    close_streams(command);
 }
 
 void salp__command_release(salp_command *command)

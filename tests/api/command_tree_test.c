@@ -344,6 +344,42 @@ static void a_command_is_started_and_waited_for(void **state)
     in_both(start_and_wait);
 }
 
+static int talk(void *arg)
+{
+    salp_command *command;
+    salp_output o;
+    char line[100];
+    (void)arg;
+    EXPECT(salp_command_start(&command, SH("while read x; do echo \"<$x>\"; done; echo end >&2; exit 5"), NULL) == 0);
+    for (int i = 0; i < 20; i++) {
+        EXPECT(salp_write(salp_command_stdin(command), "word\n", 5) == 5);
+        EXPECT(salp_read_line(salp_command_stdout(command), line, sizeof line) == 7 && strcmp(line, "<word>\n") == 0);
+    }
+    EXPECT(salp_shutdown(salp_command_stdin(command)) == 0);
+    EXPECT(salp_read_line(salp_command_stderr(command), line, sizeof line) == 4 && strcmp(line, "end\n") == 0);
+    EXPECT(salp_read(salp_command_stdout(command), line, sizeof line) == 0);
+    EXPECT(salp_command_wait(command, &o) == 0 && o.exit_status == 5);
+    EXPECT(salp_command_close(command) == 0);
+
+    /* Whoever reads from one that says nothing is ended by his scope. */
+    salp_scope scope;
+    EXPECT(salp_command_start(&command, ARGV("sleep", "100000"),
+                              WITH(.in = { SALP_DISCARDED }, .merge_stderr = true)) == 0);
+    EXPECT(salp_command_stdin(command) == NULL && salp_command_stderr(command) == NULL);
+    salp_scope_open(&scope, SALP_MILLISECONDS(1));
+    EXPECT(salp_read(salp_command_stdout(command), line, sizeof line) == -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    EXPECT(salp_command_close(command) == 0);
+    EXPECT(salp_command_stdin(NULL) == NULL && salp_command_stdout(NULL) == NULL && salp_command_stderr(NULL) == NULL);
+    return 0;
+}
+
+static void one_talks_with_a_started_command(void **state)
+{
+    (void)state;
+    in_both(talk);
+}
+
 static int end_started(void *arg)
 {
     salp_command *command;
@@ -494,6 +530,7 @@ int main(int argc, char **argv)
         TEST("a program may reap everybody itself", a_program_may_reap_everybody_itself),
         TEST("nothing is left to reap", nothing_is_left_to_reap),
         TEST("a command is started and waited for", a_command_is_started_and_waited_for),
+        TEST("one talks with a started command", one_talks_with_a_started_command),
         TEST("a started command is ended", a_started_command_is_ended),
         TEST("closing ends a command within bounds", closing_ends_a_command_within_bounds),
         TEST("a scope ends the waiting, not the started command", a_scope_ends_the_waiting_not_the_started_command),
