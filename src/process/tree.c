@@ -161,8 +161,8 @@ static void mark(const salp__tree *tree, salp__process_entry *table, int count)
 }
 
 /*
- * Holds whoever is there and not held yet. Those that cannot be held get the signal at once: I2. Returns whether it has found
- * anybody new, or somebody who does not stand still.
+ * Holds whoever is there and not held yet. Those that cannot be held get the signal at once: I2. Returns whether there may be
+ * more: it has found somebody new, or somebody who does not stand still.
  */
 static bool gather(salp__tree *tree, int number)
 {
@@ -170,8 +170,9 @@ static bool gather(salp__tree *tree, int number)
     int count = salp__proctable_read(&table);
     bool found = false;
     if (count < 0)
-        return false;      /* I3 */
-    salp__tree_look(tree); /* whoever has ended may have left his number to another one */
+        return true; /* who knows: I3 */
+    /* Whoever has ended may have left his number to another one. */
+    salp__tree_look(tree);
     mark(tree, table, count);
     for (int i = 0; i < count; i++) {
         const salp__process_entry *entry = &table[i];
