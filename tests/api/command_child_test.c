@@ -21,6 +21,7 @@ static int cannot_be_executed(void *arg)
     expect_error(ARGV("/etc/passwd/x"), NULL, -ENOTDIR);
     expect_error(ARGV("true"), WITH(.cwd = "/salp-no-such-folder"), -ENOENT);
     expect_error(ARGV("true"), WITH(.cwd = "/etc/passwd"), -ENOTDIR);
+    expect_error(ARGV("cat"), WITH(.in = { SALP_DESCRIPTOR, .fd = 9999 }), -EBADF);
     memset(large, 'x', sizeof large - 1);
     expect_error(ARGV("echo", large), NULL, -E2BIG);
     write_file(scratch_path("garbage"), "\177no program", 0700);

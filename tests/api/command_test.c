@@ -116,7 +116,6 @@ static int use_files(void *arg)
     expect_error(ARGV("cat"), WITH(.in = { .path = scratch_path("none") }), -ENOENT);
     expect_error(ARGV("cat"), WITH(.out = { .path = scratch() }), -EISDIR);
     expect_error(ARGV("cat"), WITH(.in = { SALP_DESCRIPTOR, .fd = -1 }), -EBADF);
-    expect_error(ARGV("cat"), WITH(.in = { SALP_DESCRIPTOR, .fd = 9999 }), -EBADF);
     return 0;
 }
 
@@ -375,38 +374,6 @@ static void what_makes_no_sense_is_refused(void **state)
     in_both(misuse);
 }
 
-static void call_back(void *arg)
-{
-    salp_output o;
-    (void)arg;
-    EXPECT(salp_command_run(ARGV("true"), NULL, &o) == SALP_EINSIDE && o.exit_status == -1);
-    EXPECT(salp_system("true") == SALP_EINSIDE);
-    salp_command *command;
-    EXPECT(salp_command_start(&command, ARGV("sleep", "1000"), NULL) == 0);
-    EXPECT(salp_command_wait(command, &o) == SALP_EINSIDE);
-    EXPECT(salp_command_close(command) == SALP_EINSIDE);
-    *(salp_command **)arg = command;
-}
-
-static int wait_for_callback(void *arg)
-{
-    salp_command *command = NULL;
-    salp_output o;
-    (void)arg;
-    EXPECT(salp_loop_call(salp_loop_current(), call_back, &command) == 0);
-    while (!command)
-        EXPECT(salp_yield() == 0);
-    EXPECT(salp_command_wait(command, &o) == 0 && o.signal == SIGKILL);
-    EXPECT(salp_command_close(command) == 0);
-    return 0;
-}
-
-static void callbacks_of_a_loop_start_but_do_not_wait(void **state)
-{
-    (void)state;
-    assert_int_equal(salp_run(wait_for_callback, NULL), 0);
-}
-
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -425,7 +392,6 @@ int main(int argc, char **argv)
         TEST("time and memory are accounted", time_and_memory_are_accounted),
         TEST("a line runs as in a shell", a_line_runs_as_in_a_shell),
         TEST("what makes no sense is refused", what_makes_no_sense_is_refused),
-        TEST("callbacks of a loop start but do not wait", callbacks_of_a_loop_start_but_do_not_wait),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }

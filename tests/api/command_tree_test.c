@@ -515,6 +515,38 @@ static void a_fork_leaves_the_programs_commands_alone(void **state)
     assert_int_equal(salp_command_close(command), 0);
 }
 
+static void call_back(void *arg)
+{
+    salp_output o;
+    (void)arg;
+    EXPECT(salp_command_run(ARGV("true"), NULL, &o) == SALP_EINSIDE && o.exit_status == -1);
+    EXPECT(salp_system("true") == SALP_EINSIDE);
+    salp_command *command;
+    EXPECT(salp_command_start(&command, ARGV("sleep", "1000"), NULL) == 0);
+    EXPECT(salp_command_wait(command, &o) == SALP_EINSIDE);
+    EXPECT(salp_command_close(command) == SALP_EINSIDE);
+    *(salp_command **)arg = command;
+}
+
+static int wait_for_callback(void *arg)
+{
+    salp_command *command = NULL;
+    salp_output o;
+    (void)arg;
+    EXPECT(salp_loop_call(salp_loop_current(), call_back, &command) == 0);
+    while (!command)
+        EXPECT(salp_yield() == 0);
+    EXPECT(salp_command_wait(command, &o) == 0 && o.signal == SIGKILL);
+    EXPECT(salp_command_close(command) == 0);
+    return 0;
+}
+
+static void callbacks_of_a_loop_start_but_do_not_wait(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(wait_for_callback, NULL), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -536,6 +568,7 @@ int main(int argc, char **argv)
         TEST("a scope ends the waiting, not the started command", a_scope_ends_the_waiting_not_the_started_command),
         TEST("several wait for one command", several_wait_for_one_command),
         TEST("a fork leaves the program's commands alone", a_fork_leaves_the_programs_commands_alone),
+        TEST("callbacks of a loop start but do not wait", callbacks_of_a_loop_start_but_do_not_wait),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
