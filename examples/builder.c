@@ -138,8 +138,7 @@ static int run_script(const target *t)
 {
     const char *const argv[] = { "/bin/sh", "-e", "-c", t->script, NULL };
     salp_output output;
-    int result =
-        salp_command_run(argv, &(salp_command_options){ .merge_stderr = true, .timeout = limit }, &output);
+    int result = salp_command_run(argv, &(salp_command_options){ .merge_stderr = true, .timeout = limit }, &output);
     if (result == 0 && output.exit_status == 0)
         printf("[%d/%d] %s\n", ++built_count, target_count, t->name);
     else if (result == 0 && output.signal != 0)

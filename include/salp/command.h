@@ -68,37 +68,53 @@ typedef struct salp_command_end {
     bool append;      /* to the file; else it is emptied first. One that is not there is made (0666 and the umask) */
 } salp_command_end;
 
-/* All zeros are the defaults. Nothing of it is needed after the call. */
+/*
+ * All zeros are the defaults. Nothing of it is needed after the call. Those marked with "run" are for salp_command_run.
+ */
 typedef struct salp_command_options {
     const char *cwd;                /* the folder that it works in; NULL: this program's */
     const char *const *env;         /* its environment, "NAME=value", ends with NULL; NULL: this program's */
     const char *const *env_changes; /* to that: "NAME=value" sets, "NAME" takes away; ends with NULL. NULL: none */
-    const void *input; /* salp_command_run: bytes for its standard input, which then ends. It need not read them */
+
+    /* Run: bytes for its standard input, which then ends; or all that a stream gives until it ends. It need not read them:
+       what was read from the stream and not by the command is lost. */
+    const void *input;
     size_t input_size;
+    salp_stream *input_stream;
+
     salp_command_end in, out, err;
-    bool merge_stderr;   /* its errors go where its output goes, in their order */
-    size_t limit_output; /* salp_command_run: so many bytes are kept of each; what is more is read and thrown
-                                         away. 0: 256 MiB */
+    bool merge_stderr; /* its errors go where its output goes, in their order */
+
+    /* Run: so many bytes are kept of each output; what is more is read and thrown away. 0: 256 MiB. */
+    size_t limit_output;
+
     /*
-     * salp_command_run: called by the caller's task or thread with each line of the output (fd 1) and the errors (2) that
-     * are SALP_PIPED, which are not kept then. Without its newline, with a zero behind it, and gone afterwards; the last
-     * one need not have had a newline, and one above 64 KiB comes in pieces of that size. It may wait: so does the command,
-     * when its pipe is full. To end the command, cancel a scope around the call.
+     * Run: called by the caller's task or thread with each line of the output (fd 1) and the errors (2) that are
+     * SALP_PIPED, which are not kept then. Without its newline, with a zero behind it, and gone afterwards; the last one
+     * need not have had a newline, and one above 64 KiB comes in pieces of that size. It may wait: so does the command,
+     * when its pipe is full. To end the command, cancel a scope around the call. (With an input_stream, a plain thread has
+     * a task call it.)
      */
     void (*on_line)(int fd, const char *line, size_t size, void *arg);
     void *arg;
-    int64_t timeout; /* nanoseconds, from when it was started; 0: none. Looked at while a call waits for it */
-    int64_t
-        kill_after;  /* between asking the tree to end and killing it; 0: one second; negative: it is killed at once */
-    int64_t linger;  /* salp_command_run: after the command has ended, how long others who hold its output may still
-                           write to it; 0: one second; SALP_FOREVER: until all have closed it */
+
+    int64_t timeout;    /* nanoseconds, from when it was started; 0: none. Looked at while a call waits for it */
+    int64_t kill_after; /* from asking the tree to end to killing it; 0: one second; negative: it is killed at once */
+
+    /* Run: after the command has ended, how long others who hold its output may still write to it; 0: one second;
+       SALP_FOREVER: until all have closed it. */
+    int64_t linger;
+
     const int *keep; /* more descriptors that it gets, under the same numbers (3 and above) */
     int keep_count;
-    bool same_group; /* it stays in this program's process group: Ctrl-C at the terminal is for both. So it is also if
-                           its input is SALP_PASSED, since only that group may read from the terminal */
-    bool
-        free_orphans; /* what is orphaned in its tree becomes a child of init, as usual, and leaves the tree. Else it becomes
-                           the command's, for which those that do not wait for children which they do not know pay with zombies */
+
+    /* It stays in this program's process group: Ctrl-C at the terminal is for both. So it does also if its input is
+       SALP_PASSED, since only that group may read from the terminal. */
+    bool same_group;
+
+    /* What is orphaned in its tree becomes a child of init, as usual, and leaves the tree. Else it becomes the command's;
+       one that does not wait for children which it does not know collects zombies then. */
+    bool free_orphans;
 } salp_command_options;
 
 /* What has become of a command. */
@@ -135,9 +151,10 @@ typedef struct salp_output {
  * takes `kill_after` and the time that a killed process needs to end at most: one that the kernel does not let go
  * within five seconds is left alone, as -1 and 0.
  * Errors: those above; -ETIMEDOUT: its own time-out (output->timed_out), or that of a scope; -ECANCELED; -EINVAL: no
- * argv or no argv[0]; input that does not go to a pipe; merge_stderr with an `err`; a negative time-out; SALP_EFAILED, SALP_EKILLED: without an output,
- * it has exited with another status than 0, a signal has ended it; -EBADF: a descriptor that is not open; -EMFILE,
- * -ENFILE, -EAGAIN, -ENOMEM, also while it runs: its tree was ended; of opening a `path`: as open(2); -ECHILD.
+ * argv or no argv[0]; two inputs, or one that does not go to a pipe; merge_stderr with an `err`; a negative time;
+ * SALP_EFAILED, SALP_EKILLED: without an output, it has exited with another status than 0, a signal has ended it; -EBADF:
+ * a descriptor that is not open; -EMFILE, -ENFILE, -EAGAIN, -ENOMEM, also while it runs: its tree was ended; of opening
+ * a `path`: as open(2); of reading the input_stream: as salp_read; -ECHILD.
  */
 SALP_API int salp_command_run(const char *const argv[], const salp_command_options *options, salp_output *output);
 

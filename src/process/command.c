@@ -22,12 +22,19 @@ static bool is_a_way(const salp_command_end *end)
     return (unsigned)end->way <= SALP_DESCRIPTOR;
 }
 
+static bool has_input(const salp_command_options *o)
+{
+    return o->input_size > 0 || o->input_stream;
+}
+
 static bool is_sound(const char *const argv[], const salp_command_options *o)
 {
-    return argv && argv[0] && is_a_way(&o->in) && is_a_way(&o->out) && is_a_way(&o->err) && o->timeout >= 0 &&
-           o->linger >= 0 && o->keep_count >= 0 && (o->keep || o->keep_count == 0) &&
-           (o->input || o->input_size == 0) && (is_piped(&o->in) || o->input_size == 0) &&
-           (is_piped(&o->err) || !o->merge_stderr);
+    bool ways = is_a_way(&o->in) && is_a_way(&o->out) && is_a_way(&o->err);
+    bool input = (o->input || o->input_size == 0) && (o->input_size == 0 || !o->input_stream) &&
+                 (is_piped(&o->in) || !has_input(o));
+    bool kept = o->keep_count >= 0 && (o->keep || o->keep_count == 0);
+    bool times = o->timeout >= 0 && o->linger >= 0;
+    return argv && argv[0] && ways && input && kept && times && (is_piped(&o->err) || !o->merge_stderr);
 }
 
 /* ---- from start to end ---- */
@@ -36,7 +43,7 @@ static bool is_sound(const char *const argv[], const salp_command_options *o)
 static void discard_unused(salp_command_options *o, bool captures)
 {
     const salp_command_end discarded = { .way = SALP_DISCARDED };
-    if (is_piped(&o->in) && o->input_size == 0)
+    if (is_piped(&o->in) && !has_input(o))
         o->in = discarded;
     if (captures || o->on_line)
         return;
@@ -59,7 +66,8 @@ static int run(const char *const argv[], const salp_command_options *options, bo
     error = salp__command_start(&command, argv, &own, false);
     if (error < 0)
         return error;
-    error = salp__command_converse(&command, &own, output);
+    error = own.input_stream ? salp__command_converse_fed(&command, &own, output)
+                             : salp__command_converse(&command, &own, output);
     salp__command_release(&command);
     return error;
 }
@@ -115,7 +123,7 @@ int salp_command_start(salp_command **command, const char *const argv[], const s
 {
     if (!options)
         options = &defaults;
-    if (!command || !is_sound(argv, options) || options->input_size > 0 || options->on_line)
+    if (!command || !is_sound(argv, options) || has_input(options) || options->on_line)
         return -EINVAL;
     int error = salp__wait_refused();
     if (error < 0)

@@ -4,6 +4,7 @@
  *   command.c        the public face
  *   command_start.c  argv and options become a process, with command_ends.c and environment.c
  *   command_run.c    moves its input and output, waits for it, ends its tree (tree.c)
+ *   command_feed.c   moves input that comes from a stream
  *
  * I1  The pidfd `watch` stays open as long as the command: signals go by it, so they reach this process or nobody.
  * I2  It is reaped as late as can be: as long as it is a zombie, its process group has a number that means nobody else.
@@ -68,6 +69,9 @@ void salp__ends_close_ours(salp__ends *ends);
 /* Moves input and output of a command until it has ended; then it is reaped, and the output filled in. Errors: as
    salp_command_run. */
 int salp__command_converse(salp_command *command, const salp_command_options *options, salp_output *output);
+
+/* The same with the options' input_stream. */
+int salp__command_converse_fed(salp_command *command, const salp_command_options *options, salp_output *output);
 
 /* Waits until it has ended, and moves nothing. Errors: as salp_command_wait. */
 int salp__command_wait(salp_command *command, salp_output *output);

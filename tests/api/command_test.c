@@ -170,6 +170,45 @@ static void a_pending_sigpipe_of_the_program_stays(void **state)
     assert_true(sigismember(&pending, SIGPIPE));
 }
 
+static int feed_from_stream(void *arg)
+{
+    static char text[10000];
+    salp_stream *ours, *its;
+    salp_output o;
+    salp_scope scope;
+    (void)arg;
+    memset(text, 'x', sizeof text);
+    EXPECT(salp_stream_pair(&ours, &its) == 0);
+    EXPECT(salp_write(ours, text, sizeof text) == sizeof text && salp_shutdown(ours) == 0);
+    EXPECT(salp_command_run(ARGV("cat"), WITH(.input_stream = its), &o) == 0);
+    EXPECT(o.exit_status == 0 && o.out_size == sizeof text && memcmp(o.out, text, sizeof text) == 0);
+    salp_output_free(&o);
+    salp_stream_close(ours);
+    salp_stream_close(its);
+
+    /* The stream does not end, the command does; and it is ended by a time-out, or by a scope. */
+    EXPECT(salp_stream_pair(&ours, &its) == 0);
+    EXPECT(salp_write(ours, "ab\ncd\n", 6) == 6);
+    expect(ARGV("head", "-n", "1"), WITH(.input_stream = its), 0, "ab\n", "");
+    EXPECT(salp_command_run(ARGV("cat"), WITH(.input_stream = its, .timeout = 1), &o) == -ETIMEDOUT && o.timed_out);
+    salp_output_free(&o);
+    salp_scope_open(&scope, SALP_MILLISECONDS(20));
+    EXPECT(salp_command_run(ARGV("cat"), WITH(.input_stream = its), &o) == -ETIMEDOUT && !o.timed_out);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    salp_output_free(&o);
+    EXPECT(salp_command_run(ARGV("salp-no-such-program"), WITH(.input_stream = its), &o) == -ENOENT);
+    expect_error(ARGV("cat"), WITH(.input_stream = its, .input = "x", .input_size = 1), -EINVAL);
+    salp_stream_close(ours);
+    salp_stream_close(its);
+    return 0;
+}
+
+static void input_comes_from_a_stream(void **state)
+{
+    (void)state;
+    in_both(feed_from_stream);
+}
+
 /* ---- lines ---- */
 
 enum { LONG = 200000, PIECE = 64 * 1024 };
@@ -385,6 +424,7 @@ int main(int argc, char **argv)
         TEST("output goes to files and descriptors", output_goes_to_files_and_descriptors),
         TEST("input is given while output is taken", input_is_given_while_output_is_taken),
         TEST("a pending SIGPIPE of the program stays", a_pending_sigpipe_of_the_program_stays),
+        TEST("input comes from a stream", input_comes_from_a_stream),
         TEST("output is told line by line", output_is_told_line_by_line),
         TEST("other tasks go on while one waits for a command", other_tasks_go_on_while_one_waits_for_a_command),
         TEST("commands of several threads and tasks do not hold each other's pipes",

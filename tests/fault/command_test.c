@@ -103,6 +103,32 @@ static void a_command_that_runs_survives(void **state)
     sweep_both(converse);
 }
 
+static int feed(void *arg)
+{
+    salp_stream *ours, *its;
+    salp_output o;
+    (void)arg;
+    int result = salp_stream_pair(&ours, &its);
+    if (result < 0)
+        return result;
+    int64_t written = salp_write(ours, "text", 4);
+    result = written == -EPIPE ? -EIO : written < 0 ? (int)written : salp_shutdown(ours);
+    if (result == 0) {
+        result = salp_command_run(ARGV("cat"), &(salp_command_options){ .input_stream = its }, &o);
+        EXPECT(result < 0 || o.out_size == 4 || salp__fault_fired());
+        salp_output_free(&o);
+    }
+    salp_stream_close(ours);
+    salp_stream_close(its);
+    return result;
+}
+
+static void input_from_a_stream_survives(void **state)
+{
+    (void)state;
+    sweep_both(feed);
+}
+
 static void count_line(int fd, const char *line, size_t size, void *arg)
 {
     EXPECT(fd == 1 && size == 1 && line[0] == 'x');
@@ -217,6 +243,7 @@ int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST("a command that runs survives", a_command_that_runs_survives),
+        TEST("input from a stream survives", input_from_a_stream_survives),
         TEST("lines survive", lines_survive),
         TEST_LIMIT("ending a tree survives", ending_a_tree_survives, 100),
         TEST("a command beside us survives", a_command_beside_us_survives),
