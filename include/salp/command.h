@@ -51,22 +51,14 @@
 
 SALP_BEGIN
 
-/* Where a command's standard input comes from, where its output or its errors go to. */
+/* Where a command's standard input comes from, where its output and its errors go to. */
 typedef enum salp_command_way {
     SALP_PIPED,      /* salp_command_run: the input that is given, or an empty one; output is captured, or told by line.
                         salp_command_start: an end for us */
     SALP_PASSED,     /* this program's own */
     SALP_DISCARDED,  /* /dev/null */
-    SALP_DESCRIPTOR, /* `fd` */
+    SALP_DESCRIPTOR, /* in_fd, out_fd, err_fd */
 } salp_command_way;
-
-/* { SALP_PASSED }, { .path = "build.log" }, { SALP_DESCRIPTOR, .fd = socket } */
-typedef struct salp_command_end {
-    salp_command_way way;
-    int fd;           /* stays the caller's, and open here */
-    const char *path; /* a file, instead of all these; from where this program works, also if there is a `cwd` */
-    bool append;      /* to the file; else it is emptied first. One that is not there is made (0666 and the umask) */
-} salp_command_end;
 
 /*
  * All zeros are the defaults. Nothing of it is needed after the call. Those marked with "run" are for salp_command_run.
@@ -82,7 +74,14 @@ typedef struct salp_command_options {
     size_t input_size;
     salp_stream *input_stream;
 
-    salp_command_end in, out, err;
+    salp_command_way in, out, err;
+    int in_fd, out_fd, err_fd; /* with SALP_DESCRIPTOR; they stay the caller's, and open here */
+
+    /* Files, instead of all that; from where this program works, also if there is a `cwd`. Output empties them first, unless
+       it is to be appended; one that is not there is made (0666 and the umask). */
+    const char *in_path, *out_path, *err_path;
+    bool append;
+
     bool merge_stderr; /* its errors go where its output goes, in their order */
 
     /* Run: so many bytes are kept of each output; what is more is read and thrown away. 0: 256 MiB. */
@@ -151,10 +150,10 @@ typedef struct salp_output {
  * takes `kill_after` and the time that a killed process needs to end at most: one that the kernel does not let go
  * within five seconds is left alone, as -1 and 0.
  * Errors: those above; -ETIMEDOUT: its own time-out (output->timed_out), or that of a scope; -ECANCELED; -EINVAL: no
- * argv or no argv[0]; two inputs, or one that does not go to a pipe; merge_stderr with an `err`; a negative time;
+ * argv or no argv[0]; two inputs, or one that does not go to a pipe; two things for one end; a negative time;
  * SALP_EFAILED, SALP_EKILLED: without an output, it has exited with another status than 0, a signal has ended it; -EBADF:
  * a descriptor that is not open; -EMFILE, -ENFILE, -EAGAIN, -ENOMEM, also while it runs: its tree was ended; of opening
- * a `path`: as open(2); of reading the input_stream: as salp_read; -ECHILD.
+ * a file: as open(2); of reading the input_stream: as salp_read; -ECHILD.
  */
 SALP_API int salp_command_run(const char *const argv[], const salp_command_options *options, salp_output *output);
 

@@ -12,14 +12,10 @@
 
 static const salp_command_options defaults;
 
-static bool is_piped(const salp_command_end *end)
+/* A descriptor only with SALP_DESCRIPTOR, a file with nothing else. */
+static bool is_one_thing(salp_command_way way, int fd, const char *path)
 {
-    return !end->path && end->way == SALP_PIPED;
-}
-
-static bool is_a_way(const salp_command_end *end)
-{
-    return (unsigned)end->way <= SALP_DESCRIPTOR;
+    return (unsigned)way <= SALP_DESCRIPTOR && (fd == 0 || way == SALP_DESCRIPTOR) && (!path || way == SALP_PIPED);
 }
 
 static bool has_input(const salp_command_options *o)
@@ -29,28 +25,33 @@ static bool has_input(const salp_command_options *o)
 
 static bool is_sound(const char *const argv[], const salp_command_options *o)
 {
-    bool ways = is_a_way(&o->in) && is_a_way(&o->out) && is_a_way(&o->err);
+    bool ends = is_one_thing(o->in, o->in_fd, o->in_path) && is_one_thing(o->out, o->out_fd, o->out_path) &&
+                is_one_thing(o->err, o->err_fd, o->err_path) &&
+                (!o->merge_stderr || (o->err == SALP_PIPED && !o->err_path));
     bool input = (o->input || o->input_size == 0) && (o->input_size == 0 || !o->input_stream) &&
-                 (is_piped(&o->in) || !has_input(o));
+                 (!has_input(o) || (o->in == SALP_PIPED && !o->in_path));
     bool kept = o->keep_count >= 0 && (o->keep || o->keep_count == 0);
     bool times = o->timeout >= 0 && o->linger >= 0;
-    return argv && argv[0] && ways && input && kept && times && (is_piped(&o->err) || !o->merge_stderr);
+    return argv && argv[0] && ends && input && kept && times;
 }
 
 /* ---- from start to end ---- */
 
+static void discard_if_piped(salp_command_way *way, const char *path)
+{
+    if (*way == SALP_PIPED && !path)
+        *way = SALP_DISCARDED;
+}
+
 /* What there is nothing to move for, is no pipe. */
 static void discard_unused(salp_command_options *o, bool captures)
 {
-    const salp_command_end discarded = { .way = SALP_DISCARDED };
-    if (is_piped(&o->in) && !has_input(o))
-        o->in = discarded;
+    if (!has_input(o))
+        discard_if_piped(&o->in, o->in_path);
     if (captures || o->on_line)
         return;
-    if (is_piped(&o->out))
-        o->out = discarded;
-    if (is_piped(&o->err) && !o->merge_stderr)
-        o->err = discarded;
+    discard_if_piped(&o->out, o->out_path);
+    discard_if_piped(&o->err, o->err_path);
 }
 
 static int run(const char *const argv[], const salp_command_options *options, bool captures, salp_output *output)
@@ -101,9 +102,9 @@ int salp_system(const char *line)
     if (!line)
         return -EINVAL;
     const char *const argv[] = { "/bin/sh", "-c", "--", line, NULL };
-    const salp_command_end passed = { .way = SALP_PASSED };
+    const salp_command_options options = { .in = SALP_PASSED, .out = SALP_PASSED, .err = SALP_PASSED };
     salp_output output = { 0 };
-    int error = run(argv, &(salp_command_options){ .in = passed, .out = passed, .err = passed }, false, &output);
+    int error = run(argv, &options, false, &output);
     if (error < 0)
         return error;
     return output.signal != 0 ? SALP_EKILLED : output.exit_status;

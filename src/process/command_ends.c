@@ -27,40 +27,48 @@ static int open_pipe(salp__ends *ends, int which)
     return error;
 }
 
-static int open_end(salp__ends *ends, int which, const salp_command_end *end)
+/* Whoever has closed his own has it as empty, not as what the command opens first. */
+static int pass(salp__ends *ends, int which)
 {
     salp__file_identity any;
-    if (end->path)
-        return open_file(ends, which, end->path, end->append);
-    switch (end->way) {
+    if (!salp__file_identify(which, &any))
+        return open_file(ends, which, "/dev/null", false);
+    ends->theirs[which] = which;
+    return 0;
+}
+
+static int open_end(salp__ends *ends, int which, salp_command_way way, int fd)
+{
+    switch (way) {
     case SALP_PIPED:
         return open_pipe(ends, which);
     case SALP_PASSED:
-        /* Whoever has closed his own has it as empty, not as what the command opens first. */
-        if (!salp__file_identify(which, &any))
-            return open_file(ends, which, "/dev/null", false);
-        ends->theirs[which] = which;
-        return 0;
+        return pass(ends, which);
     case SALP_DISCARDED:
         return open_file(ends, which, "/dev/null", false);
     case SALP_DESCRIPTOR:
-        ends->theirs[which] = end->fd;
-        return end->fd >= 0 ? 0 : -EBADF;
+        ends->theirs[which] = fd;
+        return fd >= 0 ? 0 : -EBADF;
     default:
         return -EINVAL;
     }
 }
 
-int salp__ends_open(salp__ends *ends, const salp_command_options *options)
+int salp__ends_open(salp__ends *ends, const salp_command_options *o)
 {
+    const salp_command_way ways[] = { o->in, o->out, o->err };
+    const int fds[] = { o->in_fd, o->out_fd, o->err_fd };
+    const char *const paths[] = { o->in_path, o->out_path, o->err_path };
+    int error = 0;
     *ends = (salp__ends){ .theirs = { -1, -1, -1 }, .ours = { -1, -1, -1 } };
-    int error = open_end(ends, IN, &options->in);
-    if (error == 0)
-        error = open_end(ends, OUT, &options->out);
-    if (error == 0 && options->merge_stderr)
-        ends->theirs[ERR] = ends->theirs[OUT];
-    else if (error == 0)
-        error = open_end(ends, ERR, &options->err);
+    for (int i = IN; i <= ERR && error == 0; i++) {
+        if (i == ERR && o->merge_stderr)
+            ends->theirs[ERR] = ends->theirs[OUT];
+        else if (paths[i])
+            error = open_file(ends, i, paths[i], o->append);
+        else
+            error = open_end(ends, i, ways[i], fds[i]);
+    }
     if (error < 0) {
         salp__ends_close_theirs(ends);
         salp__ends_close_ours(ends);

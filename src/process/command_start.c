@@ -80,7 +80,7 @@ static int start(salp_command *command, salp__ends *ends, const char *const argv
 
 static bool reads_from_terminal(const salp_command_options *options)
 {
-    return options->in.way == SALP_PASSED && !options->in.path;
+    return options->in == SALP_PASSED;
 }
 
 static void close_streams(salp_command *command)

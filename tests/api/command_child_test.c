@@ -21,7 +21,7 @@ static int cannot_be_executed(void *arg)
     expect_error(ARGV("/etc/passwd/x"), NULL, -ENOTDIR);
     expect_error(ARGV("true"), WITH(.cwd = "/salp-no-such-folder"), -ENOENT);
     expect_error(ARGV("true"), WITH(.cwd = "/etc/passwd"), -ENOTDIR);
-    expect_error(ARGV("cat"), WITH(.in = { SALP_DESCRIPTOR, .fd = 9999 }), -EBADF);
+    expect_error(ARGV("cat"), WITH(.in = SALP_DESCRIPTOR, .in_fd = 9999), -EBADF);
     memset(large, 'x', sizeof large - 1);
     expect_error(ARGV("echo", large), NULL, -E2BIG);
     write_file(scratch_path("garbage"), "\177no program", 0700);
@@ -241,11 +241,11 @@ static int cross(void *arg)
     EXPECT(dup2(out, 2) == 2 && dup2(err, 1) == 1);
     salp_output o;
     int result = salp_command_run(SH("echo out; echo err >&2"),
-                                  WITH(.out = { SALP_DESCRIPTOR, .fd = 2 }, .err = { SALP_DESCRIPTOR, .fd = 1 }), &o);
+                                  WITH(.out = SALP_DESCRIPTOR, .out_fd = 2, .err = SALP_DESCRIPTOR, .err_fd = 1), &o);
     /* Three for one. */
     int second = salp_command_run(SH("echo in >&0"),
-                                  WITH(.in = { SALP_DESCRIPTOR, .fd = 2 }, .out = { SALP_DESCRIPTOR, .fd = 2 },
-                                       .err = { SALP_DESCRIPTOR, .fd = 2 }),
+                                  WITH(.in = SALP_DESCRIPTOR, .in_fd = 2, .out = SALP_DESCRIPTOR, .out_fd = 2,
+                                       .err = SALP_DESCRIPTOR, .err_fd = 2),
                                   &o);
     /* The program has none of them: ours come to lie at their numbers. */
     close(0);
@@ -255,7 +255,7 @@ static int cross(void *arg)
     int last = salp_command_run(SH("cat; echo err >&2"), WITH(.input = "text", .input_size = 4), &third);
     salp_output fourth;
     int none = salp_command_run(SH("cat; echo lost; echo lost >&2; exit 5"),
-                                WITH(.in = { SALP_PASSED }, .out = { SALP_PASSED }, .err = { SALP_PASSED }), &fourth);
+                                WITH(.in = SALP_PASSED, .out = SALP_PASSED, .err = SALP_PASSED), &fourth);
     for (int i = 0; i < 3; i++) {
         EXPECT(dup2(saved[i], i) == i);
         close(saved[i]);
@@ -389,7 +389,7 @@ static int look_at_group(void *arg)
     snprintf(ours, sizeof ours, "%d\n", (int)getpgrp());
     expect(SH("[ $(cut -d' ' -f5 /proc/$$/stat) = $$ ]"), NULL, 0, "", "");
     expect(SH("cut -d' ' -f5 /proc/$$/stat"), WITH(.same_group = true), 0, ours, "");
-    expect(SH("cut -d' ' -f5 /proc/$$/stat"), WITH(.in = { SALP_PASSED }), 0, ours, "");
+    expect(SH("cut -d' ' -f5 /proc/$$/stat"), WITH(.in = SALP_PASSED), 0, ours, "");
     return 0;
 }
 

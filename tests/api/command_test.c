@@ -88,9 +88,9 @@ static int merge(void *arg)
 {
     (void)arg;
     expect(SH("echo a; echo b >&2; echo c"), WITH(.merge_stderr = true), 0, "a\nb\nc\n", "(none)");
-    expect(SH("echo a; echo b >&2"), WITH(.out = { SALP_DISCARDED }), 0, "(none)", "b\n");
-    expect(SH("echo a; echo b >&2"), WITH(.out = { SALP_DISCARDED }, .merge_stderr = true), 0, "(none)", "(none)");
-    expect(SH("echo a; echo b >&2"), WITH(.err = { SALP_DISCARDED }), 0, "a\n", "(none)");
+    expect(SH("echo a; echo b >&2"), WITH(.out = SALP_DISCARDED), 0, "(none)", "b\n");
+    expect(SH("echo a; echo b >&2"), WITH(.out = SALP_DISCARDED, .merge_stderr = true), 0, "(none)", "(none)");
+    expect(SH("echo a; echo b >&2"), WITH(.err = SALP_DISCARDED), 0, "a\n", "(none)");
     return 0;
 }
 
@@ -104,18 +104,18 @@ static int use_files(void *arg)
 {
     (void)arg;
     const char *path = scratch_path("log");
-    expect(SH("echo 1; echo 2 >&2"), WITH(.out = { .path = path }, .merge_stderr = true), 0, "(none)", "(none)");
-    expect(ARGV("echo", "3"), WITH(.out = { .path = path, .append = true }), 0, "(none)", "");
-    expect(ARGV("cat"), WITH(.in = { .path = path }), 0, "1\n2\n3\n", "");
-    expect(ARGV("echo", "4"), WITH(.out = { .path = path }), 0, "(none)", "");
+    expect(SH("echo 1; echo 2 >&2"), WITH(.out_path = path, .merge_stderr = true), 0, "(none)", "(none)");
+    expect(ARGV("echo", "3"), WITH(.out_path = path, .append = true), 0, "(none)", "");
+    expect(ARGV("cat"), WITH(.in_path = path), 0, "1\n2\n3\n", "");
+    expect(ARGV("echo", "4"), WITH(.out_path = path), 0, "(none)", "");
     int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
-    expect(ARGV("cat"), WITH(.in = { SALP_DESCRIPTOR, .fd = fd }), 0, "4\n", "");
-    expect(ARGV("echo", "5"), WITH(.out = { SALP_DESCRIPTOR, .fd = fd }), 0, "(none)", "");
-    expect(ARGV("cat"), WITH(.in = { .path = path }), 0, "4\n5\n", "");
+    expect(ARGV("cat"), WITH(.in = SALP_DESCRIPTOR, .in_fd = fd), 0, "4\n", "");
+    expect(ARGV("echo", "5"), WITH(.out = SALP_DESCRIPTOR, .out_fd = fd), 0, "(none)", "");
+    expect(ARGV("cat"), WITH(.in_path = path), 0, "4\n5\n", "");
     EXPECT(close(fd) == 0);
-    expect_error(ARGV("cat"), WITH(.in = { .path = scratch_path("none") }), -ENOENT);
-    expect_error(ARGV("cat"), WITH(.out = { .path = scratch() }), -EISDIR);
-    expect_error(ARGV("cat"), WITH(.in = { SALP_DESCRIPTOR, .fd = -1 }), -EBADF);
+    expect_error(ARGV("cat"), WITH(.in_path = scratch_path("none")), -ENOENT);
+    expect_error(ARGV("cat"), WITH(.out_path = scratch()), -EISDIR);
+    expect_error(ARGV("cat"), WITH(.in = SALP_DESCRIPTOR, .in_fd = -1), -EBADF);
     return 0;
 }
 
@@ -389,9 +389,12 @@ static int misuse(void *arg)
     expect_error((const char *const[]){ NULL }, NULL, -EINVAL);
     expect_error(ARGV("true"), WITH(.timeout = -1), -EINVAL);
     expect_error(ARGV("true"), WITH(.linger = -1), -EINVAL);
-    expect_error(ARGV("true"), WITH(.in = { .way = (salp_command_way)9 }), -EINVAL);
-    expect_error(ARGV("true"), WITH(.in = { SALP_DISCARDED }, .input = "x", .input_size = 1), -EINVAL);
-    expect_error(ARGV("true"), WITH(.err = { SALP_PASSED }, .merge_stderr = true), -EINVAL);
+    expect_error(ARGV("true"), WITH(.in = (salp_command_way)9), -EINVAL);
+    expect_error(ARGV("true"), WITH(.in = SALP_DISCARDED, .input = "x", .input_size = 1), -EINVAL);
+    expect_error(ARGV("true"), WITH(.err = SALP_PASSED, .merge_stderr = true), -EINVAL);
+    expect_error(ARGV("true"), WITH(.in_fd = 1), -EINVAL); /* it does not say so */
+    expect_error(ARGV("true"), WITH(.out = SALP_PASSED, .out_path = "/dev/null"), -EINVAL);
+    expect_error(ARGV("true"), WITH(.err_path = "/dev/null", .merge_stderr = true), -EINVAL);
     expect_error(ARGV("true"), WITH(.input_size = 1), -EINVAL);
     expect_error(ARGV("true"), WITH(.keep_count = 1), -EINVAL);
     EXPECT(salp_command_run(NULL, NULL, NULL) == -EINVAL);

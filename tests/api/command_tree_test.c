@@ -363,8 +363,8 @@ static int talk(void *arg)
 
     /* Whoever reads from one that says nothing is ended by his scope. */
     salp_scope scope;
-    EXPECT(salp_command_start(&command, ARGV("sleep", "100000"),
-                              WITH(.in = { SALP_DISCARDED }, .merge_stderr = true)) == 0);
+    EXPECT(salp_command_start(&command, ARGV("sleep", "100000"), WITH(.in = SALP_DISCARDED, .merge_stderr = true)) ==
+           0);
     EXPECT(salp_command_stdin(command) == NULL && salp_command_stderr(command) == NULL);
     salp_scope_open(&scope, SALP_MILLISECONDS(1));
     EXPECT(salp_read(salp_command_stdout(command), line, sizeof line) == -ETIMEDOUT);
