@@ -22,6 +22,7 @@
 #include "os/process.h"
 #include "pool/steward.h"
 #include "task/park.h"
+#include "task/wait.h"
 
 static const int64_t liveness_interval = SALP_MILLISECONDS(250);
 
@@ -32,7 +33,6 @@ static void wake_all(salp__process_engine *engine)
     for (int slot = 0; slot < SALP__SLOTS; slot++)
         salp__wake(&engine->control.shared->live[slot].bell, INT_MAX, true);
     salp__wake(&engine->control.shared->attend, INT_MAX, true);
-    salp__wake(&engine->places, INT_MAX, false);
 }
 
 /* The first reason stays. */
@@ -46,7 +46,10 @@ static int set_ended(salp__process_engine *engine, int error, const char *reason
         atomic_store_explicit(&engine->ended, error, memory_order_release);
         ended = error;
     }
+    salp__list woken; /* without a slot: they look, and find the pool ended */
+    salp__claim_all(&engine->line, &woken);
     salp__lock_release(&engine->lock);
+    salp__resume_all(&woken);
     wake_all(engine);
     return ended;
 }
@@ -121,7 +124,8 @@ static int start(salp_pool *pool, salp__call *call)
     int error = salp__attendant_start(engine);
     if (error < 0)
         return error;
-    error = salp__slot_begin(engine, call, !salp__inside_callback(pool));
+    bool may_wait = !salp__inside_callback(pool) && !salp__cannot_wait();
+    error = salp__slot_begin(engine, call, may_wait);
     if (error < 0)
         return error;
     salp__attendant_take(engine, call);
@@ -288,6 +292,7 @@ static int open_engine(salp_pool *pool)
     salp__lock_open(&engine->lock);
     salp__lock_open(&engine->telling);
     salp__list_open(&engine->attended);
+    salp__list_open(&engine->line);
     sigset_t signals;
     salp__signals_block(&signals);
     error = start_steward(engine, &signals);

@@ -32,9 +32,9 @@ typedef struct salp__process_engine {
     salp__module_map *modules; /* what existed when the workers were started; NULL: they find functions by module */
 
     salp__lock lock;
-    salp__bell places;             /* rung when a slot becomes free */
+    salp__list line;               /* [lock] of those who wait for a slot, and are handed one */
     uint64_t free_slots;           /* [lock] a bit for each */
-    uint64_t tickets;              /* [lock] given out so far */
+    _Atomic uint64_t tickets;      /* given out so far */
     uint64_t arena_end;            /* [lock] where the next region may begin */
     uint32_t module_count;         /* [lock] entries of the table that are in use */
     salp__slot slots[SALP__SLOTS]; /* [owner: the call that has the slot] */

@@ -120,6 +120,144 @@ static void many_tasks_may_call_at_once(void **state)
     assert_int_equal(salp_pool_close(shared.pool), 0);
 }
 
+/* All places of a pool of processes are taken, by calls of which each can be ended alone. */
+enum { PLACES = 64, WAITERS = 6, GIVES_UP = 2 };
+
+struct full {
+    salp_pool *pool;
+    struct gate *gate;
+    salp_future *futures[PLACES];
+    salp_scope impatient;
+    int line, order[WAITERS], served; /* who has come, who got a place, in this order */
+};
+
+static int job_pass(const void *in, void *out, void *context)
+{
+    (void)in;
+    (void)out;
+    return gate_pass(*(struct gate **)context);
+}
+
+static void take_all_places(struct full *full)
+{
+    for (int i = 0; i < PLACES; i++)
+        EXPECT(salp_map_async(&full->futures[i], full->pool, job_pass, NULL, 0, NULL, 0, 1,
+                              &(salp_map_options){ .context = &full->gate, .context_size = sizeof full->gate }) == 0);
+    EXPECT(reaches(&full->gate->inside, 1));
+}
+
+static int come_for_a_place(void *arg)
+{
+    struct full *full = arg;
+    salp_future *future;
+    int me = full->line++;
+    if (me == GIVES_UP)
+        salp_scope_open(&full->impatient, SALP_FOREVER);
+    int result = salp_map_async(&future, full->pool, job_pass, NULL, 0, NULL, 0, 1,
+                                &(salp_map_options){ .context = &full->gate, .context_size = sizeof full->gate });
+    full->order[full->served++] = me;
+    if (me == GIVES_UP) {
+        EXPECT(result == -ECANCELED && salp_scope_close(&full->impatient) == -ECANCELED);
+        return 0;
+    }
+    EXPECT(result == 0);
+    EXPECT(salp_future_wait(future) == 0);
+    salp_future_free(future);
+    return 0;
+}
+
+static int serve_in_turn(void *arg)
+{
+    static const int turns[WAITERS] = { GIVES_UP, 0, 1, 3, 4, 5 };
+    struct full *full = arg;
+    salp_group group;
+    take_all_places(full);
+    salp_group_open(&group);
+    for (int i = 0; i < WAITERS; i++)
+        EXPECT(salp_go(&group, come_for_a_place, full) == 0);
+    while (full->line < WAITERS)
+        EXPECT(salp_yield() == 0);
+    for (int i = 0; i < WAITERS; i++) {
+        if (turns[i] == GIVES_UP)
+            salp_scope_cancel(&full->impatient);
+        else
+            EXPECT(salp_future_cancel(full->futures[PLACES - 1 - i]) == 0); /* that no worker has begun */
+        while (full->served <= i)
+            EXPECT(salp_yield() == 0);
+        EXPECT(full->served == i + 1 && full->order[i] == turns[i]);
+    }
+    atomic_store(&full->gate->open, 1);
+    EXPECT(salp_group_close(&group) == 0);
+    for (int i = 0; i < PLACES; i++) {
+        int result = salp_future_wait(full->futures[i]);
+        EXPECT(result == 0 || result == -ECANCELED);
+        salp_future_free(full->futures[i]);
+    }
+    return 0;
+}
+
+static void who_waits_for_a_place_is_served_in_turn(void **state)
+{
+    struct full full = { .gate = shared_memory(sizeof *full.gate) };
+    (void)state;
+    full.pool = open_pool(SALP_PROCESSES, 1);
+    assert_int_equal(salp_run(serve_in_turn, &full), 0);
+    assert_int_equal(salp_pool_close(full.pool), 0);
+}
+
+static int come_after_the_end(void *arg)
+{
+    struct full *full = arg;
+    full->line++;
+    int result = salp_map_async(NULL, full->pool, job_pass, NULL, 0, NULL, 0, 1,
+                                &(salp_map_options){ .context = &full->gate, .context_size = sizeof full->gate });
+    EXPECT(result == -ECANCELED);
+    full->served++;
+    return 0;
+}
+
+static void *wait_in_a_thread(void *arg)
+{
+    struct full *full = arg;
+    struct gate *gate = full->gate;
+    int result = salp_apply(full->pool, job_pass, NULL, 0, NULL, 0,
+                            &(salp_map_options){ .context = &gate, .context_size = sizeof gate });
+    EXPECT(result == -ECANCELED || result == SALP_ECLOSED);
+    return NULL;
+}
+
+static int end_with_a_line(void *arg)
+{
+    struct full *full = arg;
+    salp_group group;
+    pthread_t thread;
+    take_all_places(full);
+    EXPECT(pthread_create(&thread, NULL, wait_in_a_thread, full) == 0);
+    salp_group_open(&group);
+    for (int i = 0; i < WAITERS; i++)
+        EXPECT(salp_go(&group, come_after_the_end, full) == 0);
+    while (full->line < WAITERS)
+        EXPECT(salp_yield() == 0);
+    EXPECT(salp_pool_terminate(full->pool) == 0);
+    EXPECT(salp_group_close(&group) == 0 && full->served == WAITERS);
+    EXPECT(pthread_join(thread, NULL) == 0);
+    for (int i = 0; i < PLACES; i++) {
+        EXPECT(salp_future_wait(full->futures[i]) == -ECANCELED);
+        salp_future_free(full->futures[i]);
+    }
+    return 0;
+}
+
+/* Tasks, and a plain thread that may still be on its way there. */
+static void the_end_of_a_pool_wakes_who_waits_for_a_place(void **state)
+{
+    struct full full = { .gate = shared_memory(sizeof *full.gate) };
+    (void)state;
+    full.pool = open_pool(SALP_PROCESSES, 1);
+    assert_int_equal(salp_run(end_with_a_line, &full), 0);
+    assert_int_equal(salp_pool_close(full.pool), 0);
+}
+
 /* In a task, and in a plain thread. */
 static int call_in_a_scope(void *arg)
 {
@@ -513,6 +651,8 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST_ENGINES("a call suspends its task alone", a_call_suspends_its_task_alone),
         TEST_ENGINES("many tasks may call at once", many_tasks_may_call_at_once),
+        TEST("who waits for a place is served in turn", who_waits_for_a_place_is_served_in_turn),
+        TEST("the end of a pool wakes who waits for a place", the_end_of_a_pool_wakes_who_waits_for_a_place),
         TEST_ENGINES("failures and progress are told on a thread of the pool",
                      failures_and_progress_are_told_on_a_thread_of_the_pool),
         TEST_ENGINES("a call in a scope that is over runs nothing", a_call_in_a_scope_that_is_over_runs_nothing),
