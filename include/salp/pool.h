@@ -135,7 +135,8 @@ typedef struct salp_pool_options {
 
 /*
  * Opens a pool and starts its workers.
- * Threads: any. Waits: until the workers are started, not for their initializers.
+ * Threads: any, and tasks. Waits: until the workers are started, not for their initializers; in a task only that waits,
+ * save for the fork itself (.start SALP_FORK), which holds up its loop.
  * Owns: *pool, until salp_pool_close. What initializer_arg points to must stay until then when
  * initializer_arg_size is 0; else it is copied.
  * Errors: -EINVAL pool is NULL, an option is out of range (workers < 0 or > SALP_WORKERS_MAX, a negative time,
@@ -144,14 +145,15 @@ typedef struct salp_pool_options {
  * -EMFILE, -ENFILE no descriptors left; -ENOSPC no shared memory left; -EFBIG the limit on file sizes (ulimit -f) is
  * too small for the pool's memory; SALP_EUNKNOWN the initializer's module cannot be found by a fresh copy; SALP_EBROKEN
  * the steward ended before the workers were started (it was killed); -ENOSYS, -EPERM the system does not allow pidfds;
- * -ENOENT it has no /proc, for a fresh copy.
+ * -ENOENT it has no /proc, for a fresh copy; -ETIMEDOUT, -ECANCELED a scope is over, and nothing was opened.
  */
 SALP_API int salp_pool_open(salp_pool **pool, const salp_pool_options *options);
 
 /*
  * Waits for what was given to the pool (futures are resolved, their on_done called), ends the workers and frees the
  * pool. NULL is accepted. When the steward was killed, its workers end with it, but nobody waits for them here.
- * Threads: any; no other thread may use the pool any more. Waits: yes.
+ * Threads: any, and tasks; no other thread may use the pool any more. Waits: yes, whatever scopes say; in a task only
+ * that waits. Once all calls have ended, worker processes have some seconds to end by themselves, then they are killed.
  * Errors (the pool stays as it was): SALP_EINSIDE called by a job or callback of this pool; SALP_EFORKED.
  */
 SALP_API int salp_pool_close(salp_pool *pool);
@@ -159,7 +161,8 @@ SALP_API int salp_pool_close(salp_pool *pool);
 /*
  * Stops the pool now: what was pending ends with -ECANCELED, calls made later with SALP_ECLOSED. Worker processes are
  * killed; on threads, items that are running end first. The pool must still be closed.
- * Threads: any, also while others wait in calls of this pool. Waits: until the workers are gone.
+ * Threads: any, and tasks, also while others wait in calls of this pool. Waits: until the workers are gone (processes)
+ * or run nothing any more (threads), whatever scopes say; in a task only that waits.
  * Errors: -EINVAL pool is NULL; SALP_EINSIDE; SALP_EFORKED.
  */
 SALP_API int salp_pool_terminate(salp_pool *pool);
@@ -279,20 +282,25 @@ typedef struct salp_imap_options {
  * Starts a map over inputs that come one by one and may never end. The source is pulled only as room appears in the
  * window, so a slow reader holds it back.
  * Owns: *results, until salp_results_close; close it before the pool. Threads: one at a time for each salp_results.
- * Waits: for the source and, on processes, for a place when 64 calls of the pool are under way.
- * Errors: -EINVAL results, pool, job or next is NULL, in_size is 0; -ENOMEM; and those of salp_map_async.
+ * Waits: for the source and, on processes, for a place when 64 calls of the pool are under way; in a task only that waits.
+ * Errors: -EINVAL results, pool, job or next is NULL, in_size is 0; -ENOMEM; and those of salp_map_async. After an error
+ * the inputs that the source has given are lost.
  */
 SALP_API int salp_imap(salp_results **results, salp_pool *pool, salp_job *job, salp_source *next, void *source_arg,
                        size_t in_size, size_t out_size, const salp_imap_options *options);
 
 /*
- * The next result: copied to out (which may be NULL), its index (from 0) to *index (which may be NULL). Waits: yes.
+ * The next result: copied to out (which may be NULL), its index (from 0) to *index (which may be NULL).
+ * Waits: yes, for a result and as salp_imap; in a task only that waits.
  * Returns 1 with a result; 0 at the end; the error of the item, with *index set (the next call goes on with the
- * others); or, with *index == SIZE_MAX, an error that ends the results: that of the source, SALP_EBROKEN, -ECANCELED.
+ * others); or, with *index == SIZE_MAX, an error that ends the results: that of the source, SALP_EBROKEN, -ECANCELED
+ * when the pool was terminated; or -ETIMEDOUT, -ECANCELED when a scope is over: nothing is lost, and after the scope a
+ * call goes on. SALP_EINSIDE: called by a job of this pool, or by a callback of a loop, which may not wait.
  */
 SALP_API int salp_results_next(salp_results *results, void *out, size_t *index);
 
-/* Ends the results early or late: no further item starts, running ones are waited for. NULL is accepted. Waits: yes. */
+/* Ends the results early or late: no further item starts, running ones are waited for. NULL is accepted. Waits: yes,
+   whatever scopes say; in a task only that waits. */
 SALP_API void salp_results_close(salp_results *results);
 
 SALP_END

@@ -50,6 +50,13 @@ void salp__eventfd_drain(int fd)
         continue;
 }
 
+void salp__eventfd_fill(int fd)
+{
+    uint64_t most = UINT64_MAX - 1;
+    while (write(fd, &most, sizeof most) < 0 && errno == EINTR)
+        continue;
+}
+
 static int check_file_limit(size_t end)
 {
     struct rlimit limit;

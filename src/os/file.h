@@ -17,6 +17,8 @@ int salp__memfd_open(const char *name);
 int salp__eventfd_open(void);
 void salp__eventfd_ring(int fd);
 void salp__eventfd_drain(int fd);
+/* Of one that was not rung: as full as can be, so that it cannot be written until it is drained. */
+void salp__eventfd_fill(int fd);
 
 /*
  * Backs [offset, offset + size) with real memory, extending the file, so that later stores cannot fail.

@@ -313,6 +313,11 @@ void salp__signals_restore(const sigset_t *before)
     salp__must(pthread_sigmask(SIG_SETMASK, before, NULL) == 0);
 }
 
+void salp__signals_blocked(sigset_t *blocked)
+{
+    salp__must(pthread_sigmask(SIG_SETMASK, NULL, blocked) == 0);
+}
+
 void salp__signals_own_children(struct sigaction *before)
 {
     struct sigaction action = { .sa_handler = SIG_DFL };

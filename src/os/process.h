@@ -103,6 +103,7 @@ uint64_t salp__process_memory_kills(void);
 /* Blocks every signal in this thread. */
 void salp__signals_block(sigset_t *before);
 void salp__signals_restore(const sigset_t *before);
+void salp__signals_blocked(sigset_t *blocked); /* which ones this thread has blocked */
 /* SIGCHLD as the system delivers it by default, so that children can be waited for. */
 void salp__signals_own_children(struct sigaction *before);
 void salp__signals_return_children(const struct sigaction *before);

@@ -63,6 +63,10 @@ static void *attend(void *arg)
         int64_t pause = serve_all(engine);
         salp__lock_take(&engine->lock);
         bool ends = engine->attendant_ends && salp__list_empty(&engine->attended);
+        if (ends) {
+            engine->attendant_over = true;
+            salp__seat_call_locked(&engine->closer);
+        }
         salp__lock_release(&engine->lock);
         if (ends)
             break;
@@ -94,6 +98,12 @@ void salp__attendant_take(salp__process_engine *engine, salp__call *call)
     salp__wake(&engine->control.shared->attend, 1, true);
 }
 
+static bool is_over_locked(const void *state)
+{
+    const salp__process_engine *engine = state;
+    return engine->attendant_over;
+}
+
 void salp__attendant_end(salp__process_engine *engine)
 {
     salp__lock_take(&engine->lock);
@@ -103,5 +113,6 @@ void salp__attendant_end(salp__process_engine *engine)
     if (!started)
         return;
     salp__wake(&engine->control.shared->attend, INT_MAX, true);
+    salp__seat_wait_through(&engine->closer, &engine->lock, is_over_locked, engine); /* then a join is over at once */
     salp__thread_join(engine->attendant);
 }

@@ -16,7 +16,8 @@
 #include "pool/call.h"
 
 typedef struct salp__engine {
-    /* Starts the workers; stores its own state in pool->state. */
+    /* Starts the workers; stores its own state in pool->state. On a task's stack: what needs much room is called
+       elsewhere (salp__on_large_stack). */
     int (*open)(salp_pool *pool);
     /* Runs a synchronous call to its end and returns its result. */
     int (*run)(salp_pool *pool, salp__call *call);

@@ -9,13 +9,14 @@
  * a dead worker could spoil.
  *
  * I1  Items that were pulled and not yet fetched are never more than the window.
- * I2  `done` of a batch is set under the lock, which is held while the bell is rung: salp_results_close may free
- *     everything once it has seen all of them done.
+ * I2  `done` of a batch is set under the lock, and then the reader is called, under the lock still: salp_results_close
+ *     may free everything once it has seen all of them done.
+ * I3  What was pulled is not lost when a scope ends a wait of the reader's: a batch that found no place in the pool
+ *     stays `late`, and is begun before anything else is pulled.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@
 #include "os/clock.h"
 #include "os/memory.h"
 #include "pool/engine.h"
-#include "task/park.h"
+#include "task/seat.h"
 
 enum { WINDOW_PER_WORKER = 4, WINDOW_MOST = 1024 };
 
@@ -61,9 +62,10 @@ struct salp_results {
     size_t in_size, out_size;
     salp_imap_options options;
     salp__lock lock;
-    salp__bell bell; /* rung, under the lock, when a batch is done */
+    salp__seat reader; /* [lock] called when a batch is done */
     /* All below: [owner: reader] */
     salp__list batches;
+    batch *late;       /* was pulled, and could not be begun yet; or NULL. I3 */
     size_t batch_size; /* of the next batch */
     size_t pulled, fetched;
     bool exhausted;  /* the source has ended, or nothing more may be pulled */
@@ -114,7 +116,7 @@ static void on_batch_done(salp_future *future, void *arg)
     salp__lock_take(&r->lock);
     b->ended = salp__now();
     b->done = true;
-    salp__wake(&r->bell, INT_MAX, false);
+    salp__seat_call_locked(&r->reader); /* I2 */
     salp__lock_release(&r->lock);
 }
 
@@ -178,13 +180,40 @@ static void end_with(salp_results *r, int error)
         r->error = error;
 }
 
+/* Whether it is a scope that has ended the wait for a place. */
+static bool is_of_scope(const salp_results *r, int error)
+{
+    return (error == -ETIMEDOUT || error == -ECANCELED) && salp__pool_ended(r->pool) == 0;
+}
+
+/* 0; or the error of a scope, and then the batch is late. Any other error ends the results. */
+static int begin_batch(salp_results *r, batch *b)
+{
+    int error = start_batch(r, b);
+    r->late = NULL;
+    if (is_of_scope(r, error)) {
+        r->late = b;
+        return error;
+    }
+    if (error < 0) {
+        r->start_error = error;
+        r->error = 0; /* of the source, perhaps: what it gave before is lost, which is worse */
+        end_with(r, error);
+        free_batch(b);
+        return 0;
+    }
+    r->pulled += b->count;
+    salp__list_append(&r->batches, &b->link);
+    return 0;
+}
+
 /* Pulls one batch and begins it. */
-static void pull_batch(salp_results *r, size_t count)
+static int pull_batch(salp_results *r, size_t count)
 {
     batch *b = make_batch(r, count);
     if (!b) {
         end_with(r, -ENOMEM);
-        return;
+        return 0;
     }
     while (b->count < count && !r->exhausted) {
         int pulled = r->next(b->in + b->count * r->in_size, r->source_arg);
@@ -195,32 +224,26 @@ static void pull_batch(salp_results *r, size_t count)
     }
     if (b->count == 0) {
         free_batch(b);
-        return;
+        return 0;
     }
-    int error = start_batch(r, b);
-    if (error < 0) {
-        r->start_error = error;
-        r->error = 0; /* of the source, perhaps: what it gave before is lost, which is worse */
-        end_with(r, error);
-        free_batch(b);
-        return;
-    }
-    r->pulled += b->count;
-    salp__list_append(&r->batches, &b->link);
+    return begin_batch(r, b);
 }
 
-static void fill(salp_results *r)
+/* 0, or the error of a scope that has ended the wait for a place. */
+static int fill(salp_results *r)
 {
-    while (!r->exhausted) {
+    int error = r->late ? begin_batch(r, r->late) : 0;
+    while (error == 0 && !r->exhausted) {
         size_t window = window_of(r), waiting = r->pulled - r->fetched, count = r->batch_size;
         /* The window shrinks when items turn out to be long: there may be more of them already than it holds now. */
         size_t room = waiting < window ? window - waiting : 0;
         /* Not a batch of one for each result that was fetched: wait until a whole one has room, unless nothing is under
            way at all. */
         if (room == 0 || (room < count && !salp__list_empty(&r->batches)))
-            return;
-        pull_batch(r, count < room ? count : room);
+            break;
+        error = pull_batch(r, count < room ? count : room);
     }
+    return error;
 }
 
 static void adapt(salp_results *r, const batch *b)
@@ -243,7 +266,7 @@ static void adapt(salp_results *r, const batch *b)
 
 /* ---- results ---- */
 
-static batch *find_done_locked(salp_results *r)
+static batch *find_done_locked(const salp_results *r)
 {
     for (salp__list *node = r->batches.next; node != &r->batches; node = node->next) {
         batch *b = SALP__CONTAINER(node, batch, link);
@@ -255,17 +278,21 @@ static batch *find_done_locked(salp_results *r)
     return NULL;
 }
 
-static batch *wait_for_batch(salp_results *r)
+static bool has_done_locked(const void *results)
 {
-    for (;;) {
-        uint32_t seen = salp__bell_look(&r->bell);
-        salp__lock_take(&r->lock);
-        batch *b = find_done_locked(r);
-        salp__lock_release(&r->lock);
-        if (b)
-            return b;
-        salp__park(&r->bell, seen, SALP_FOREVER, false, SALP__LOOK_FIRST);
-    }
+    return find_done_locked(results) != NULL;
+}
+
+/* The batch whose results come next, or NULL and why not. */
+static batch *wait_for_batch(salp_results *r, int *error)
+{
+    *error = salp__seat_wait(&r->reader, &r->lock, has_done_locked, r);
+    if (*error < 0)
+        return NULL;
+    salp__lock_take(&r->lock);
+    batch *b = find_done_locked(r);
+    salp__lock_release(&r->lock);
+    return b;
 }
 
 static void tell_failure(const salp_results *r, const batch *b, size_t index, int error)
@@ -325,10 +352,16 @@ int salp_results_next(salp_results *r, void *out, size_t *index)
         return SALP_EFORKED;
     if (salp__inside(r->pool))
         return SALP_EINSIDE;
-    fill(r);
+    int error = salp__wait_refused();
+    if (error == 0)
+        error = fill(r);
+    if (error < 0)
+        return error; /* and nothing is lost */
     if (salp__list_empty(&r->batches))
         return end_of_results(r, index);
-    batch *b = wait_for_batch(r);
+    batch *b = wait_for_batch(r, &error);
+    if (!b)
+        return error;
     int ended = ended_before(r, b);
     if (ended == 0)
         return fetch(r, b, out, index);
@@ -391,15 +424,29 @@ int salp_imap(salp_results **results, salp_pool *pool, salp_job *job, salp_sourc
     }
     salp__lock_open(&r->lock);
     salp__list_open(&r->batches);
+    r->reader.what = "results of a pool";
     *results = r;
-    fill(r);
-    /* What cannot even begin is told at once; the inputs that the source has given are lost with it. */
-    if (r->start_error < 0 && r->pulled == 0) {
+    error = fill(r);
+    if (error == 0)
         error = r->start_error;
+    /* What cannot even begin is told at once; the inputs that the source has given are lost with it. */
+    if (error < 0 && r->pulled > 0) {
+        error = 0;
+    } else if (error < 0) {
         salp_results_close(r);
         *results = NULL;
     }
     return error;
+}
+
+static bool are_all_done_locked(const void *results)
+{
+    const salp_results *r = results;
+    for (salp__list *node = r->batches.next; node != &r->batches; node = node->next) {
+        if (!SALP__CONTAINER(node, batch, link)->done)
+            return false;
+    }
+    return true;
 }
 
 void salp_results_close(salp_results *r)
@@ -409,20 +456,14 @@ void salp_results_close(salp_results *r)
         return;
     for (salp__list *node = r->batches.next; node != &r->batches; node = node->next)
         salp_future_cancel(SALP__CONTAINER(node, batch, link)->future);
+    salp__seat_wait_through(&r->reader, &r->lock, are_all_done_locked, r);
     while (!salp__list_empty(&r->batches)) {
         batch *b = SALP__CONTAINER(r->batches.next, batch, link);
-        salp_future_wait(b->future);
-        for (bool done = false; !done;) {
-            uint32_t seen = salp__bell_look(&r->bell);
-            salp__lock_take(&r->lock);
-            done = b->done;
-            salp__lock_release(&r->lock);
-            if (!done)
-                salp__park(&r->bell, seen, SALP_FOREVER, false, SALP__SLEEP);
-        }
         salp__list_remove(&b->link);
         free_batch(b);
     }
+    if (r->late)
+        free_batch(r->late);
     salp__lock_close(&r->lock);
     if (r->options.context_size > 0)
         salp__free(r->options.context);

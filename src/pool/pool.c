@@ -76,18 +76,6 @@ static int check_options(const salp_pool_options *options)
     return 0;
 }
 
-typedef struct opening {
-    salp_pool *pool;
-    int error;
-} opening;
-
-/* Not on a task's stack: forked workers go on where they were forked, and their jobs need more. */
-static void open_engine(void *arg)
-{
-    opening *o = arg;
-    o->error = o->pool->engine->open(o->pool);
-}
-
 int salp_pool_open(salp_pool **out, const salp_pool_options *options)
 {
     static const salp_pool_options defaults;
@@ -96,6 +84,8 @@ int salp_pool_open(salp_pool **out, const salp_pool_options *options)
     if (!options)
         options = &defaults;
     int error = check_options(options);
+    if (error == 0)
+        error = salp__wait_refused();
     if (error < 0)
         return error;
 
@@ -116,9 +106,7 @@ int salp_pool_open(salp_pool **out, const salp_pool_options *options)
     pool->mine = mine;
     salp__lock_open(&pool->lock);
     salp__list_open(&pool->waiters);
-    opening o = { .pool = pool };
-    salp__on_large_stack(open_engine, &o);
-    error = o.error;
+    error = pool->engine->open(pool);
     if (error < 0)
         goto close_lock;
     *out = pool;

@@ -22,9 +22,11 @@
 #include "os/process.h"
 #include "pool/steward.h"
 #include "task/park.h"
-#include "task/wait.h"
+#include "task/ready.h"
+#include "task/task.h"
 
 static const int64_t liveness_interval = SALP_MILLISECONDS(250);
+static const int64_t steward_patience = SALP_SECONDS(15); /* it takes 12 s at most to end everything: steward.c */
 
 /* ---- has it ended? ---- */
 
@@ -146,12 +148,12 @@ static void cancel(salp_pool *pool, salp__call *call)
 
 /* ---- opening ---- */
 
-static void fill_head(salp__process_engine *engine, const sigset_t *signals)
+static void fill_head(salp__process_engine *engine)
 {
     const salp_pool_options *options = &engine->pool->options;
     salp__head *head = engine->control.head;
     head->start = options->start;
-    head->signals = *signals;
+    salp__signals_blocked(&head->signals);
     head->items_per_worker = options->items_per_worker;
     head->item_timeout = options->item_timeout;
     head->memory_limit = options->memory_limit;
@@ -199,39 +201,89 @@ static int fork_steward(salp__process_engine *engine, int program)
     return engine->steward;
 }
 
+/* In a task only that waits. */
+static void wait_for_news(salp__process_engine *engine, uint32_t seen)
+{
+    salp__interest interests[] = { { engine->door, SALP__POLL_OUT }, { engine->steward, SALP__POLL_IN } };
+    salp__bell *bell = &engine->control.shared->opened;
+    if (salp__self()->task)
+        (void)salp__wait_ready(interests, 2); /* who calls this looks at scopes himself */
+    else
+        salp__park(bell, seen, salp__later(liveness_interval), true, SALP__SLEEP);
+}
+
+/* Until the steward has started the workers, or cannot; or a scope is over. */
 static int wait_until_opened(salp__process_engine *engine)
 {
-    salp__bell *bell = &engine->control.shared->opened;
     for (;;) {
-        uint32_t seen = salp__bell_look(bell);
+        uint32_t seen = salp__bell_look(&engine->control.shared->opened);
         /* acquire: pairs with the release in the steward. */
         int opened = atomic_load_explicit(&engine->control.records->opened, memory_order_acquire);
         if (opened != 0)
             return opened > 0 ? 0 : opened;
         if (steward_gone(engine))
             return SALP_EBROKEN;
-        salp__park(bell, seen, salp__later(liveness_interval), true, SALP__SLEEP);
+        int over = salp__scope_feel(salp__self());
+        if (over < 0)
+            return over;
+        wait_for_news(engine, seen);
     }
 }
 
+/* Whatever scopes say. It ends by itself; one that somebody has stopped is killed, and its workers end with it. */
 static void wait_for_steward(salp__process_engine *engine)
 {
+    int64_t deadline = salp__later(steward_patience);
     while (!steward_gone(engine)) {
-        bool gone;
-        salp__poll(&engine->steward, &gone, 1, SALP_FOREVER);
+        if (salp__self()->task) {
+            salp__wait_ready_through(&(salp__interest){ engine->steward, SALP__POLL_IN }, 1, deadline);
+        } else {
+            bool gone;
+            salp__poll(&engine->steward, &gone, 1, deadline);
+        }
+        if (salp__now() < deadline)
+            continue;
+        salp__process_signal_watched(engine->steward, SIGKILL);
+        deadline = SALP_FOREVER;
     }
     /* By its descriptor: the program may have reaped it itself, with its wait for anybody. */
     if (engine->steward_pid > 0)
         salp__process_reap_watched(engine->steward);
 }
 
-/* Every signal is blocked meanwhile: the steward must not run the program's handlers. */
-static int start_steward(salp__process_engine *engine, const sigset_t *signals)
+static void dismiss_steward(salp__process_engine *engine, uint32_t phase)
 {
-    fill_head(engine, signals);
-    int error = place_initializer(engine);
-    if (error < 0)
-        return error;
+    /* release: pairs with the acquire in workers and steward. */
+    atomic_store_explicit(&engine->control.shared->phase, phase, memory_order_release);
+    salp__wake_idle(&engine->control, engine->control.head->workers);
+    salp__eventfd_ring(engine->door);
+    wait_for_steward(engine);
+}
+
+typedef struct launch {
+    salp__process_engine *engine;
+    int program; /* descriptor of this process */
+    int error;
+} launch;
+
+/* Not on a task's stack: forked workers go on where they were forked, and their jobs need more. And every signal is
+   blocked meanwhile: the steward must not run the program's handlers. */
+static void launch_steward(void *arg)
+{
+    launch *l = arg;
+    salp__process_engine *engine = l->engine;
+    sigset_t signals;
+    salp__signals_block(&signals);
+    if (engine->pool->options.start == SALP_FORK)
+        l->error = fork_steward(engine, l->program);
+    else
+        l->error =
+            salp__spawn_steward(&engine->control, engine->door, l->program, &engine->steward_pid, &engine->steward);
+    salp__signals_restore(&signals);
+}
+
+static int start_steward(salp__process_engine *engine)
+{
     int program = salp__process_watch(salp__process_self());
     if (program < 0)
         return program;
@@ -240,22 +292,22 @@ static int start_steward(salp__process_engine *engine, const sigset_t *signals)
         salp__file_close(program);
         return high;
     }
-    salp_start kind = engine->pool->options.start;
-    if (kind == SALP_FORK)
-        error = fork_steward(engine, high);
+    launch l = { .engine = engine, .program = high };
+    if (engine->pool->options.start == SALP_SERVER)
+        l.error = salp__serve_steward(&engine->control, engine->door, high, &engine->steward);
     else
-        error = salp__spawn_steward(&engine->control, kind, engine->door, high, &engine->steward_pid, &engine->steward);
+        salp__on_large_stack(launch_steward, &l);
     salp__file_close(high);
-    if (error < 0) {
+    if (l.error < 0) {
         /* There may be a steward that we were not told of. release: as in dismiss_steward. */
         atomic_store_explicit(&engine->control.shared->phase, SALP__ENDING, memory_order_release);
         salp__eventfd_ring(engine->door);
-        return error;
+        return l.error;
     }
-    error = wait_until_opened(engine);
+    int error = wait_until_opened(engine);
     if (error == 0)
         return 0;
-    wait_for_steward(engine);
+    dismiss_steward(engine, SALP__ENDING);
     salp__file_close(engine->steward);
     return error;
 }
@@ -266,9 +318,47 @@ static int open_door(salp__process_engine *engine)
     if (door < 0)
         return door;
     engine->door = salp__file_move_high(door);
-    if (engine->door < 0)
+    if (engine->door < 0) {
         salp__file_close(door);
-    return engine->door < 0 ? engine->door : 0;
+        return engine->door;
+    }
+    salp__eventfd_fill(engine->door); /* until the steward has opened the pool */
+    return 0;
+}
+
+/* All that the steward finds when it begins. */
+static int furnish(salp__process_engine *engine)
+{
+    int error = salp__control_open(&engine->control, (uint32_t)engine->pool->options.workers);
+    if (error < 0)
+        return error;
+    engine->arena_end = engine->control.head->regions;
+    error = open_door(engine);
+    if (error == 0 && engine->pool->options.start == SALP_FORK)
+        error = salp__modules_snapshot(&engine->modules);
+    if (error < 0)
+        return error;
+    fill_head(engine);
+    return place_initializer(engine);
+}
+
+/* The same backwards, also of what is half there. */
+static void clear_out(salp__process_engine *engine)
+{
+    salp__module_map_free(engine->modules);
+    salp__file_close(engine->door);
+    salp__control_close(&engine->control);
+}
+
+typedef struct furnishing {
+    salp__process_engine *engine;
+    int error;
+} furnishing;
+
+static void furnish_on_large_stack(void *arg)
+{
+    furnishing *f = arg;
+    f->error = furnish(f->engine);
 }
 
 static int open_engine(salp_pool *pool)
@@ -277,54 +367,30 @@ static int open_engine(salp_pool *pool)
     if (!engine)
         return -ENOMEM;
     engine->pool = pool;
+    engine->control.arena = engine->door = -1;
     engine->free_slots = UINT64_MAX;
-    int error = salp__control_open(&engine->control, (uint32_t)pool->options.workers);
-    if (error < 0)
-        goto free_engine;
-    engine->arena_end = engine->control.head->regions;
-    error = open_door(engine);
-    if (error < 0)
-        goto close_control;
-    if (pool->options.start == SALP_FORK)
-        error = salp__modules_snapshot(&engine->modules);
-    if (error < 0)
-        goto close_door;
+    engine->closer.what = "a thread of a pool";
     salp__lock_open(&engine->lock);
     salp__lock_open(&engine->telling);
     salp__list_open(&engine->attended);
     salp__list_open(&engine->line);
-    sigset_t signals;
-    salp__signals_block(&signals);
-    error = start_steward(engine, &signals);
-    salp__signals_restore(&signals);
+    furnishing f = { .engine = engine };
+    salp__on_large_stack(furnish_on_large_stack, &f);
+    int error = f.error < 0 ? f.error : start_steward(engine);
     if (error < 0)
-        goto close_locks;
+        goto clear_out;
     pool->state = engine;
     return 0;
 
-close_locks:
+clear_out:
+    clear_out(engine);
     salp__lock_close(&engine->telling);
     salp__lock_close(&engine->lock);
-    salp__module_map_free(engine->modules);
-close_door:
-    salp__file_close(engine->door);
-close_control:
-    salp__control_close(&engine->control);
-free_engine:
     salp__free(engine);
     return error;
 }
 
 /* ---- ending ---- */
-
-static void dismiss_steward(salp__process_engine *engine, uint32_t phase)
-{
-    /* release: pairs with the acquire in workers and steward. */
-    atomic_store_explicit(&engine->control.shared->phase, phase, memory_order_release);
-    salp__wake_idle(&engine->control, engine->control.head->workers);
-    salp__eventfd_ring(engine->door);
-    wait_for_steward(engine);
-}
 
 static void terminate(salp_pool *pool)
 {
@@ -347,9 +413,7 @@ static void close_engine(salp_pool *pool)
     salp__symbols_close(engine->symbols);
     salp__lock_close(&engine->telling);
     salp__lock_close(&engine->lock);
-    salp__module_map_free(engine->modules);
-    salp__file_close(engine->door);
-    salp__control_close(&engine->control);
+    clear_out(engine);
     salp__free(engine);
 }
 

@@ -12,6 +12,7 @@
 #include "os/thread.h"
 #include "pool/control.h"
 #include "pool/engine.h"
+#include "task/seat.h"
 
 /* A slot as the program knows it. A region stays with its slot, so that the next call finds warm pages. */
 typedef struct salp__slot {
@@ -41,7 +42,9 @@ typedef struct salp__process_engine {
 
     salp__list attended;    /* [lock] asynchronous calls under way */
     bool attendant_started; /* [lock] */
-    bool attendant_ends;    /* [lock] */
+    bool attendant_ends;    /* [lock] it is to end */
+    bool attendant_over;    /* [lock] it has */
+    salp__seat closer;      /* [lock] called when it has */
     salp__thread attendant;
 
     _Atomic int ended; /* 0, or the error that all calls end with; release: reason is written */
@@ -100,7 +103,10 @@ int salp__processes_look(salp__process_engine *engine);
 
 /* ---- spawn.c ---- */
 
-/* Starts a steward in a fresh copy of this program, or forks it from the server. *pid is 0 when it is not our child. */
-int salp__spawn_steward(const salp__control *control, salp_start start, int door, int program, pid_t *pid, int *watch);
+/* Starts a steward in a fresh copy of this program. Waits: no. */
+int salp__spawn_steward(const salp__control *control, int door, int program, pid_t *pid, int *watch);
+
+/* Has the server fork one, which is not our child; starts the server if need be. Waits: yes, in a task only for that. */
+int salp__serve_steward(const salp__control *control, int door, int program, int *watch);
 
 #endif

@@ -27,6 +27,9 @@
 #include "os/startup.h"
 #include "pool/processes.h"
 #include "pool/steward.h"
+#include "sync/line.h"
+#include "task/ready.h"
+#include "task/task.h"
 
 #define VARIABLE "SALP_STEWARD"
 
@@ -162,22 +165,60 @@ static int execute(const handover *given, pid_t *pid)
     return 0;
 }
 
-/* The one server of this program; of the process that started it, not of forks of it. */
+/* The one server of this program; of the process that started it, not of forks of it. It is asked by one at a time, who
+   has it taken meanwhile, since he waits for the answer. */
 static struct server {
     salp__lock lock;
-    pid_t owner;      /* [lock] 0: there is none */
-    int watch;        /* [lock] descriptor of the process */
-    int channel;      /* [lock] */
+    bool taken;       /* [lock] */
+    salp__list line;  /* [lock] of those who want it next */
     bool forks_known; /* [lock] */
-} server = { .lock = PTHREAD_MUTEX_INITIALIZER, .watch = -1, .channel = -1 };
+    pid_t owner;      /* [taken] 0: there is none */
+    int watch;        /* [taken] descriptor of the process */
+    int channel;      /* [taken] */
+} server = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .line = { &server.line, &server.line },
+    .watch = -1,
+    .channel = -1,
+};
 
-/* The thread that held the lock may not exist here. What it protects is not of this process. */
+/* Who had taken it may not exist here. What it protects is not of this process. */
 static void after_fork(void)
 {
     salp__lock_open(&server.lock);
+    salp__list_open(&server.line);
+    server.taken = false;
 }
 
-static void forget_server_locked(void)
+static void take_server(void)
+{
+    salp__waiter waiter;
+    salp__waiter_open(&waiter, "the server of pools");
+    salp__spot spot = salp__spot_of(&waiter);
+    salp__lock_take(&server.lock);
+    if (!server.forks_known)
+        salp__after_fork(after_fork);
+    server.forks_known = true;
+    bool waits = server.taken;
+    server.taken = true;
+    if (waits)
+        salp__list_append(&server.line, &spot.link);
+    salp__lock_release(&server.lock);
+    if (waits)
+        salp__wait_through(&waiter); /* until it is handed over */
+}
+
+static void leave_server(void)
+{
+    salp__lock_take(&server.lock);
+    salp__spot *next = salp__line_next_locked(&server.line);
+    server.taken = next != NULL;
+    salp__lock_release(&server.lock);
+    if (next)
+        salp__resume(next);
+}
+
+static void forget_server(void)
 {
     salp__file_close(server.channel);
     if (server.owner == salp__process_self()) {
@@ -189,13 +230,10 @@ static void forget_server_locked(void)
     server.watch = server.channel = -1;
 }
 
-static int start_server_locked(int program)
+static int start_server(int program)
 {
     int ends[2];
     pid_t pid;
-    if (!server.forks_known)
-        salp__after_fork(after_fork);
-    server.forks_known = true;
     int error = salp__channel_open(ends);
     if (error < 0)
         return error;
@@ -220,41 +258,64 @@ close_end:
 }
 
 /* Sends the request. A server that was killed meanwhile is replaced once. */
-static int ask_server_locked(const int fds[3])
+static int ask_server(const int fds[3])
 {
     int error = -EPIPE;
     for (int i = 0; i < 2 && error == -EPIPE; i++) {
         if (server.owner != 0 && (server.owner != salp__process_self() || i > 0))
-            forget_server_locked();
-        error = server.owner == 0 ? start_server_locked(fds[2]) : 0;
+            forget_server();
+        error = server.owner == 0 ? start_server(fds[2]) : 0;
         if (error == 0)
             error = salp__channel_send(server.channel, fds, 3);
     }
     return error == -EPIPE ? -EAGAIN : error;
 }
 
-static int fork_from_server(const int fds[3], int *watch)
+typedef struct request {
+    int fds[3];
+    int error;
+} request;
+
+/* Where there is room, and with every signal blocked, as the copy should begin. */
+static void make_request(void *arg)
 {
-    salp__lock_take(&server.lock);
-    int error = ask_server_locked(fds);
-    int count = error < 0 ? error : salp__channel_receive(server.channel, watch, 1);
+    request *r = arg;
+    sigset_t signals;
+    salp__signals_block(&signals);
+    r->error = salp__startup_possible() ? ask_server(r->fds) : -ENOTSUP;
+    salp__signals_restore(&signals);
+}
+
+/* A server that was killed does not answer; then there is an end of file to be read. */
+static int wait_for_answer(int *watch)
+{
+    bool readable = false;
+    while (salp__self()->task && salp__poll(&server.channel, &readable, 1, 0) <= 0)
+        salp__wait_ready_through(&(salp__interest){ server.channel, SALP__POLL_IN }, 1, SALP_FOREVER);
+    return salp__channel_receive(server.channel, watch, 1);
+}
+
+int salp__serve_steward(const salp__control *control, int door, int program, int *watch)
+{
+    request r = { .fds = { control->arena, door, program } };
+    take_server();
+    salp__on_large_stack(make_request, &r);
+    int count = r.error < 0 ? r.error : wait_for_answer(watch);
     /* An answer that comes too late would be taken for that of the next request. Nor may this one be made again: there
        may be a steward that we know nothing of, and two on one control block are one too many. */
-    if (error == 0 && count != 1)
-        forget_server_locked();
-    salp__lock_release(&server.lock);
+    if (r.error == 0 && count != 1)
+        forget_server();
+    leave_server();
     if (count == 1)
         return 0;
     return count < 0 && count != -ECONNRESET ? count : -EAGAIN; /* it was killed, before or after it read */
 }
 
-int salp__spawn_steward(const salp__control *control, salp_start start, int door, int program, pid_t *pid, int *watch)
+int salp__spawn_steward(const salp__control *control, int door, int program, pid_t *pid, int *watch)
 {
     if (!salp__startup_possible())
         return -ENOTSUP;
     *pid = 0;
-    if (start == SALP_SERVER)
-        return fork_from_server((int[]){ control->arena, door, program }, watch);
     int error = execute(&(handover){ .arena = control->arena, .door = door, .program = program }, pid);
     if (error < 0)
         return error;

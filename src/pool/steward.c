@@ -423,6 +423,7 @@ static void report_opened(steward *s, int result)
     /* release: pairs with the acquire in the program; the places have their pids. */
     atomic_store_explicit(&s->control->records->opened, result, memory_order_release);
     salp__wake(&s->control->shared->opened, 1, true);
+    salp__eventfd_drain(s->start.door); /* a task waits at the other side until there is room in it */
 }
 
 static void open_steward(steward *s, salp__control *control, const salp__steward_start *start)

@@ -37,6 +37,7 @@
 #include "pool/engine.h"
 #include "pool/items.h"
 #include "task/park.h"
+#include "task/seat.h"
 
 typedef struct worker {
     struct engine *engine;
@@ -51,8 +52,9 @@ typedef struct engine {
     salp__lock lock;
     salp__bell work;          /* idle workers sleep here */
     salp__bell done[BELLS];   /* callers sleep here; which one depends on the call's address */
-    salp__bell emptied;       /* rung whenever a call leaves the list */
     salp__list calls;         /* [lock] not finished, oldest first */
+    int living;               /* [lock] workers that have not ended */
+    salp__seat ender;         /* [lock] called when `calls` is empty, and when no worker lives */
     bool closing;             /* [lock] workers end when there is nothing to do */
     bool stopping;            /* [lock] no call may begin */
     void *initializer_arg;    /* [const after open] a copy, or NULL */
@@ -103,7 +105,7 @@ static bool finish_locked(engine *e, salp__call *call)
     if (state->active > 0 || !(stopped || state->drained) || !call->link.next)
         return false;
     salp__list_remove(&call->link);
-    salp__wake(&e->emptied, INT_MAX, false);
+    salp__seat_call_locked(&e->ender);
     return true;
 }
 
@@ -316,6 +318,14 @@ static bool replace(worker *self)
     return replaced;
 }
 
+/* The last thing that it does. [lock held on entry, released] */
+static void end_worker_locked(engine *e)
+{
+    e->living--;
+    salp__seat_call_locked(&e->ender);
+    salp__lock_release(&e->lock);
+}
+
 static void *worker_main(void *arg)
 {
     worker *self = arg;
@@ -323,6 +333,8 @@ static void *worker_main(void *arg)
     size_t limit = e->pool->options.items_per_worker, ran = 0;
     if (!initialize(e)) {
         stop_all(e, SALP_EBROKEN);
+        salp__lock_take(&e->lock);
+        end_worker_locked(e);
         return NULL;
     }
     salp__patience patience = SALP__SLEEP;
@@ -359,7 +371,7 @@ static void *worker_main(void *arg)
             ran = 0;
         }
     }
-    salp__lock_release(&e->lock);
+    end_worker_locked(e);
     return NULL;
 }
 
@@ -519,6 +531,12 @@ static void cancel(salp_pool *pool, salp__call *call)
     salp__wake(&e->work, 1, false);
 }
 
+static bool has_no_call_locked(const void *state)
+{
+    const engine *e = state;
+    return salp__list_empty(&e->calls);
+}
+
 static void terminate(salp_pool *pool)
 {
     engine *e = pool->state;
@@ -526,15 +544,13 @@ static void terminate(salp_pool *pool)
     e->stopping = true;
     salp__lock_release(&e->lock);
     stop_all(e, -ECANCELED);
-    for (;;) {
-        uint32_t seen = salp__bell_look(&e->emptied);
-        salp__lock_take(&e->lock);
-        bool empty = salp__list_empty(&e->calls);
-        salp__lock_release(&e->lock);
-        if (empty)
-            return;
-        salp__park(&e->emptied, seen, SALP_FOREVER, false, SALP__SLEEP);
-    }
+    salp__seat_wait_through(&e->ender, &e->lock, has_no_call_locked, e);
+}
+
+static bool is_deserted_locked(const void *state)
+{
+    const engine *e = state;
+    return e->living == 0;
 }
 
 static void stop_workers(engine *e, int count)
@@ -543,6 +559,7 @@ static void stop_workers(engine *e, int count)
     e->closing = true;
     salp__lock_release(&e->lock);
     salp__wake(&e->work, INT_MAX, false);
+    salp__seat_wait_through(&e->ender, &e->lock, is_deserted_locked, e); /* then a join is over at once */
     for (int i = 0; i < count; i++)
         salp__thread_join(e->workers[i].thread);
 }
@@ -585,12 +602,14 @@ static int open_engine(salp_pool *pool)
     e->pool = pool;
     salp__lock_open(&e->lock);
     salp__list_open(&e->calls);
+    e->ender.what = "workers of a pool";
     pool->state = e;
     for (int i = 0; i < count; i++) {
         e->workers[i] = (worker){ .engine = e, .index = i };
         /* Under the lock: a worker that replaces itself at once must find its own handle stored. */
         salp__lock_take(&e->lock);
         error = salp__thread_start(&e->workers[i].thread, worker_main, &e->workers[i]);
+        e->living += error == 0;
         salp__lock_release(&e->lock);
         if (error < 0) {
             stop_workers(e, i);

@@ -478,6 +478,408 @@ static void a_task_in_a_callback_does_not_hinder_others(void **state)
     assert_int_equal(salp_pool_close(pool), 0);
 }
 
+/* ---- a call that goes on only when another task has gone on ---- */
+
+/* Held back until the other task opens it. In memory that copies of the program find, too, by their environment. */
+static struct gate *barrier;
+
+#define BARRIER "SALP_TEST_BARRIER"
+
+static void stand_at_barrier(void)
+{
+    if (barrier)
+        gate_pass(barrier);
+}
+
+/* In a copy of this program, which is to become a steward or the server of stewards: before it is either. */
+__attribute__((constructor)) static void find_barrier(void)
+{
+    const char *path = getenv(BARRIER);
+    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return;
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (page != MAP_FAILED)
+        barrier = page;
+    stand_at_barrier();
+}
+
+/* Returns a descriptor to close in the end. */
+static int make_barrier(void)
+{
+    char path[64];
+    int fd = memfd_create("salp-test-barrier", MFD_CLOEXEC);
+    assert_true(fd >= 0 && ftruncate(fd, 4096) == 0);
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), fd);
+    barrier = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_true(barrier != MAP_FAILED);
+    assert_int_equal(setenv(BARRIER, path, 1), 0);
+    return fd;
+}
+
+struct held {
+    salp_pool_options options;
+    salp_pool *pool;
+    bool over; /* the call that is held back has returned */
+};
+
+/* Lets it go on when somebody stands there; that call must not have returned before. */
+static int open_barrier(void *arg)
+{
+    struct held *held = arg;
+    while (atomic_load(&barrier->inside) == 0)
+        EXPECT(salp_sleep(SALP_MICROSECONDS(100)) == 0);
+    EXPECT(!held->over);
+    for (int i = 0; i < 10; i++)
+        EXPECT(salp_yield() == 0);
+    EXPECT(!held->over);
+    atomic_store(&barrier->open, 1);
+    return 0;
+}
+
+static int with_opener(struct held *held, int (*call)(struct held *held))
+{
+    salp_group group;
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, open_barrier, held) == 0);
+    int result = call(held);
+    held->over = true;
+    EXPECT(salp_group_close(&group) == 0);
+    return result;
+}
+
+static int call_open(struct held *held)
+{
+    return salp_pool_open(&held->pool, &held->options);
+}
+
+static int open_beside_another(void *arg)
+{
+    struct held *held = arg;
+    EXPECT(with_opener(held, call_open) == 0);
+    check_calls(held->pool);
+    return salp_pool_close(held->pool);
+}
+
+static void check_opening(salp_start start)
+{
+    int fd = make_barrier();
+    struct held held = { .options = { .engine = SALP_PROCESSES, .start = start, .workers = 2 } };
+    if (start == SALP_FORK)
+        assert_int_equal(pthread_atfork(NULL, NULL, stand_at_barrier), 0);
+    if (start == SALP_SERVER)
+        test_keeps_descriptors(2);
+    assert_int_equal(salp_run(open_beside_another, &held), 0);
+    close(fd);
+}
+
+static void opening_a_pool_suspends_its_task_alone(void **state)
+{
+    (void)state;
+    check_opening(SALP_FORK);
+}
+
+static void opening_a_pool_in_a_copy_suspends_its_task_alone(void **state)
+{
+    (void)state;
+    check_opening(SALP_SPAWN);
+}
+
+static void opening_a_pool_by_a_server_suspends_its_task_alone(void **state)
+{
+    (void)state;
+    check_opening(SALP_SERVER);
+}
+
+static int open_many(void *arg)
+{
+    struct held held = *(struct held *)arg;
+    EXPECT(call_open(&held) == 0);
+    check_calls(held.pool);
+    return salp_pool_close(held.pool);
+}
+
+static int several_open(void *arg)
+{
+    salp_group group;
+    salp_group_open(&group);
+    for (int i = 0; i < 5; i++)
+        EXPECT(salp_go(&group, open_many, arg) == 0);
+    return salp_group_close(&group);
+}
+
+static void several_tasks_may_open_pools_at_once(void **state)
+{
+    (void)state;
+    for (int start = SALP_FORK; start <= SALP_SPAWN; start++) {
+        struct held held = { .options = { .engine = SALP_PROCESSES, .start = (salp_start)start, .workers = 2 } };
+        assert_int_equal(salp_run(several_open, &held), 0);
+    }
+    test_keeps_descriptors(2); /* the server's */
+}
+
+static int open_too_late(void *arg)
+{
+    struct held *held = arg;
+    salp_scope scope;
+    salp_scope_open(&scope, 0);
+    EXPECT(salp_pool_open(&held->pool, &held->options) == -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    return 0;
+}
+
+static int cancel_scope(void *arg)
+{
+    while (atomic_load(&barrier->inside) == 0)
+        EXPECT(salp_sleep(SALP_MICROSECONDS(100)) == 0);
+    salp_scope_cancel(arg);
+    atomic_store(&barrier->open, 1); /* a steward that has not begun cannot be told to end */
+    return 0;
+}
+
+static int open_and_be_cancelled(void *arg)
+{
+    struct held *held = arg;
+    salp_group group;
+    salp_scope scope;
+    salp_group_open(&group);
+    salp_scope_open(&scope, SALP_FOREVER);
+    EXPECT(salp_go(&group, cancel_scope, &scope) == 0);
+    EXPECT(salp_pool_open(&held->pool, &held->options) == -ECANCELED);
+    EXPECT(salp_scope_close(&scope) == -ECANCELED);
+    return salp_group_close(&group);
+}
+
+static void a_scope_ends_the_opening_of_a_pool(void **state)
+{
+    int fd = make_barrier();
+    struct held held = { .options = { .engine = test_engine(state), .workers = 2 } };
+    assert_int_equal(salp_run(open_too_late, &held), 0);
+    assert_int_equal(open_too_late(&held), 0);
+    if (held.options.engine == SALP_PROCESSES) {
+        assert_int_equal(pthread_atfork(NULL, NULL, stand_at_barrier), 0);
+        assert_int_equal(salp_run(open_and_be_cancelled, &held), 0);
+    }
+    close(fd);
+}
+
+static int initialize_at_barrier(void *arg)
+{
+    (void)arg;
+    stand_at_barrier();
+    return 0;
+}
+
+/* A scope that is over does not hinder what ends something. */
+static int call_close(struct held *held)
+{
+    salp_scope scope;
+    salp_scope_open(&scope, 0);
+    int result = salp_pool_close(held->pool);
+    salp_scope_close(&scope);
+    return result;
+}
+
+/* Workers end when they have been initialized. */
+static int close_beside_another(void *arg)
+{
+    struct held *held = arg;
+    EXPECT(salp_pool_open(&held->pool, &held->options) == 0);
+    EXPECT(with_opener(held, call_close) == 0);
+    return 0;
+}
+
+static void closing_a_pool_suspends_its_task_alone(void **state)
+{
+    int fd = make_barrier();
+    struct held held = { .options = {
+                             .engine = test_engine(state), .workers = 2, .initializer = initialize_at_barrier } };
+    assert_int_equal(salp_run(close_beside_another, &held), 0);
+    close(fd);
+}
+
+static int job_at_barrier(const void *in, void *out, void *context)
+{
+    (void)context;
+    stand_at_barrier();
+    return in && out ? job_square(in, out, NULL) : 0;
+}
+
+static int call_terminate(struct held *held)
+{
+    salp_scope scope;
+    salp_scope_open(&scope, 0);
+    int result = salp_pool_terminate(held->pool);
+    salp_scope_close(&scope);
+    return result;
+}
+
+static int terminate_beside_another(void *arg)
+{
+    struct held *held = arg;
+    salp_future *pending;
+    EXPECT(salp_map_async(&pending, held->pool, job_at_barrier, NULL, 0, NULL, 0, 2, NULL) == 0);
+    EXPECT(reaches(&barrier->inside, 1));
+    EXPECT(with_opener(held, call_terminate) == 0);
+    int result = salp_future_wait(pending);
+    EXPECT(result == -ECANCELED || result == 0); /* 0: both items were running */
+    salp_future_free(pending);
+    return salp_pool_close(held->pool);
+}
+
+/* On processes the jobs are killed at the barrier; but not before the other task has had its turn. */
+static void terminating_a_pool_suspends_its_task_alone(void **state)
+{
+    int fd = make_barrier();
+    struct held held = { .pool = open_pool(test_engine(state), 2) };
+    assert_int_equal(salp_run(terminate_beside_another, &held), 0);
+    close(fd);
+}
+
+/* ---- imap ---- */
+
+static int next_of_ten(void *in, void *arg)
+{
+    int *next = arg;
+    *(int *)in = *next;
+    return (*next)++ < 10;
+}
+
+static salp_results *results;
+
+static int call_next(struct held *held)
+{
+    int out = -1;
+    size_t index;
+    (void)held;
+    EXPECT(salp_results_next(results, &out, &index) == 1 && out == 0 && index == 0);
+    return 0;
+}
+
+static int read_beside_another(void *arg)
+{
+    struct held *held = arg;
+    int next = 0, out;
+    size_t index;
+    EXPECT(salp_imap(&results, held->pool, job_at_barrier, next_of_ten, &next, sizeof(int), sizeof(int),
+                     &(salp_imap_options){ .ordered = true }) == 0);
+    EXPECT(with_opener(held, call_next) == 0);
+    for (int i = 1; i < 10; i++)
+        EXPECT(salp_results_next(results, &out, &index) == 1 && out == i * i && index == (size_t)i);
+    EXPECT(salp_results_next(results, &out, &index) == 0);
+    salp_results_close(results);
+    return 0;
+}
+
+static void waiting_for_a_result_suspends_its_task_alone(void **state)
+{
+    int fd = make_barrier();
+    struct held held = { .pool = open_pool(test_engine(state), 2) };
+    assert_int_equal(salp_run(read_beside_another, &held), 0);
+    assert_int_equal(salp_pool_close(held.pool), 0);
+    close(fd);
+}
+
+static int call_results_close(struct held *held)
+{
+    salp_scope scope;
+    (void)held;
+    salp_scope_open(&scope, 0);
+    salp_results_close(results);
+    salp_scope_close(&scope);
+    return 0;
+}
+
+static int stop_reading_beside_another(void *arg)
+{
+    struct held *held = arg;
+    int next = 0;
+    EXPECT(salp_imap(&results, held->pool, job_at_barrier, next_of_ten, &next, sizeof(int), sizeof(int), NULL) == 0);
+    EXPECT(reaches(&barrier->inside, 1));
+    EXPECT(with_opener(held, call_results_close) == 0);
+    return 0;
+}
+
+static void closing_results_suspends_its_task_alone(void **state)
+{
+    int fd = make_barrier();
+    struct held held = { .pool = open_pool(test_engine(state), 2) };
+    assert_int_equal(salp_run(stop_reading_beside_another, &held), 0);
+    assert_int_equal(salp_pool_close(held.pool), 0);
+    close(fd);
+}
+
+/* In a task, and in a plain thread. */
+static int read_in_a_scope(void *arg)
+{
+    struct held *held = arg;
+    int next = 0, out;
+    size_t index;
+    salp_scope scope;
+    atomic_store(&barrier->open, 0);
+    EXPECT(salp_imap(&results, held->pool, job_at_barrier, next_of_ten, &next, sizeof(int), sizeof(int),
+                     &(salp_imap_options){ .ordered = true, .window = 3 }) == 0);
+    salp_scope_open(&scope, SALP_MILLISECONDS(1));
+    for (int i = 0; i < 3; i++)
+        EXPECT(salp_results_next(results, &out, &index) == -ETIMEDOUT && index == SIZE_MAX);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    atomic_store(&barrier->open, 1);
+    for (int i = 0; i < 10; i++)
+        EXPECT(salp_results_next(results, &out, &index) == 1 && out == i * i && index == (size_t)i);
+    EXPECT(salp_results_next(results, &out, &index) == 0);
+    salp_results_close(results);
+    return 0;
+}
+
+static void a_scope_ends_a_wait_for_a_result_and_loses_none(void **state)
+{
+    int fd = make_barrier();
+    struct held held = { .pool = open_pool(test_engine(state), 2) };
+    assert_int_equal(salp_run(read_in_a_scope, &held), 0);
+    assert_int_equal(read_in_a_scope(&held), 0);
+    assert_int_equal(salp_pool_close(held.pool), 0);
+    close(fd);
+}
+
+static int read_without_a_place(void *arg)
+{
+    struct full *full = arg;
+    int next = 0, out;
+    size_t index;
+    salp_scope scope;
+    EXPECT(salp_imap(&results, full->pool, job_square, next_of_ten, &next, sizeof(int), sizeof(int),
+                     &(salp_imap_options){ .ordered = true, .window = 1, .chunk = 1 }) == 0);
+    EXPECT(salp_results_next(results, &out, &index) == 1 && out == 0);
+    take_all_places(full);
+    salp_scope_open(&scope, SALP_MILLISECONDS(1));
+    for (int i = 0; i < 3; i++)
+        EXPECT(salp_results_next(results, &out, &index) == -ETIMEDOUT && index == SIZE_MAX);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    EXPECT(next == 2); /* pulled once, and kept */
+    atomic_store(&full->gate->open, 1);
+    for (int i = 1; i < 10; i++)
+        EXPECT(salp_results_next(results, &out, &index) == 1 && out == i * i && index == (size_t)i);
+    EXPECT(salp_results_next(results, &out, &index) == 0);
+    salp_results_close(results);
+    for (int i = 0; i < PLACES; i++) {
+        EXPECT(salp_future_wait(full->futures[i]) == 0);
+        salp_future_free(full->futures[i]);
+    }
+    return 0;
+}
+
+static void a_scope_ends_a_wait_for_a_place_and_loses_no_input(void **state)
+{
+    (void)state;
+    for (int in_task = 0; in_task < 2; in_task++) {
+        struct full full = { .gate = shared_memory(sizeof *full.gate) };
+        full.pool = open_pool(SALP_PROCESSES, 1);
+        assert_int_equal(in_task ? salp_run(read_without_a_place, &full) : read_without_a_place(&full), 0);
+        assert_int_equal(salp_pool_close(full.pool), 0);
+    }
+}
+
 /* ---- futures ---- */
 
 static salp_future *future;
@@ -660,6 +1062,18 @@ int main(int argc, char **argv)
         TEST_ENGINES("a pool may be opened in a task", a_pool_may_be_opened_in_a_task),
         TEST_ENGINES("closing waits for calls of other tasks", closing_waits_for_calls_of_other_tasks),
         TEST_ENGINES("a task in a callback does not hinder others", a_task_in_a_callback_does_not_hinder_others),
+        TEST("opening a pool suspends its task alone", opening_a_pool_suspends_its_task_alone),
+        TEST("opening a pool in a copy suspends its task alone", opening_a_pool_in_a_copy_suspends_its_task_alone),
+        TEST("opening a pool by a server suspends its task alone", opening_a_pool_by_a_server_suspends_its_task_alone),
+        TEST("several tasks may open pools at once", several_tasks_may_open_pools_at_once),
+        TEST_ENGINES("a scope ends the opening of a pool", a_scope_ends_the_opening_of_a_pool),
+        TEST_ENGINES("closing a pool suspends its task alone", closing_a_pool_suspends_its_task_alone),
+        TEST_ENGINES("terminating a pool suspends its task alone", terminating_a_pool_suspends_its_task_alone),
+        TEST_ENGINES("waiting for a result suspends its task alone", waiting_for_a_result_suspends_its_task_alone),
+        TEST_ENGINES("closing results suspends its task alone", closing_results_suspends_its_task_alone),
+        TEST_ENGINES("a scope ends a wait for a result, and loses none",
+                     a_scope_ends_a_wait_for_a_result_and_loses_none),
+        TEST("a scope ends a wait for a place, and loses no input", a_scope_ends_a_wait_for_a_place_and_loses_no_input),
         TEST("tasks wait for a future that a task resolves", tasks_wait_for_a_future_that_a_task_resolves),
         TEST("a scope ends a wait for a future", a_scope_ends_a_wait_for_a_future),
         TEST("loops and threads wake each other", loops_and_threads_wake_each_other),
