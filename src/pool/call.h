@@ -17,6 +17,7 @@
 
 #include "base/list.h"
 #include "lockfree/lanes.h"
+#include "task/spell.h"
 
 /* How often the user is told of progress, at most. */
 enum { SALP__PROGRESS_INTERVAL = SALP_MILLISECONDS(50) };
@@ -77,12 +78,13 @@ typedef struct salp__thread_call {
 
 /* What the engine of processes keeps of a call. */
 typedef struct salp__process_call {
-    int slot;             /* index of its place in the control block, -1: none yet */
+    int slot;             /* index of its place in the control block, once it has one */
     size_t progress_told; /* what on_progress was told last */
     int64_t progress_at;
-    bool slept;    /* a worker had to be woken for it */
-    uint64_t room; /* bytes of room that its answer was given; 0: none */
-    int override;  /* [lock: engine, while attended] the result when it was cancelled, or 0 */
+    bool slept;        /* a worker had to be woken for it */
+    uint64_t room;     /* bytes of room that its answer was given; 0: none */
+    int override;      /* [lock: engine] the result when it was cancelled, or 0 */
+    salp__spell spell; /* of its beginning, in a task */
 } salp__process_call;
 
 typedef struct salp__call {
@@ -98,6 +100,7 @@ typedef struct salp__call {
     salp_buffer *answer; /* of a message */
     salp_map_options options;
     salp_future *future; /* NULL: synchronous */
+    bool awaited;        /* its caller waits for the future, and cancels it when a scope is over */
     void *copies;        /* of inputs and context that had to be copied; freed with an asynchronous call */
     union {
         salp__thread_call threads;

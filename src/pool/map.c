@@ -130,12 +130,13 @@ static int copy_inputs(salp__call *call, bool inputs)
     char *copies = salp__allocate(aligned + input);
     if (!copies)
         return -ENOMEM;
+    salp__spell spell = { 0 };
     if (size > 0) {
-        memcpy(copies, call->options.context, size);
+        salp__spell_copy(&spell, copies, call->options.context, size);
         call->options.context = copies;
     }
     if (input > 0) {
-        memcpy(copies + aligned, call->columns[0].data, input);
+        salp__spell_copy(&spell, copies + aligned, call->columns[0].data, input);
         call->columns[0].data = copies + aligned;
     }
     call->copies = copies;
@@ -153,16 +154,17 @@ static int start(salp_future **future, const salp__call *wanted, bool copy)
     if (!call)
         return -ENOMEM;
     *call = *wanted;
-    error = copy_inputs(call, copy);
-    if (error < 0)
-        goto free_call;
+    /* Before anything that lets other tasks run: one of them may close the pool. */
     error = enter(call->pool, false);
     if (error < 0)
-        goto free_copies;
+        goto free_call;
+    error = copy_inputs(call, copy);
+    if (error < 0)
+        goto leave_pool;
     salp_future *made;
     error = salp__future_open(&made, &owner, call);
     if (error < 0)
-        goto leave_pool;
+        goto free_copies;
     call->future = made;
     if (future)
         *future = made;
@@ -181,10 +183,10 @@ free_future:
         *future = NULL;
     salp__future_settle(made, error, NULL, NULL);
     salp_future_free(made);
-leave_pool:
-    leave(call->pool);
 free_copies:
     salp__free(call->copies);
+leave_pool:
+    leave(call->pool);
 free_call:
     salp__free(call);
     return error;
@@ -196,6 +198,7 @@ static int run_and_suspend(salp__call *call)
 {
     salp_future *future;
     int error = salp__wait_refused();
+    call->awaited = true;
     if (error == 0)
         error = start(&future, call, false);
     if (error < 0)

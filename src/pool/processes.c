@@ -138,11 +138,10 @@ static void cancel(salp_pool *pool, salp__call *call)
 {
     salp__process_engine *engine = pool->state;
     salp__lock_take(&engine->lock);
-    /* Once the attendant has taken it off its list, the slot may be another call's. */
-    if (call->link.next) {
-        call->engine.processes.override = -ECANCELED;
+    call->engine.processes.override = -ECANCELED;
+    /* Before it is in the attendant's list, it may have no slot; once it was taken off, the slot may be another call's. */
+    if (call->link.next)
         salp__slot_stop(engine, call);
-    }
     salp__lock_release(&engine->lock);
 }
 

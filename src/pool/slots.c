@@ -25,6 +25,7 @@
 
 enum {
     REGION_MIN = 64 * 1024,
+    PAGES_AT_ONCE = 4 * 1024 * 1024, /* bytes that the system gives or takes in one go: less than a millisecond */
 #ifdef SALP_HOSTILE
     LONG_INPUT = 32,
     ROUND = 16,
@@ -212,21 +213,49 @@ int salp__arena_take(salp__process_engine *engine, uint64_t size, uint64_t *offs
     return error;
 }
 
-static void drop_region(salp__process_engine *engine, salp__slot *s)
+/* Of a region, how much the system is to give or take next. */
+static uint64_t next_pages(salp__call *call, uint64_t left)
+{
+    salp__spell_rest(&call->engine.processes.spell);
+    return left < PAGES_AT_ONCE ? left : PAGES_AT_ONCE;
+}
+
+static void give_memory(salp__process_engine *engine, salp__call *call, uint64_t offset, uint64_t size)
+{
+    for (uint64_t at = 0, piece; at < size; at += piece) {
+        piece = next_pages(call, size - at);
+        salp__file_punch(engine->control.arena, offset + at, piece);
+    }
+}
+
+/* All of it or nothing. */
+static int reserve(salp__process_engine *engine, salp__call *call, uint64_t offset, uint64_t size)
+{
+    for (uint64_t at = 0, piece; at < size; at += piece) {
+        piece = next_pages(call, size - at);
+        int error = salp__file_reserve(engine->control.arena, offset + at, piece);
+        if (error < 0) {
+            give_memory(engine, call, offset, at);
+            return error;
+        }
+    }
+    return 0;
+}
+
+static void drop_region(salp__process_engine *engine, salp__call *call, salp__slot *s)
 {
     salp__unmap(s->memory, s->size);
-    if (s->size > 0)
-        salp__file_punch(engine->control.arena, s->offset, s->size);
+    give_memory(engine, call, s->offset, s->size);
     s->memory = NULL;
     s->size = s->reserved = 0;
 }
 
 /* A region of at least `size` bytes, the first `stored` of which the program can store to. */
-static int prepare_region(salp__process_engine *engine, salp__slot *s, uint64_t size, uint64_t stored)
+static int prepare_region(salp__process_engine *engine, salp__call *call, salp__slot *s, uint64_t size, uint64_t stored)
 {
     int error;
     if (s->size < size) {
-        drop_region(engine, s);
+        drop_region(engine, call, s);
         uint64_t rounded = REGION_MIN;
         while (rounded < size)
             rounded *= 2;
@@ -241,7 +270,7 @@ static int prepare_region(salp__process_engine *engine, salp__slot *s, uint64_t 
         s->size = rounded;
     }
     if (s->reserved < stored) {
-        error = salp__file_reserve(engine->control.arena, s->offset, stored);
+        error = reserve(engine, call, s->offset + s->reserved, stored - s->reserved);
         if (error < 0)
             return error;
         s->reserved = stored;
@@ -293,13 +322,13 @@ static void shift(const salp__call *call, salp__params *params, uint64_t offset)
     params->windows.offset += offset;
 }
 
-static void prepare_items(const salp__call *call, const salp__params *params, const salp__slot *s, bool retries)
+static void prepare_items(salp__call *call, const salp__params *params, const salp__slot *s, bool retries)
 {
-    if (call->options.context_size > 0)
-        memcpy(s->memory + params->context.offset, call->options.context, call->options.context_size);
-    memset(s->memory + params->states, SALP__UNDONE, call->count);
+    salp__spell *spell = &call->engine.processes.spell;
+    salp__spell_copy(spell, s->memory + params->context.offset, call->options.context, call->options.context_size);
+    salp__spell_fill(spell, s->memory + params->states, SALP__UNDONE, call->count);
     if (retries)
-        memset(s->memory + params->tries, 0, call->count);
+        salp__spell_fill(spell, s->memory + params->tries, 0, call->count);
 }
 
 /* ---- inputs ---- */
@@ -315,19 +344,18 @@ static uint64_t round_of(const salp__call *call)
     return size < ROUND ? ROUND / size : 1;
 }
 
-static void copy_items(const salp__call *call, const salp__params *params, const salp__slot *s, uint64_t begin,
-                       uint64_t end)
+static void copy_items(salp__call *call, const salp__params *params, const salp__slot *s, uint64_t begin, uint64_t end)
 {
     char *memory = s->memory - s->offset;
     for (int i = 0; i < call->column_count && begin < end; i++) {
         uint64_t size = call->columns[i].size;
-        memcpy(memory + params->columns[i].offset + begin * size, (const char *)call->columns[i].data + begin * size,
-               (end - begin) * size);
+        salp__spell_copy(&call->engine.processes.spell, memory + params->columns[i].offset + begin * size,
+                         (const char *)call->columns[i].data + begin * size, (end - begin) * size);
     }
 }
 
 /* Copies one round. false: there was nothing left to copy. */
-static bool copy_round(const salp__process_engine *engine, const salp__call *call, uint64_t round)
+static bool copy_round(const salp__process_engine *engine, salp__call *call, uint64_t round)
 {
     int slot = call->engine.processes.slot, lanes = (int)engine->control.head->workers;
     const salp__params *params = &engine->control.head->params[slot];
@@ -346,7 +374,7 @@ static bool copy_round(const salp__process_engine *engine, const salp__call *cal
 }
 
 /* What the workers need to begin. */
-static void copy_first(const salp__process_engine *engine, const salp__call *call)
+static void copy_first(const salp__process_engine *engine, salp__call *call)
 {
     int slot = call->engine.processes.slot;
     if (engine->control.head->params[slot].round > 0)
@@ -355,8 +383,14 @@ static void copy_first(const salp__process_engine *engine, const salp__call *cal
         copy_items(call, &engine->control.head->params[slot], &engine->slots[slot], 0, call->count);
 }
 
+/* Whether nobody wants the rest any more: its caller is about to cancel it. */
+static bool is_given_up(const salp__call *call)
+{
+    return call->awaited && salp__scope_error(salp__self()) < 0;
+}
+
 /* The rest, while they run. */
-static void copy_rest(salp__process_engine *engine, const salp__call *call)
+static void copy_rest(salp__process_engine *engine, salp__call *call)
 {
     int slot = call->engine.processes.slot;
     salp__live *live = &engine->control.shared->live[slot];
@@ -374,6 +408,8 @@ static void copy_rest(salp__process_engine *engine, const salp__call *call)
             salp__wake(&live->room, INT_MAX, true);
             return;
         }
+        if (is_given_up(call))
+            return; /* they wait until it is stopped */
     }
     atomic_store_explicit(&live->filled, UINT64_MAX, memory_order_release); /* likewise */
     salp__wake(&live->room, INT_MAX, true);
@@ -450,7 +486,7 @@ static int describe(salp__process_engine *engine, salp__call *call)
     if (error < 0)
         return error;
     uint64_t stored, size = lay_out(call, engine->control.head, params, &stored);
-    error = prepare_region(engine, s, size, stored);
+    error = prepare_region(engine, call, s, size, stored);
     if (error < 0)
         return error;
     prepare_items(call, params, s, engine->control.head->retries > 0);
@@ -466,7 +502,6 @@ int salp__slot_begin(salp__process_engine *engine, salp__call *call, bool wait)
     int error = check_start(engine, call);
     if (error < 0)
         return error;
-    call->engine.processes = (salp__process_call){ .slot = -1 };
     error = take_slot(engine, call, wait);
     if (error < 0)
         return error;

@@ -521,7 +521,8 @@ static int make_barrier(void)
 struct held {
     salp_pool_options options;
     salp_pool *pool;
-    bool over; /* the call that is held back has returned */
+    pid_t stopped; /* who is let go on as well, or 0 */
+    bool over;     /* the call that is held back has returned */
 };
 
 /* Lets it go on when somebody stands there; that call must not have returned before. */
@@ -535,6 +536,8 @@ static int open_barrier(void *arg)
         EXPECT(salp_yield() == 0);
     EXPECT(!held->over);
     atomic_store(&barrier->open, 1);
+    if (held->stopped > 0)
+        EXPECT(kill(held->stopped, SIGCONT) == 0);
     return 0;
 }
 
@@ -715,10 +718,41 @@ static int call_terminate(struct held *held)
     return result;
 }
 
+static int job_tell_steward(const void *in, void *out, void *context)
+{
+    (void)in;
+    (void)context;
+    *(pid_t *)out = getppid();
+    return 0;
+}
+
+static char state_of(pid_t pid)
+{
+    char path[64], text[512], state = '?';
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file && fgets(text, sizeof text, file) && strrchr(text, ')'))
+        state = strrchr(text, ')')[2];
+    if (file)
+        fclose(file);
+    return state;
+}
+
+/* Processes of the pool are killed at once, so it is the steward that has to wait. */
+static void stop_steward(struct held *held)
+{
+    EXPECT(salp_apply(held->pool, job_tell_steward, NULL, 0, &held->stopped, sizeof held->stopped, NULL) == 0);
+    EXPECT(kill(held->stopped, SIGSTOP) == 0);
+    while (state_of(held->stopped) != 'T')
+        EXPECT(salp_sleep(SALP_MICROSECONDS(100)) == 0);
+}
+
 static int terminate_beside_another(void *arg)
 {
     struct held *held = arg;
     salp_future *pending;
+    if (held->options.engine == SALP_PROCESSES)
+        stop_steward(held);
     EXPECT(salp_map_async(&pending, held->pool, job_at_barrier, NULL, 0, NULL, 0, 2, NULL) == 0);
     EXPECT(reaches(&barrier->inside, 1));
     EXPECT(with_opener(held, call_terminate) == 0);
@@ -728,13 +762,161 @@ static int terminate_beside_another(void *arg)
     return salp_pool_close(held->pool);
 }
 
-/* On processes the jobs are killed at the barrier; but not before the other task has had its turn. */
 static void terminating_a_pool_suspends_its_task_alone(void **state)
 {
     int fd = make_barrier();
-    struct held held = { .pool = open_pool(test_engine(state), 2) };
+    struct held held = { .options.engine = test_engine(state), .pool = open_pool(test_engine(state), 2) };
     assert_int_equal(salp_run(terminate_beside_another, &held), 0);
     close(fd);
+}
+
+/* ---- large inputs ---- */
+
+enum { LARGE_INPUT = 16 * 1024 * 1024, SPELL = 256 * 1024 };
+
+struct large {
+    salp_pool *pool;
+    char *in;
+    int turns; /* of the other task */
+    bool over;
+    salp_scope *cancelled; /* by the other task, at its first turn; or NULL */
+    int *errors;
+};
+
+static int take_turns(void *arg)
+{
+    struct large *large = arg;
+    while (!large->over) {
+        if (large->turns++ == 0 && large->cancelled)
+            salp_scope_cancel(large->cancelled);
+        EXPECT(salp_yield() == 0);
+    }
+    return 0;
+}
+
+static int job_last_byte(salp_bytes in, salp_buffer *out, void *context)
+{
+    (void)context;
+    return salp_buffer_append(out, (const char *)in.data + in.size - 1, 1);
+}
+
+static int job_of_page(const void *in, void *out, void *context)
+{
+    (void)context;
+    *(char *)out = *((const char *)in + 4095);
+    return 0;
+}
+
+static int copy_beside_another(void *arg)
+{
+    struct large *large = arg;
+    enum { PAGES = LARGE_INPUT / 4096 };
+    static char out[PAGES];
+    salp_buffer answer = { 0 };
+    salp_future *message, *map;
+    salp_group group;
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, take_turns, large) == 0);
+    EXPECT(salp_call_async(&message, large->pool, job_last_byte, (salp_bytes){ large->in, LARGE_INPUT }, &answer,
+                           NULL) == 0);
+    EXPECT(large->turns >= LARGE_INPUT / SPELL - 1);
+    large->turns = 0;
+    EXPECT(salp_map_async(&map, large->pool, job_of_page, large->in, 4096, out, 1, PAGES, NULL) == 0);
+    int turns = large->turns;
+    EXPECT(salp_future_wait(message) == 0 && answer.size == 1 && *(char *)answer.data == 'z');
+    EXPECT(salp_future_wait(map) == 0);
+    for (int i = 0; i < PAGES; i++)
+        EXPECT(out[i] == 'z');
+    large->over = true;
+    EXPECT(salp_group_close(&group) == 0);
+    salp_future_free(message);
+    salp_future_free(map);
+    salp_buffer_free(&answer);
+    return turns;
+}
+
+static void fill_large(struct large *large)
+{
+    large->in = malloc(LARGE_INPUT);
+    assert_non_null(large->in);
+    memset(large->in, 'z', LARGE_INPUT);
+}
+
+static void other_tasks_go_on_while_large_inputs_are_copied(void **state)
+{
+    struct large large = { .pool = open_pool(test_engine(state), 2) };
+    fill_large(&large);
+    int turns = salp_run(copy_beside_another, &large);
+    if (test_engine(state) == SALP_PROCESSES)
+        assert_true(turns >= LARGE_INPUT / SPELL - 1);
+    else
+        assert_int_equal(turns, 0); /* nothing is copied */
+    assert_int_equal(salp_pool_close(large.pool), 0);
+    free(large.in);
+}
+
+static int cancel_the_copying(void *arg)
+{
+    struct large *large = arg;
+    static char out[LARGE_INPUT / 4096];
+    salp_group group;
+    salp_scope scope;
+    salp_group_open(&group);
+    salp_scope_open(&scope, SALP_FOREVER);
+    large->cancelled = &scope;
+    EXPECT(salp_go(&group, take_turns, large) == 0);
+    EXPECT(salp_map(large->pool, job_of_page, large->in, 4096, out, 1, sizeof out, NULL) == -ECANCELED);
+    EXPECT(salp_scope_close(&scope) == -ECANCELED);
+    large->over = true;
+    EXPECT(salp_group_close(&group) == 0);
+    check_calls(large->pool);
+    return 0;
+}
+
+static void a_scope_ends_the_copying_of_large_inputs(void **state)
+{
+    struct large large = { .pool = open_pool(SALP_PROCESSES, 2) };
+    (void)state;
+    fill_large(&large);
+    assert_int_equal(salp_run(cancel_the_copying, &large), 0);
+    assert_int_equal(salp_pool_close(large.pool), 0);
+    free(large.in);
+}
+
+static salp_future *cancelled_early;
+
+static int cancel_when_it_is_seen(void *arg)
+{
+    (void)arg;
+    while (!cancelled_early)
+        EXPECT(salp_yield() == 0);
+    return salp_future_cancel(cancelled_early);
+}
+
+static int begin_and_be_cancelled(void *arg)
+{
+    struct large *large = arg;
+    static char out[LARGE_INPUT / 4096];
+    salp_group group;
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, cancel_when_it_is_seen, NULL) == 0);
+    EXPECT(salp_map_async(&cancelled_early, large->pool, job_of_page, large->in, 4096, out, 1, sizeof out,
+                          &(salp_map_options){ .errors = large->errors }) == 0);
+    EXPECT(salp_group_close(&group) == 0);
+    return salp_future_wait(cancelled_early);
+}
+
+/* By another task, while this one copies. */
+static void a_call_may_be_cancelled_while_it_is_begun(void **state)
+{
+    static int errors[LARGE_INPUT / 4096];
+    struct large large = { .pool = open_pool(SALP_PROCESSES, 2), .errors = errors };
+    (void)state;
+    fill_large(&large);
+    assert_int_equal(salp_run(begin_and_be_cancelled, &large), -ECANCELED);
+    salp_future_free(cancelled_early);
+    assert_int_equal(salp_pool_close(large.pool), 0);
+    free(large.in);
 }
 
 /* ---- imap ---- */
@@ -1074,6 +1256,10 @@ int main(int argc, char **argv)
         TEST_ENGINES("a scope ends a wait for a result, and loses none",
                      a_scope_ends_a_wait_for_a_result_and_loses_none),
         TEST("a scope ends a wait for a place, and loses no input", a_scope_ends_a_wait_for_a_place_and_loses_no_input),
+        TEST_ENGINES("other tasks go on while large inputs are copied",
+                     other_tasks_go_on_while_large_inputs_are_copied),
+        TEST("a scope ends the copying of large inputs", a_scope_ends_the_copying_of_large_inputs),
+        TEST("a call may be cancelled while it is begun", a_call_may_be_cancelled_while_it_is_begun),
         TEST("tasks wait for a future that a task resolves", tasks_wait_for_a_future_that_a_task_resolves),
         TEST("a scope ends a wait for a future", a_scope_ends_a_wait_for_a_future),
         TEST("loops and threads wake each other", loops_and_threads_wake_each_other),
