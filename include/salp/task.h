@@ -72,8 +72,10 @@ typedef struct salp_run_options {
  *
  * Deadlocks: when every task waits, no timer is set, no descriptor or signal is
  * watched, and the program has no other thread that could wake one of them, then
- * all waits of the run end with SALP_EDEADLK, and so does the run. (With other
- * threads Salp cannot know, and says nothing.)
+ * all waits of the run end with SALP_EDEADLK, and so does the run. Threads of pools
+ * that have nothing to do cannot wake anybody. (Of other threads Salp cannot know
+ * what they will do, and says nothing, also when they sleep. A program with threads
+ * is looked at when nothing has happened for 100 ms, and again after ever longer.)
  *
  * Errors: as salp_run; -EINVAL: stack_size is too large, slow is negative, or
  * without on_slow; SALP_EDEADLK.
@@ -86,9 +88,10 @@ SALP_API int salp_run_with(salp_fn *main, void *arg, const salp_run_options *opt
  * first main that fails cancels the others.
  *
  * Returns the first failure, or 0. Threads: any; in a task only that task waits.
- * Scopes around the call reach into the loops.
+ * Scopes around the call reach into the loops. When the tasks of all loops wait for
+ * each other, each loop ends as in salp_run_with.
  * Errors: -EINVAL: no main, or loops is not 1 to 4096; SALP_EINSIDE: called by a
- * callback of a loop; -ECANCELED, -ETIMEDOUT; -EAGAIN, -ENOMEM: a thread
+ * callback of a loop; -ECANCELED, -ETIMEDOUT; SALP_EDEADLK; -EAGAIN, -ENOMEM: a thread
  * could not be started: those that were are cancelled and waited for.
  */
 SALP_API int salp_run_loops(int loops, salp_fn *main, void *arg);

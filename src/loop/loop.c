@@ -360,6 +360,23 @@ void salp__loop_turn(salp__loop *loop, int64_t deadline)
     loop->turning = false;
 }
 
+void salp__loop_doze(salp__loop *loop, int64_t deadline)
+{
+    uintptr_t asleep = ASLEEP;
+    if (!mark(loop, ASLEEP))
+        return;
+    salp__futex_wait(futex_of(loop), ASLEEP, deadline, false);
+    /* relaxed: what has taken the mark's place is looked at by who takes it. I1 */
+    atomic_compare_exchange_strong_explicit(&loop->inbox, &asleep, 0, memory_order_relaxed, memory_order_relaxed);
+}
+
+bool salp__loop_was_sent_to(const salp__loop *loop)
+{
+    /* acquire: as in salp__loop_post; nothing that it leads to is looked at. */
+    uintptr_t head = atomic_load_explicit(&loop->inbox, memory_order_acquire);
+    return head != 0 && head != ASLEEP && head != POLLING;
+}
+
 bool salp__loop_is_idle(const salp__loop *loop)
 {
     /* relaxed: a hint; who posts later makes it untrue. */

@@ -76,6 +76,12 @@ void salp__loop_close(salp__loop *loop);
    at most (0: not at all); runs the events that are ready. */
 void salp__loop_turn(salp__loop *loop, int64_t deadline);
 
+/* Sleeps until something was sent or until `deadline`, and takes nothing: it stays in the inbox. The loop is idle. */
+void salp__loop_doze(salp__loop *loop, int64_t deadline);
+
+/* Any thread: whether something was sent that the loop has not taken. */
+bool salp__loop_was_sent_to(const salp__loop *loop);
+
 /* Whether nothing but another thread or a signal could ever wake it, as things are. */
 bool salp__loop_is_idle(const salp__loop *loop);
 

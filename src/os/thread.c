@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "base/assert.h"
@@ -46,7 +47,11 @@ int salp__thread_count(void)
 {
     struct stat status;
     /* Each thread is a folder there, beside two links. */
-    return stat("/proc/self/task", &status) == 0 ? (int)status.st_nlink - 2 : 0;
+    int count = stat("/proc/self/task", &status) == 0 ? (int)status.st_nlink - 2 : 0;
+    /* The kernel orders the stores of a thread that ends before the count without it; this orders our looks after the
+       count that we have read. */
+    atomic_thread_fence(memory_order_seq_cst);
+    return count;
 }
 
 static int start(salp__thread *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *arg)

@@ -38,7 +38,8 @@ void salp__after_fork(void (*function)(void));
 
 typedef pthread_t salp__thread;
 
-/* Threads of this process; 0: it could not be found out. */
+/* Threads of this process; 0: it could not be found out. What a thread has stored that is no longer counted is seen by
+   whoever looks after this. */
 int salp__thread_count(void);
 
 /*

@@ -67,10 +67,16 @@ static void *attend(void *arg)
             engine->attendant_over = true;
             salp__seat_call_locked(&engine->closer);
         }
+        engine->attendant_idle = !ends && salp__list_empty(&engine->attended);
+        engine->attendant_seen = seen;
         salp__lock_release(&engine->lock);
         if (ends)
             break;
-        if (salp__park(bell, seen, salp__later(pause), true, SALP__LOOK_FIRST) == -ETIMEDOUT)
+        int woken = salp__park(bell, seen, salp__later(pause), true, SALP__LOOK_FIRST);
+        salp__lock_take(&engine->lock);
+        engine->attendant_idle = false; /* before it does anything */
+        salp__lock_release(&engine->lock);
+        if (woken == -ETIMEDOUT)
             salp__processes_look(engine);
     }
     salp__inside_leave(&frame);
@@ -98,6 +104,14 @@ void salp__attendant_take(salp__process_engine *engine, salp__call *call)
     salp__lock_release(&engine->lock);
     /* It may have ended before it was in the list. */
     salp__wake(&engine->control.shared->attend, 1, true);
+}
+
+/* Worker processes ring for calls only, and every call begins with a ring. */
+int salp__attendant_quiet_locked(const salp__staff *staff)
+{
+    salp__process_engine *engine = SALP__CONTAINER(staff, salp__process_engine, staff);
+    uint32_t rings = salp__bell_look(&engine->control.shared->attend);
+    return engine->attendant_idle && salp__list_empty(&engine->attended) && engine->attendant_seen == rings;
 }
 
 static bool is_over_locked(const void *state)

@@ -378,6 +378,8 @@ static int open_engine(salp_pool *pool)
     int error = f.error < 0 ? f.error : start_steward(engine);
     if (error < 0)
         goto clear_out;
+    engine->staff = (salp__staff){ .lock = &engine->lock, .quiet_locked = salp__attendant_quiet_locked };
+    salp__staff_open(&engine->staff);
     pool->state = engine;
     return 0;
 
@@ -403,6 +405,7 @@ static void terminate(salp_pool *pool)
 static void close_engine(salp_pool *pool)
 {
     salp__process_engine *engine = pool->state;
+    salp__staff_close(&engine->staff);
     salp__attendant_end(engine);
     if (atomic_load_explicit(&pool->phase, memory_order_acquire) == SALP__OPEN)
         dismiss_steward(engine, SALP__CLOSING);

@@ -13,6 +13,7 @@
 #include "pool/control.h"
 #include "pool/engine.h"
 #include "task/seat.h"
+#include "task/stuck.h"
 
 /* A slot as the program knows it. A region stays with its slot, so that the next call finds warm pages. */
 typedef struct salp__slot {
@@ -40,11 +41,14 @@ typedef struct salp__process_engine {
     uint32_t module_count;         /* [lock] entries of the table that are in use */
     salp__slot slots[SALP__SLOTS]; /* [owner: the call that has the slot] */
 
-    salp__list attended;    /* [lock] asynchronous calls under way */
-    bool attendant_started; /* [lock] */
-    bool attendant_ends;    /* [lock] it is to end */
-    bool attendant_over;    /* [lock] it has */
-    salp__seat closer;      /* [lock] called when it has */
+    salp__list attended;     /* [lock] asynchronous calls under way */
+    bool attendant_started;  /* [lock] */
+    bool attendant_ends;     /* [lock] it is to end */
+    bool attendant_over;     /* [lock] it has */
+    bool attendant_idle;     /* [lock] it sleeps until `attend` is rung once more than this: */
+    uint32_t attendant_seen; /* [lock] */
+    salp__staff staff;
+    salp__seat closer; /* [lock] called when it has */
     salp__thread attendant;
 
     _Atomic int ended; /* 0, or the error that all calls end with; release: reason is written */
@@ -92,6 +96,7 @@ int salp__failures_tell_own(salp__process_engine *engine, const salp__call *call
 int salp__attendant_start(salp__process_engine *engine);
 void salp__attendant_take(salp__process_engine *engine, salp__call *call);
 void salp__attendant_end(salp__process_engine *engine);
+int salp__attendant_quiet_locked(const salp__staff *staff);
 
 /* ---- processes.c ---- */
 

@@ -38,17 +38,21 @@
 #include "pool/items.h"
 #include "task/park.h"
 #include "task/seat.h"
+#include "task/stuck.h"
 
 typedef struct worker {
     struct engine *engine;
     int index;
     salp__thread thread; /* [lock] a worker that is replaced detaches itself */
+    bool idle;           /* [lock] it sleeps until `work` is rung once more than this: */
+    uint32_t seen;       /* [lock] */
 } worker;
 
 enum { BELLS = 16, INITIALIZER_TRIES = 5 };
 
 typedef struct engine {
     salp_pool *pool;
+    salp__staff staff;
     salp__lock lock;
     salp__bell work;          /* idle workers sleep here */
     salp__bell done[BELLS];   /* callers sleep here; which one depends on the call's address */
@@ -283,7 +287,7 @@ static void stand_down(engine *e)
 }
 
 /* Nothing to do: says so to those who have, and sleeps. [lock held on entry, released] */
-static void idle_locked(engine *e, salp__patience patience)
+static void idle_locked(engine *e, worker *self, salp__patience patience)
 {
     for (salp__list *node = e->calls.next; node != &e->calls; node = node->next) {
         salp__call *call = SALP__CONTAINER(node, salp__call, link);
@@ -295,6 +299,8 @@ static void idle_locked(engine *e, salp__patience patience)
     if (lookout)
         e->lookout = true;
     uint32_t seen = salp__bell_look(&e->work);
+    self->idle = true;
+    self->seen = seen;
     salp__lock_release(&e->lock);
     salp__park(&e->work, seen, lookout ? now + lookout_interval : SALP_FOREVER, false, patience);
     if (lookout)
@@ -340,6 +346,7 @@ static void *worker_main(void *arg)
     salp__patience patience = SALP__SLEEP;
     for (;;) {
         salp__lock_take(&e->lock);
+        self->idle = false; /* before it does anything */
         salp__call *finished = sweep_locked(e);
         if (finished) {
             salp__lock_release(&e->lock);
@@ -350,7 +357,7 @@ static void *worker_main(void *arg)
         if (!call) {
             if (e->closing)
                 break;
-            idle_locked(e, patience);
+            idle_locked(e, self, patience);
             patience = SALP__SLEEP;
             continue;
         }
@@ -564,9 +571,23 @@ static void stop_workers(engine *e, int count)
         salp__thread_join(e->workers[i].thread);
 }
 
+/* Every call begins and is cancelled with a ring of `work`. */
+static int count_quiet_locked(const salp__staff *staff)
+{
+    engine *e = SALP__CONTAINER(staff, engine, staff);
+    int quiet = 0;
+    if (!salp__list_empty(&e->calls))
+        return 0;
+    uint32_t rings = salp__bell_look(&e->work);
+    for (int i = 0; i < e->pool->options.workers; i++)
+        quiet += e->workers[i].idle && e->workers[i].seen == rings;
+    return quiet;
+}
+
 static void close_engine(salp_pool *pool)
 {
     engine *e = pool->state;
+    salp__staff_close(&e->staff);
     stop_workers(e, pool->options.workers);
     salp__lock_close(&e->lock);
     salp__free(e->initializer_arg);
@@ -616,6 +637,8 @@ static int open_engine(salp_pool *pool)
             goto close_lock;
         }
     }
+    e->staff = (salp__staff){ .lock = &e->lock, .quiet_locked = count_quiet_locked };
+    salp__staff_open(&e->staff);
     return 0;
 
 close_lock:

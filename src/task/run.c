@@ -8,7 +8,7 @@
 #include "os/clock.h"
 #include "os/memory.h"
 #include "os/thread.h"
-#include "task/task.h"
+#include "task/stuck.h"
 
 /* ---- one run ---- */
 
@@ -52,17 +52,16 @@ static void turn(salp__runtime *runtime, int64_t deadline)
     salp__loop_turn(&runtime->loop, runtime->stacks.surplus ? 0 : deadline); /* it sleeps when all is tidy */
 }
 
-/* Whether nothing but this very thread is left, which is about to sleep. */
+/* Whether all is stuck. Sleeps, until that is so or something has happened. */
 static bool is_deadlock(salp__runtime *runtime)
 {
     if (!salp__loop_is_idle(&runtime->loop))
         return false;
     if (salp__alone())
         return true;
-    /* Threads come and go: asked only of a loop to which nothing has happened for a while. */
-    turn(runtime, salp__later(SALP_MILLISECONDS(100)));
-    /* In this order: who has sent something and then ended is not overlooked. And it may have ended the last task. */
-    return salp__thread_count() == 1 && salp__loop_is_idle(&runtime->loop) && has_tasks(runtime);
+    /* Threads come and go, and it takes its time to ask: only a loop to which nothing has happened for a while does. */
+    turn(runtime, salp__later(SALP__STUCK_PAUSE));
+    return salp__loop_is_idle(&runtime->loop) && has_tasks(runtime) && salp__stuck(runtime);
 }
 
 static void run_all(salp__runtime *runtime)
@@ -86,7 +85,7 @@ static bool is_valid(const salp_run_options *options)
            (options->stack_size <= SALP__STACK_MOST && options->slow >= 0 && (options->slow == 0 || options->on_slow));
 }
 
-int salp_run_with(salp_fn *main, void *arg, const salp_run_options *options)
+static int run(salp_fn *main, void *arg, const salp_run_options *options, bool part)
 {
     if (!main || !is_valid(options))
         return -EINVAL;
@@ -97,6 +96,7 @@ int salp_run_with(salp_fn *main, void *arg, const salp_run_options *options)
     salp__members all;
     salp__runtime runtime;
     salp__runtime_open(&runtime, &all, thread->scope, options, SALP_POLLER_BEST);
+    runtime.part = part;
     set_running(thread, &runtime);
     int64_t deadline = salp__scope_deadline(thread);
     if (deadline != SALP_FOREVER)
@@ -112,9 +112,19 @@ int salp_run_with(salp_fn *main, void *arg, const salp_run_options *options)
     return error < 0 ? error : call.result;
 }
 
+int salp_run_with(salp_fn *main, void *arg, const salp_run_options *options)
+{
+    return run(main, arg, options, false);
+}
+
 int salp_run(salp_fn *main, void *arg)
 {
-    return salp_run_with(main, arg, NULL);
+    return run(main, arg, NULL, false);
+}
+
+int salp__run_part(salp_fn *main, void *arg)
+{
+    return run(main, arg, NULL, true);
 }
 
 /* ---- a loop of one's own ---- */

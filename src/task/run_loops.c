@@ -7,9 +7,11 @@
  */
 #include <errno.h>
 
+#include <salp/time.h>
+
 #include "os/memory.h"
 #include "os/thread.h"
-#include "task/task.h"
+#include "task/stuck.h"
 
 typedef struct one {
     struct loops *loops;
@@ -74,7 +76,7 @@ static void end(one *o, int result)
 static void *run_one(void *arg)
 {
     one *o = arg;
-    int result = begin(o) ? salp_run(o->loops->function, o->loops->arg) : 0;
+    int result = begin(o) ? salp__run_part(o->loops->function, o->loops->arg) : 0;
     end(o, result);
     return NULL;
 }
@@ -93,6 +95,24 @@ static int start_all(loops *l, int *error)
     return started;
 }
 
+/* salp__wait or salp__wait_through; and says so, if nothing but the loops can end it. */
+static int wait_for_last(salp__waiter *waiter, bool through)
+{
+    const salp__actor *self = waiter->actor;
+    bool stays = !self->task && (through || salp__scope_deadline(self) == SALP_FOREVER);
+    salp__sleeper sleeper;
+    int error = 0;
+    if (stays)
+        salp__sleeper_open(&sleeper, waiter);
+    if (through)
+        salp__wait_through(waiter);
+    else
+        error = salp__wait(waiter);
+    if (stays)
+        salp__sleeper_close(&sleeper);
+    return error;
+}
+
 /* Waits until all have ended. Returns what has ended the caller's scopes meanwhile, or 0. */
 static int wait_for_all(loops *l)
 {
@@ -108,11 +128,7 @@ static int wait_for_all(loops *l)
         salp__lock_release(&l->lock);
         if (ended)
             return over;
-        if (through) {
-            salp__wait_through(&waiter);
-            return over;
-        }
-        int error = salp__wait(&waiter);
+        int error = wait_for_last(&waiter, through);
         if (error == 0)
             return over;
         if (error != -EINTR) {

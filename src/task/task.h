@@ -6,6 +6,8 @@
 #ifndef SALP__TASK_H
 #define SALP__TASK_H
 
+#include <salp/time.h>
+
 #include "loop/loop.h"
 #include "task/scope.h"
 #include "task/stack.h"
@@ -57,6 +59,8 @@ typedef struct salp__runtime {
     int64_t resumed;    /* when the running task got the processor; only if slow ones are reported */
     uint64_t control;   /* words of the floating-point units that tasks begin with: as they were when the run began */
     int deadlocks;      /* how often it was found that nobody can go on */
+    bool part;          /* of salp_run_loops [const] */
+    salp__event nudge;  /* does nothing, but the loop wakes up for it */
     const void *inside; /* what the thread was inside when it began: its tasks are, too */
     void *fiber;
 } salp__runtime;
@@ -86,6 +90,18 @@ void salp__runtime_close(salp__runtime *runtime);
 
 /* All tasks, in a list by their `doomed` links. */
 void salp__scope_collect(salp__runtime *runtime, salp__list *tasks);
+
+/* How long nothing has to have happened to a loop before it is asked whether all is stuck. */
+enum {
+#ifdef SALP_HOSTILE
+    SALP__STUCK_PAUSE = SALP_MILLISECONDS(1),
+#else
+    SALP__STUCK_PAUSE = SALP_MILLISECONDS(100),
+#endif
+};
+
+/* salp_run, in a loop of salp_run_loops. */
+int salp__run_part(salp_fn *main, void *arg);
 
 /* All tasks wait, and nothing can wake them: reports it, and ends their waits. false: none was left to end. */
 bool salp__deadlock(salp__runtime *runtime);

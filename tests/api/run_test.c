@@ -7,8 +7,12 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 
 #include <salp/queue.h>
+
+#include "task/task.h"
 
 static char text[100000];
 
@@ -165,11 +169,16 @@ static void *does_nothing(void *arg)
 }
 
 /* ThreadSanitizer has a thread of its own, which might wake somebody for all that Salp knows. */
-static void need_a_single_thread(void)
+static void need_a_single_thread_but(unsigned ours)
 {
     struct stat status;
-    if (stat("/proc/self/task", &status) < 0 || status.st_nlink != 3)
+    if (stat("/proc/self/task", &status) < 0 || status.st_nlink != 3 + ours)
         test_skip("the program has other threads than ours");
+}
+
+static void need_a_single_thread(void)
+{
+    need_a_single_thread_but(0);
 }
 
 static void tasks_that_wait_for_each_other_are_reported(void **state)
@@ -237,6 +246,328 @@ static void a_deadlock_ends_the_run_though_nobody_wants_the_text(void **state)
     (void)state;
     need_a_single_thread();
     assert_int_equal(salp_run(deadlock, text), SALP_EDEADLK);
+}
+
+/* ---- deadlocks beside other threads ---- */
+
+/* Threads of an idle pool can wake nobody: one that was never used, and one that was. */
+static void an_idle_pool_does_not_hide_a_deadlock(void **state)
+{
+    need_a_single_thread();
+    for (int used = 0; used < 2; used++) {
+        salp_pool *pool = open_pool(test_engine(state), 3);
+        if (used)
+            assert_int_equal(check_squares(pool, 1000, NULL), 0);
+        for (int round = 0; round < 2; round++)
+            check_deadlock();
+        assert_int_equal(salp_pool_close(pool), 0);
+    }
+}
+
+static int call_and_deadlock(void *arg)
+{
+    int in = 3, out = 0;
+    EXPECT(salp_apply(*(salp_pool **)arg, job_square, &in, sizeof in, &out, sizeof out, NULL) == 0 && out == 9);
+    return deadlock(arg);
+}
+
+/* On processes a thread looks after the calls of tasks, and stays. */
+static void a_pool_that_a_task_has_used_does_not_hide_a_deadlock(void **state)
+{
+    salp_pool *pool = open_pool(test_engine(state), 2);
+    need_a_single_thread_but(test_engine(state) == SALP_THREADS ? 2 : 0);
+    assert_int_equal(salp_run(call_and_deadlock, &pool), SALP_EDEADLK);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
+/* Longer than it takes until a deadlock would be reported; on any machine it is not reported before. */
+static const int64_t longer = 4 * SALP__STUCK_PAUSE;
+
+static int job_put_late(const void *in, void *out, void *context)
+{
+    int item = 5;
+    (void)in, (void)out;
+    doze(longer);
+    return salp_queue_put(*(salp_queue **)context, &item);
+}
+
+static int waits_for_job(void *arg)
+{
+    int item;
+    EXPECT(salp_map_async(NULL, *(salp_pool **)arg, job_put_late, NULL, 0, NULL, 0, 1,
+                          &(salp_map_options){ .context = &queue, .context_size = sizeof queue }) == 0);
+    EXPECT(salp_queue_get(queue, &item) == 0 && item == 5);
+    return 0;
+}
+
+static void waiting_for_a_job_is_no_deadlock(void **state)
+{
+    salp_pool *pool = open_pool(SALP_THREADS, 2);
+    (void)state;
+    assert_int_equal(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = 1 }), 0);
+    assert_int_equal(salp_run(waits_for_job, &pool), 0);
+    assert_int_equal(salp_pool_close(pool), 0);
+    salp_queue_close(queue);
+}
+
+static int job_nap(const void *in, void *out, void *context)
+{
+    (void)in, (void)out, (void)context;
+    doze(longer);
+    return 0;
+}
+
+static int waits_for_map(void *arg)
+{
+    return salp_map(*(salp_pool **)arg, job_nap, NULL, 0, NULL, 0, 4, NULL);
+}
+
+static void waiting_for_a_pool_is_no_deadlock(void **state)
+{
+    salp_pool *pool = open_pool(test_engine(state), 2);
+    assert_int_equal(salp_run(waits_for_map, &pool), 0);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
+static void a_thread_beside_an_idle_pool_may_wake_somebody(void **state)
+{
+    pthread_t thread;
+    salp_pool *pool = open_pool(test_engine(state), 2);
+    assert_int_equal(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = 1 }), 0);
+    assert_int_equal(pthread_create(&thread, NULL, wakes_later, queue), 0);
+    assert_int_equal(salp_run(waits_for_thread, queue), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(salp_pool_close(pool), 0);
+    salp_queue_close(queue);
+}
+
+/* Two loops, each of which would give the other one something if it got something. */
+static salp_queue *between[2];
+static _Atomic int sides;
+
+static int waits_for_other_loop(void *arg)
+{
+    int me = sides++ % 2, item = 0;
+    bool gives_late = arg != NULL;
+    if (gives_late && me == 0) {
+        EXPECT(salp_sleep(longer) == 0);
+        EXPECT(salp_queue_put(between[1], &item) == 0);
+    }
+    int result = salp_queue_get(between[me], &item);
+    return result < 0 ? result : salp_queue_put(between[!me], &item);
+}
+
+static void with_queues_between(int (*function)(void *arg), void *arg, int expected)
+{
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(salp_queue_open(&between[i], &(salp_queue_options){ .item_size = 4, .capacity = 4 }), 0);
+    assert_int_equal(function(arg), expected);
+    salp_queue_close(between[0]);
+    salp_queue_close(between[1]);
+}
+
+static int run_two_loops(void *arg)
+{
+    return salp_run_loops(2, waits_for_other_loop, arg);
+}
+
+static int run_two_loops_in_a_task(void *arg)
+{
+    return salp_run(run_two_loops, arg);
+}
+
+static void loops_that_wait_for_each_other_are_reported(void **state)
+{
+    (void)state;
+    need_a_single_thread();
+    for (int round = 0; round < 3; round++) {
+        with_queues_between(run_two_loops, NULL, SALP_EDEADLK);
+        with_queues_between(run_two_loops_in_a_task, NULL, SALP_EDEADLK);
+    }
+}
+
+static void loops_of_which_one_goes_on_are_no_deadlock(void **state)
+{
+    (void)state;
+    with_queues_between(run_two_loops, text, 0);
+    with_queues_between(run_two_loops_in_a_task, text, 0);
+}
+
+static int run_two_loops_in_a_scope(void *arg)
+{
+    salp_scope scope;
+    salp_scope_open(&scope, longer);
+    int result = run_two_loops(arg);
+    salp_scope_close(&scope);
+    return result;
+}
+
+static void loops_that_a_deadline_ends_are_no_deadlock(void **state)
+{
+    (void)state;
+    with_queues_between(run_two_loops_in_a_scope, NULL, -ETIMEDOUT);
+}
+
+static void *run_second(void *arg)
+{
+    int item;
+    (void)arg;
+    EXPECT(salp_run(waits_for_thread, between[1]) == 0);
+    item = 5;
+    EXPECT(salp_queue_put(between[0], &item) == 0);
+    return NULL;
+}
+
+static void *give_to_second(void *arg)
+{
+    int item = 5;
+    EXPECT(pthread_detach(pthread_self()) == 0);
+    (void)arg;
+    EXPECT(salp_queue_put(between[1], &item) == 0);
+    return NULL;
+}
+
+/* Both threads sleep, so that it does no harm here. */
+static void begin_to_give(int number)
+{
+    pthread_t giver;
+    (void)number;
+    EXPECT(pthread_create(&giver, NULL, give_to_second, NULL) == 0);
+}
+
+/* The first one waits for what comes after the second one, and until the alarm there is no other thread. */
+static int two_runs(void *arg)
+{
+    pthread_t thread;
+    (void)arg;
+    EXPECT(sigaction(SIGALRM, &(struct sigaction){ .sa_handler = begin_to_give }, NULL) == 0);
+    EXPECT(setitimer(ITIMER_REAL, &(struct itimerval){ .it_value.tv_usec = longer / 1000 }, NULL) == 0);
+    EXPECT(pthread_create(&thread, NULL, run_second, NULL) == 0);
+    EXPECT(salp_run(waits_for_thread, between[0]) == 0);
+    pthread_join(thread, NULL);
+    return 0;
+}
+
+static void runs_in_several_threads_are_not_told_of_each_other(void **state)
+{
+    (void)state;
+    with_queues_between(two_runs, NULL, 0);
+}
+
+/* ---- just in time ---- */
+
+/* Who puts the item about when a deadlock would be reported, and what is gone directly after it. */
+enum giver { A_THREAD, A_JOB, A_JOB_OF_A_THREAD, A_LOOP, GIVERS };
+
+struct giving {
+    salp_pool *pool;
+    int64_t delay;
+};
+
+static int job_put(const void *in, void *out, void *context)
+{
+    int item = 5;
+    (void)in, (void)out;
+    doze((*(struct giving **)context)->delay);
+    return salp_queue_put(queue, &item);
+}
+
+static int start_job(struct giving *giving)
+{
+    return salp_map_async(NULL, giving->pool, job_put, NULL, 0, NULL, 0, 1,
+                          &(salp_map_options){ .context = &giving, .context_size = sizeof giving });
+}
+
+static void *put_in_thread(void *arg)
+{
+    struct giving *giving = arg;
+    int item = 5;
+    doze(giving->delay);
+    EXPECT(salp_queue_put(queue, &item) == 0);
+    return NULL;
+}
+
+static void *start_job_in_thread(void *arg)
+{
+    struct giving *giving = arg;
+    doze(giving->delay);
+    giving->delay = 0; /* of the job */
+    EXPECT(start_job(giving) == 0);
+    return NULL;
+}
+
+static int waits_for_start(void *arg)
+{
+    if (arg)
+        EXPECT(start_job(arg) == 0);
+    return waits_for_thread(queue);
+}
+
+static int put_or_get(void *arg)
+{
+    struct giving *giving = arg;
+    if (sides++ % 2 == 0)
+        return waits_for_thread(queue);
+    put_in_thread(giving);
+    return 0;
+}
+
+static void give_just_in_time(enum giver giver, struct giving *giving)
+{
+    pthread_t thread;
+    switch (giver) {
+    case A_THREAD:
+    case A_JOB_OF_A_THREAD:
+        assert_int_equal(pthread_create(&thread, NULL, giver == A_THREAD ? put_in_thread : start_job_in_thread, giving),
+                         0);
+        assert_int_equal(salp_run(waits_for_start, NULL), 0);
+        pthread_join(thread, NULL);
+        break;
+    case A_JOB:
+        assert_int_equal(salp_run(waits_for_start, giving), 0);
+        break;
+    case A_LOOP:
+    case GIVERS:
+        assert_int_equal(salp_run_loops(2, put_or_get, giving), 0);
+        break;
+    }
+}
+
+static void what_comes_just_in_time_is_no_deadlock(void **state)
+{
+    enum { ROUNDS = SALP__STUCK_PAUSE > SALP_MILLISECONDS(10) ? 12 : 1000 };
+    (void)state;
+    assert_int_equal(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = 1 }), 0);
+    struct giving giving = { .pool = open_pool(SALP_THREADS, 2) };
+    for (int round = 0; round < test_scale(ROUNDS); round++) {
+        for (int giver = 0; giver < GIVERS; giver++) {
+            int64_t about = SALP__STUCK_PAUSE - SALP_MICROSECONDS(100);
+            giving.delay = about + SALP_MICROSECONDS(1) * (rand() % 200);
+            give_just_in_time((enum giver)giver, &giving);
+        }
+    }
+    assert_int_equal(salp_pool_close(giving.pool), 0);
+    salp_queue_close(queue);
+}
+
+/* ---- forks ---- */
+
+/* In a child none of the threads exists that are listed here. */
+static void a_fork_finds_its_own_deadlocks(void **state)
+{
+    int status;
+    (void)state;
+    need_a_single_thread();
+    salp_pool *pool = open_pool(SALP_THREADS, 2);
+    check_deadlock();
+    pid_t child = fork();
+    if (child == 0) {
+        check_deadlock();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(salp_pool_close(pool), 0);
 }
 
 /* ---- dumps ---- */
@@ -613,6 +944,18 @@ int main(int argc, char **argv)
         TEST("a thread that has gone meanwhile is no deadlock", a_thread_that_has_gone_meanwhile_is_no_deadlock),
         TEST("a deadlock ends the run though nobody wants the text",
              a_deadlock_ends_the_run_though_nobody_wants_the_text),
+        TEST_ENGINES("an idle pool does not hide a deadlock", an_idle_pool_does_not_hide_a_deadlock),
+        TEST_ENGINES("a pool that a task has used does not hide a deadlock",
+                     a_pool_that_a_task_has_used_does_not_hide_a_deadlock),
+        TEST("waiting for a job is no deadlock", waiting_for_a_job_is_no_deadlock),
+        TEST_ENGINES("waiting for a pool is no deadlock", waiting_for_a_pool_is_no_deadlock),
+        TEST_ENGINES("a thread beside an idle pool may wake somebody", a_thread_beside_an_idle_pool_may_wake_somebody),
+        TEST("loops that wait for each other are reported", loops_that_wait_for_each_other_are_reported),
+        TEST("loops of which one goes on are no deadlock", loops_of_which_one_goes_on_are_no_deadlock),
+        TEST("loops that a deadline ends are no deadlock", loops_that_a_deadline_ends_are_no_deadlock),
+        TEST("runs in several threads are not told of each other", runs_in_several_threads_are_not_told_of_each_other),
+        TEST("what comes just in time is no deadlock", what_comes_just_in_time_is_no_deadlock),
+        TEST("a fork finds its own deadlocks", a_fork_finds_its_own_deadlocks),
         TEST("a dump shows all tasks and where they are", a_dump_shows_all_tasks_and_where_they_are),
         TEST("several loops begin and end together", several_loops_begin_and_end_together),
         TEST("shields do not hide a deadlock", shields_do_not_hide_a_deadlock),
