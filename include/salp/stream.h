@@ -226,7 +226,8 @@ SALP_API int salp_tcp_listen(salp_listener **listener, const char *host, int por
  */
 SALP_API int salp_unix_listen(salp_listener **listener, const char *path, const salp_listen_options *options);
 
-/* Takes over a socket that listens already, as service managers hand them out. Errors: as salp_stream_from_fd. */
+/* Takes over a socket that listens already, as service managers hand them out, and sets .stream on it, for all that is
+   accepted. Errors: as salp_stream_from_fd; -ENOTSUP: it is none that listens. */
 SALP_API int salp_listener_from_fd(salp_listener **listener, int fd, const salp_listen_options *options);
 
 /*

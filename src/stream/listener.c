@@ -4,6 +4,8 @@
  * I1  Nothing of a shutdown touches the listener any more when its latch is free again, and closing takes the latch once.
  *     So who has learnt from a shutdown that it is over may close it, though the shutdown may not have returned yet.
  * I2  A path is removed only while it leads to our own socket, whose inode nobody else gets as long as it is open.
+ * I3  What is accepted inherits the options of the listener's socket, save for the sizes of a Unix socket's buffers. So they
+ *     are set once, and hardly anything is left that could fail when a connection has been taken from the queue.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -38,8 +40,14 @@ static void free_listener(salp_listener *listener)
 /* Of a socket that listens, which it takes over when it succeeds. */
 static int open_listener(salp_listener **out, int fd, const salp_listen_options *options)
 {
+    int family;
     if (options && options->tls)
         return -ENOTSUP;
+    int error = salp__socket_get(fd, SOL_SOCKET, SO_DOMAIN, &family);
+    if (error == 0)
+        error = salp__stream_apply(fd, family, options ? &options->stream : NULL); /* I3 */
+    if (error < 0)
+        return error;
     salp_listener *listener = salp__allocate(sizeof *listener);
     if (!listener)
         return -ENOMEM;
@@ -50,6 +58,7 @@ static int open_listener(salp_listener **out, int fd, const salp_listen_options 
     }
     if (options)
         listener->options = *options;
+    listener->family = family;
     listener->open = 2;
     salp__list_open(&listener->full);
     salp__port_open(&listener->port, fd);
@@ -281,12 +290,19 @@ static bool is_of_connection(int error)
            error == -ENETUNREACH || error == -EPERM;
 }
 
-int salp_accept(salp_listener *listener, salp_stream **out)
+/* Leaves the descriptor open when it fails. */
+static int be_accepted(const salp_listener *listener, salp_stream *stream, int fd)
 {
-    if (!listener || !out)
-        return -EINVAL;
-    *out = NULL;
-    salp__stream_took_turn();
+    /* A Unix socket does not inherit the sizes of buffers: I3. */
+    int error = listener->family == AF_UNIX ? salp__stream_apply(fd, AF_UNIX, &listener->options.stream) : 0;
+    if (error == 0)
+        salp__stream_be_socket(stream, fd, listener->family);
+    return error;
+}
+
+/* Returns a descriptor. */
+static int accept_next(salp_listener *listener)
+{
     for (;;) {
         int error = salp__stream_begin();
         if (error < 0)
@@ -296,7 +312,7 @@ int salp_accept(salp_listener *listener, salp_stream **out)
             return -EPIPE;
         int fd = salp__socket_accept(listener->port.watch.fd, NULL);
         if (fd >= 0)
-            return salp__stream_of_socket(out, fd, &listener->options.stream);
+            return fd;
         if (fd == -EAGAIN) {
             if (salp__port_is_home(&listener->port))
                 listener->port.in.ready = false; /* I2 of port.h */
@@ -307,6 +323,28 @@ int salp_accept(salp_listener *listener, salp_stream **out)
             return fd;
         }
     }
+}
+
+int salp_accept(salp_listener *listener, salp_stream **out)
+{
+    if (!listener || !out)
+        return -EINVAL;
+    *out = NULL;
+    salp__stream_took_turn();
+    salp_stream *stream =
+        salp__stream_new(-1, &salp__stream_socket); /* before: so no connection is lost for want of it */
+    if (!stream)
+        return -ENOMEM;
+    int fd = accept_next(listener);
+    int error = fd < 0 ? fd : be_accepted(listener, stream, fd);
+    if (error < 0) {
+        if (fd >= 0)
+            salp__file_close(fd);
+        salp__free(stream);
+        return error;
+    }
+    *out = stream;
+    return 0;
 }
 
 /* ---- ending ---- */

@@ -92,8 +92,7 @@ salp_stream *salp__stream_new(int fd, const salp__stream_type *type)
     return stream;
 }
 
-/* What does not fit the kind of socket is of no meaning. */
-static int apply(int fd, int family, const salp_stream_options *options)
+int salp__stream_apply(int fd, int family, const salp_stream_options *options)
 {
     static const salp_stream_options defaults;
     if (!options)
@@ -110,6 +109,13 @@ static int apply(int fd, int family, const salp_stream_options *options)
     return error;
 }
 
+void salp__stream_be_socket(salp_stream *stream, int fd, int family)
+{
+    salp__port_open(&stream->port, fd);
+    stream->whole = family == AF_INET || family == AF_INET6;
+    stream->unix_fds = family == AF_UNIX;
+}
+
 /* Leaves the descriptor open when it fails. */
 static int open_socket(salp_stream **out, int fd, const salp_stream_options *options)
 {
@@ -121,14 +127,13 @@ static int open_socket(salp_stream **out, int fd, const salp_stream_options *opt
         return error;
     if (kind != SOCK_STREAM)
         return -ENOTSUP;
-    error = apply(fd, family, options);
+    error = salp__stream_apply(fd, family, options);
     if (error < 0)
         return error;
     salp_stream *stream = salp__stream_new(fd, &salp__stream_socket);
     if (!stream)
         return -ENOMEM;
-    stream->whole = family == AF_INET || family == AF_INET6;
-    stream->unix_fds = family == AF_UNIX;
+    salp__stream_be_socket(stream, fd, family);
     *out = stream;
     return 0;
 }

@@ -61,6 +61,12 @@ salp_stream *salp__stream_new(int fd, const salp__stream_type *type);
 /* One holder less of a stream that is closed. */
 void salp__stream_let_go(salp_stream *stream);
 
+/* Makes it that of a socket: one that was made before there was a descriptor. */
+void salp__stream_be_socket(salp_stream *stream, int fd, int family);
+
+/* Sets the options of a socket. What does not fit its kind is of no meaning. */
+int salp__stream_apply(int fd, int family, const salp_stream_options *options);
+
 /* A stream of a socket that was made here, and its options. Takes the descriptor over also when it fails. */
 int salp__stream_of_socket(salp_stream **stream, int fd, const salp_stream_options *options);
 
