@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <salp/loop.h>
@@ -533,6 +534,35 @@ static void the_first_address_that_answers_is_taken(void **state)
     assert_int_equal(connects(NULL), 0);
 }
 
+static atomic_int polls; /* of plain threads */
+
+/* As libc's. */
+int ppoll(struct pollfd *set, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+{
+    typedef int function(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
+    function *real = (function *)(uintptr_t)dlsym(RTLD_NEXT, "ppoll");
+    atomic_fetch_add(&polls, 1);
+    return real(set, count, timeout, mask);
+}
+
+static void who_is_silent_is_waited_for_without_looking_again_and_again(void **state)
+{
+    enum { HOSTS = 20 }; /* more than are tried at once; each next one after a quarter of a second */
+    (void)state;
+    static const char *hosts[HOSTS + 1];
+    salp_stream *client;
+    open_silence("0.0.0.0", 0);
+    for (int i = 0; i < HOSTS; i++)
+        hosts[i] = silent;
+    addresses_of_host = hosts;
+    atomic_store(&polls, 0);
+    salp_scope_open(&scope, SALP_SECONDS(5));
+    assert_int_equal(salp_tcp_connect(&client, "host.test", salp_address_port(&silence.address), NULL), -ETIMEDOUT);
+    assert_int_equal(salp_scope_close(&scope), -ETIMEDOUT);
+    assert_in_range(atomic_load(&polls), 1, 5 * HOSTS);
+    close_silence();
+}
+
 static bool cancels_in_connect;
 
 /* As libc's; a scope may end just when it is over. */
@@ -1019,6 +1049,8 @@ int main(int argc, char **argv)
         TEST("several loops serve one listener", several_loops_serve_one_listener),
         TEST("who cannot wait cannot serve", who_cannot_wait_cannot_serve),
         TEST("the first address that answers is taken", the_first_address_that_answers_is_taken),
+        TEST("who is silent is waited for without looking again and again",
+             who_is_silent_is_waited_for_without_looking_again_and_again),
         TEST("a scope may end while the system is asked", a_scope_may_end_while_the_system_is_asked),
         TEST("both families are tried", both_families_are_tried),
         TEST("a client may choose its own address", a_client_may_choose_its_own_address),
