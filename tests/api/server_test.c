@@ -658,7 +658,7 @@ static void open_streams(void)
     salp_address address;
     EXPECT(salp_tcp_listen(&stage.listener, serving, 0, NULL) == 0);
     EXPECT(salp_listener_address(stage.listener, &address) == 0);
-    EXPECT(salp_stream_connect(&stage.near, &address, NULL) == 0);
+    EXPECT(salp_stream_connect(&stage.near, &address, &(salp_stream_options){ .send_buffer = 100000 }) == 0);
     EXPECT(salp_accept(stage.listener, &stage.far) == 0);
 }
 
@@ -802,7 +802,7 @@ static int64_t send_fds(void)
 static void read_written(void)
 {
     int64_t written = salp_stream_written(stage.near), total = 0, size;
-    EXPECT(written > 0 && written < MANY_BYTES && salp_shutdown(stage.near) == 0);
+    EXPECT(written >= 0 && written < MANY_BYTES && salp_shutdown(stage.near) == 0);
     while ((size = salp_read(stage.far, data, sizeof data)) > 0)
         for (int64_t i = 0; i < size; i++, total++)
             EXPECT(data[i] == byte_at(total));
@@ -1001,8 +1001,7 @@ static void end_wait(const struct wait *wait, int way, bool in_task)
         EXPECT(salp_group_close(&group) == 0);
     if (threaded)
         EXPECT(pthread_join(thread, NULL) == 0);
-    if (way != BY_EARLIER_DEADLINE || wait->afterwards != read_written) /* then nothing is written at all */
-        wait->afterwards();
+    wait->afterwards();
     close_stage();
 }
 
