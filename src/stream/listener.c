@@ -3,8 +3,7 @@
  *
  * I1  Nothing of a shutdown touches the listener any more when its latch is free again, and closing takes the latch once.
  *     So who has learnt from a shutdown that it is over may close it, though the shutdown may not have returned yet.
- * I2  A path is removed only while it leads to our own socket, whose inode nobody else gets as long as it is open.
- * I3  What is accepted inherits the options of the listener's socket, save for the sizes of a Unix socket's buffers. So they
+ * I2  What is accepted inherits the options of the listener's socket, save for the sizes of a Unix socket's buffers. So they
  *     are set once, and hardly anything is left that could fail when a connection has been taken from the queue.
  *
  * SPDX-License-Identifier: MIT
@@ -13,7 +12,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 
@@ -31,12 +29,6 @@
 
 /* ---- opening ---- */
 
-static void free_listener(salp_listener *listener)
-{
-    salp__free(listener->path);
-    salp__free(listener);
-}
-
 /* Of a socket that listens, which it takes over when it succeeds. */
 static int open_listener(salp_listener **out, int fd, const salp_listen_options *options)
 {
@@ -45,7 +37,7 @@ static int open_listener(salp_listener **out, int fd, const salp_listen_options 
         return -ENOTSUP;
     int error = salp__socket_get(fd, SOL_SOCKET, SO_DOMAIN, &family);
     if (error == 0)
-        error = salp__stream_apply(fd, family, options ? &options->stream : NULL); /* I3 */
+        error = salp__stream_apply(fd, family, options ? &options->stream : NULL); /* I2 */
     if (error < 0)
         return error;
     salp_listener *listener = salp__allocate(sizeof *listener);
@@ -67,16 +59,8 @@ static int open_listener(salp_listener **out, int fd, const salp_listen_options 
     return 0;
 }
 
-/* Of a socket that is bound: its path, if it has one, is ours. */
-static void drop(int fd, const char *path)
-{
-    if (path)
-        salp__path_remove(path);
-    salp__file_close(fd);
-}
-
-/* Returns a descriptor. `path`: that of a Unix socket which has one. */
-static int listen_at(const salp_address *address, const char *path, const salp_listen_options *options)
+/* Returns a descriptor. */
+static int listen_at(const salp_address *address, salp__place *place, const salp_listen_options *options)
 {
     int family = salp_address_family(address);
     int fd = salp__socket_open(family, SOCK_STREAM, 0);
@@ -90,32 +74,31 @@ static int listen_at(const salp_address *address, const char *path, const salp_l
     if (error == 0 && family != AF_UNIX && options && options->share_port)
         error = salp__socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (error == 0)
-        error = salp__socket_bind(fd, address);
-    if (error < 0) {
-        salp__file_close(fd);
-        return error;
-    }
-    if (path && options && options->mode != 0)
-        error = salp__path_chmod(path, options->mode);
+        error = salp__place_bind(place, fd, SOCK_STREAM, address, options ? options->mode : 0);
     if (error == 0)
         error = salp__socket_listen(fd, options && options->backlog > 0 ? options->backlog : INT32_MAX);
     if (error < 0) {
-        drop(fd, path);
+        salp__place_leave(place);
+        salp__file_close(fd);
         return error;
     }
     return fd;
 }
 
-static int open_at(salp_listener **out, const salp_address *address, const char *path,
-                   const salp_listen_options *options)
+static int open_at(salp_listener **out, const salp_address *address, const salp_listen_options *options)
 {
-    int fd = listen_at(address, path, options);
+    salp__place place = { .path = "" };
+    int fd = listen_at(address, &place, options);
     if (fd < 0)
         return fd;
     int error = open_listener(out, fd, options);
-    if (error < 0)
-        drop(fd, path);
-    return error;
+    if (error < 0) {
+        salp__place_leave(&place);
+        salp__file_close(fd);
+        return error;
+    }
+    (*out)->place = place;
+    return 0;
 }
 
 /* ---- TCP ---- */
@@ -125,12 +108,12 @@ static int open_everywhere(salp_listener **out, int port, const salp_listen_opti
     salp_address address;
     salp_address_parse(&address, "::");
     salp_address_set_port(&address, (unsigned)port);
-    int error = open_at(out, &address, NULL, options);
+    int error = open_at(out, &address, options);
     if (error != -EAFNOSUPPORT && error != -EADDRNOTAVAIL)
         return error;
     salp_address_parse(&address, "0.0.0.0"); /* a system without IPv6 */
     salp_address_set_port(&address, (unsigned)port);
-    return open_at(out, &address, NULL, options);
+    return open_at(out, &address, options);
 }
 
 int salp_tcp_listen(salp_listener **out, const char *host, int port, const salp_listen_options *options)
@@ -150,52 +133,12 @@ int salp_tcp_listen(salp_listener **out, const char *host, int port, const salp_
         return count;
     while (chosen < count && salp_address_family(&addresses[chosen]) != AF_INET)
         chosen++;
-    int error = open_at(out, &addresses[chosen < count ? chosen : 0], NULL, options);
+    int error = open_at(out, &addresses[chosen < count ? chosen : 0], options);
     salp_addresses_free(addresses);
     return error;
 }
 
 /* ---- Unix ---- */
-
-/* Whether the path is a socket that nobody listens to any more. */
-static bool is_left_behind(const salp_address *address)
-{
-    int fd = salp__socket_open(AF_UNIX, SOCK_STREAM, 0);
-    if (fd < 0)
-        return false;
-    int error = salp__socket_connect(fd, address);
-    salp__file_close(fd);
-    return error == -ECONNREFUSED;
-}
-
-static int open_path(salp_listener **out, const char *path, const salp_address *address,
-                     const salp_listen_options *options)
-{
-    salp__file_identity before, now;
-    bool known = salp__path_identify_socket(path, &before);
-    int error = open_at(out, address, path, options);
-    if (error == -EADDRINUSE && known && is_left_behind(address) && salp__path_identify_socket(path, &now) &&
-        memcmp(&before, &now, sizeof now) == 0) {
-        salp__path_remove(path);
-        error = open_at(out, address, path, options);
-    }
-    if (error < 0)
-        return error;
-    salp_listener *listener = *out;
-    char *kept = salp__allocate(strlen(path) + 1);
-    if (!kept) {
-        salp__path_remove(path);
-        salp_listener_close(listener);
-        *out = NULL;
-        return -ENOMEM;
-    }
-    strcpy(kept, path);
-    if (salp__path_identify_socket(path, &listener->file))
-        listener->path = kept;
-    else
-        salp__free(kept); /* somebody has removed it already: it is as if that had come later */
-    return 0;
-}
 
 int salp_unix_listen(salp_listener **out, const char *path, const salp_listen_options *options)
 {
@@ -206,8 +149,7 @@ int salp_unix_listen(salp_listener **out, const char *path, const salp_listen_op
     int error = salp_address_unix(&address, path);
     if (error < 0)
         return error;
-    bool has_path = path[0] != '@' && path[0] != '\0'; /* nor when the system chooses the name */
-    return has_path ? open_path(out, path, &address, options) : open_at(out, &address, NULL, options);
+    return open_at(out, &address, options);
 }
 
 int salp_listener_from_fd(salp_listener **out, int fd, const salp_listen_options *options)
@@ -293,7 +235,7 @@ static bool is_of_connection(int error)
 /* Leaves the descriptor open when it fails. */
 static int be_accepted(const salp_listener *listener, salp_stream *stream, int fd)
 {
-    /* A Unix socket does not inherit the sizes of buffers: I3. */
+    /* A Unix socket does not inherit the sizes of buffers: I2. */
     int error = listener->family == AF_UNIX ? salp__stream_apply(fd, AF_UNIX, &listener->options.stream) : 0;
     if (error == 0)
         salp__stream_be_socket(stream, fd, listener->family);
@@ -383,7 +325,7 @@ static void let_go(salp_listener *listener)
 {
     /* acq_rel: the last one sees what the other one has done with it. */
     if (atomic_fetch_sub_explicit(&listener->open, 1, memory_order_acq_rel) == 1)
-        free_listener(listener);
+        salp__free(listener);
 }
 
 static void port_gone(salp__port *port)
@@ -396,15 +338,6 @@ static void stop_gone(salp__port *port)
     let_go(SALP__CONTAINER(port, salp_listener, stop));
 }
 
-/* Unless it is somebody else's by now. I2 */
-static void remove_path(const salp_listener *listener)
-{
-    salp__file_identity now;
-    if (listener->path && salp__path_identify_socket(listener->path, &now) &&
-        memcmp(&now, &listener->file, sizeof now) == 0)
-        salp__path_remove(listener->path);
-}
-
 void salp_listener_close(salp_listener *listener)
 {
     if (!listener)
@@ -412,8 +345,8 @@ void salp_listener_close(salp_listener *listener)
     if (listener->port.forks == salp__forks()) { /* a fork's copy may have been made in the midst of a shutdown */
         salp__latch_take(&listener->latch);
         salp__latch_release(&listener->latch); /* I1 */
-        remove_path(listener);
     }
+    salp__place_leave(&listener->place);
     salp__port_close(&listener->port, port_gone);
     salp__port_close(&listener->stop, stop_gone);
 }

@@ -7,7 +7,7 @@
 #include <salp/stream.h>
 
 #include "loop/port.h"
-#include "os/file.h"
+#include "stream/place.h"
 #include "task/wait.h"
 
 struct salp_listener {
@@ -19,8 +19,7 @@ struct salp_listener {
     salp__list full;  /* servers that take no more now, to be told of a shutdown [latch] */
     _Atomic int open; /* of the two ports; the last one that is gone frees it */
     salp_listen_options options;
-    char *path;               /* to be removed, or NULL */
-    salp__file_identity file; /* of the path */
+    salp__place place;
 };
 
 /* Has the spot claimed when the listener is shut down; false: it is already. Until it is forgotten. */
