@@ -12,6 +12,7 @@
 #include <salp/base.h>
 #include <salp/buffer.h>
 #include <salp/command.h>
+#include <salp/datagram.h>
 #include <salp/error.h>
 #include <salp/file.h>
 #include <salp/future.h>

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -195,6 +196,25 @@ int64_t salp__socket_send_to(int fd, const void *data, size_t size, const salp_a
     SALP__FAULT(-ENOBUFS);
     return AGAIN_IF_INTERRUPTED(
         sendto(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL, to ? plain(to) : NULL, to ? to->size : 0));
+}
+
+int salp__socket_join(int fd, const salp_address *group, int interface, bool member)
+{
+    SALP__FAULT(-ENOBUFS);
+    struct group_req request = { .gr_interface = (uint32_t)interface };
+    memcpy(&request.gr_group, group->data, group->size);
+    int level = salp_address_family(group) == SALP_IPV6 ? IPPROTO_IPV6 : IPPROTO_IP;
+    int option = member ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP;
+    return setsockopt(fd, level, option, &request, sizeof request) < 0 ? -errno : 0;
+}
+
+int salp__socket_multicast_by(int fd, int family, int interface)
+{
+    SALP__FAULT(-ENOBUFS);
+    struct ip_mreqn by = { .imr_ifindex = interface };
+    if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &interface, sizeof interface) < 0)
+        return -errno;
+    return setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof by) < 0 ? -errno : 0; /* IPv6 sockets do both */
 }
 
 /* ---- the rest ---- */

@@ -50,6 +50,10 @@ int64_t salp__socket_send_parts(int fd, const struct iovec parts[], int count, c
 int64_t salp__socket_receive_from(int fd, void *data, size_t size, salp_address *from, bool *truncated);
 int64_t salp__socket_send_to(int fd, const void *data, size_t size, const salp_address *to); /* NULL: connected */
 
+/* What is sent to a group gets there; by the network interface with this index, 0: the system chooses. */
+int salp__socket_join(int fd, const salp_address *group, int interface, bool member); /* false: no longer */
+int salp__socket_multicast_by(int fd, int family, int interface); /* by which those that we send leave */
+
 int salp__socket_shutdown(int fd, int how); /* SHUT_RD and the like */
 int salp__socket_name(int fd, salp_address *address);
 int salp__socket_peer(int fd, salp_address *address);

@@ -48,7 +48,7 @@ static int wait_at_home(salp__side *side, const char *what)
     return 0;
 }
 
-int salp__stream_wait(salp__port *port, salp__way way, const char *what)
+static int wait_for(salp__port *port, salp__way way, const char *what, bool alone)
 {
     if (salp__cannot_wait())
         return SALP_EINSIDE;
@@ -62,15 +62,29 @@ int salp__stream_wait(salp__port *port, salp__way way, const char *what)
         home = !away;
     }
     salp__side *side = way == SALP__OUT ? &port->out : &port->in;
-    if (home)
-        return side->tell ? -EBUSY : wait_at_home(side, what);
+    if (home && !side->tell)
+        return wait_at_home(side, what);
+    if (home && alone)
+        return -EBUSY;
     uint32_t events = way == SALP__OUT ? SALP__POLL_OUT : SALP__POLL_IN;
     int64_t came = -ENOBUFS;
     if (salp__can_operate(port))
         came = salp__operate(&(salp__operation){ .kind = SALP__POLL, .fd = port->watch.fd, .events = events }, what);
     if (came == -ENOBUFS)
         came = salp__descriptor_wait(port->watch.fd, events, what);
+    if (home && came > 0)
+        side->ready = true; /* we may know it sooner than the port */
     return came < 0 && came != -EAGAIN ? (int)came : 0; /* a wait that ends too early is a proposal to try, as any */
+}
+
+int salp__stream_wait(salp__port *port, salp__way way, const char *what)
+{
+    return wait_for(port, way, what, true);
+}
+
+int salp__stream_wait_among(salp__port *port, salp__way way, const char *what)
+{
+    return wait_for(port, way, what, false);
 }
 
 void salp__stream_took_turn(void)

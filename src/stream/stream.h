@@ -73,8 +73,11 @@ int salp__stream_of_socket(salp_stream **stream, int fd, const salp_stream_optio
 /* What each call begins with: 0, or what a scope says. */
 int salp__stream_begin(void);
 
-/* Waits until that side may be ready. 0 or an error. */
+/* Waits until that side may be ready. 0 or an error; -EBUSY: another task of this loop does. */
 int salp__stream_wait(salp__port *port, salp__way way, const char *what);
+
+/* The same where several may. */
+int salp__stream_wait_among(salp__port *port, salp__way way, const char *what);
 
 /* After a call that did not wait: lets others run, if this task has kept the processor for long. */
 void salp__stream_took_turn(void);
