@@ -21,6 +21,7 @@
 #include <salp/pool.h>
 #include <salp/queue.h>
 #include <salp/select.h>
+#include <salp/signal.h>
 #include <salp/stream.h>
 #include <salp/sync.h>
 #include <salp/task.h>

@@ -101,10 +101,11 @@ typedef void salp_signal_fn(int number, void *arg);
  * Has the loop call function(number, arg) after signals of this number have come:
  * once at least after the last one. NULL ends it and restores what was done before.
  *
- * One loop of the program at a time has a signal, and some thread must not block it.
- * Forks of the program do not have it. Threads: the loop's. Waits: no.
+ * Tasks and threads wait for signals by salp/signal.h. One loop, or one of those, has
+ * a signal at a time, and some thread must not block it. Forks of the program do not
+ * have it. Threads: the loop's. Waits: no.
  * Errors: -EINVAL: loop is NULL, or a signal that cannot be caught; -EPERM:
- * another thread's loop; -EBUSY: another loop has it; -ENOENT: function is NULL
+ * another thread's loop; -EBUSY: somebody else has it; -ENOENT: function is NULL
  * and this loop does not have it.
  */
 SALP_API int salp_loop_signal(salp_loop *loop, int number, salp_signal_fn *function, void *arg);

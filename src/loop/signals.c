@@ -1,13 +1,10 @@
 /*
  * Signals that users have told by a loop.
  *
- * Signals belong to the program, so who has which is a table of the program. The handler, which may run in any thread and
- * at any moment, posts the signal's event to its loop.
+ * The handler, which may run in any thread and at any moment, posts the signal's event to its loop.
  *
  * I1  A signal that comes while its event is under way is not posted again; it is told once more than needed at most, never
  *     less: `posted` is taken back before the function is called.
- * I2  A loop gives a signal up only when no handler is between looking who has it and having posted: `handlers` counts
- *     them. A handler in this very thread is not under way while we look, since it runs to its end.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,16 +12,15 @@
 #include <stddef.h>
 
 #include "loop/loop.h"
-#include "os/clock.h"
 #include "os/signal.h"
 #include "os/thread.h"
 
 typedef struct catch
 {
+    salp__catcher catcher;
     salp__event event;
     salp__list link;             /* in the loop's list [owner] */
-    _Atomic(salp__loop *) owner; /* who has it; NULL: nobody */
-    _Atomic(salp__loop *) loop;  /* whom the handler tells: the same, but NULL sooner */
+    _Atomic(salp__loop *) owner; /* who has it; NULL: no loop */
     _Atomic bool posted;         /* I1 */
     salp_signal_fn *function;    /* [owner] */
     void *arg;                   /* [owner] */
@@ -32,35 +28,27 @@ typedef struct catch
 catch;
 
 static catch catches[SALP__SIGNALS];
-static _Atomic int handlers; /* I2 */
 
 static void tell(salp__event *event)
 {
-    catch *c = (catch *)event; /* its first member */
+    catch *c = SALP__CONTAINER(event, catch, event);
     /* seq_cst: what the signal stood for is looked at by the function, after this. I1 */
     atomic_store(&c->posted, false);
     c->function((int)(c - catches), c->arg);
 }
 
-static void handle(int number)
+/* In the handler. */
+static void came(salp__catcher *catcher, int number)
 {
-    int before = errno;
-    catch *c = &catches[number];
-    /* seq_cst, all three: either we see that the loop has given it up, or the loop sees us. I2 */
-    atomic_fetch_add(&handlers, 1);
-    salp__loop *loop = atomic_load(&c->loop);
-    if (loop && !atomic_exchange(&c->posted, true))
-        salp__loop_post(loop, &c->event);
-    atomic_fetch_sub(&handlers, 1);
-    errno = before;
+    catch *c = (catch *)catcher; /* its first member */
+    (void)number;
+    if (!atomic_exchange(&c->posted, true))
+        salp__loop_post(atomic_load(&c->owner), &c->event);
 }
 
 static void give_up(salp_loop *loop, catch *c)
 {
-    salp__signal_restore((int)(c - catches));
-    atomic_store(&c->loop, NULL);
-    while (atomic_load(&handlers) > 0) /* I2 */
-        salp__give_way();
+    salp__signal_let_go((int)(c - catches), &c->catcher);
     if (atomic_load(&c->posted))
         salp__loop_drop(loop, &c->event);
     atomic_store(&c->posted, false);
@@ -68,14 +56,11 @@ static void give_up(salp_loop *loop, catch *c)
     atomic_store(&c->owner, NULL); /* the last: now it may be another loop's */
 }
 
-/* In a fork the loops are another process's: a signal there is not for them. */
+/* In a fork the loops are another process's. */
 static void forget_in_fork(void)
 {
-    for (int i = 0; i < SALP__SIGNALS; i++) {
-        atomic_store(&catches[i].loop, NULL);
+    for (int i = 0; i < SALP__SIGNALS; i++)
         atomic_store(&catches[i].owner, NULL);
-    }
-    atomic_store(&handlers, 0); /* those of other threads are not here */
 }
 
 static void watch_forks(void)
@@ -88,17 +73,15 @@ static void watch_forks(void)
 static int begin(salp_loop *loop, catch *c, salp_signal_fn *function, void *arg)
 {
     salp_loop *nobody = NULL;
-    int number = (int)(c - catches);
     if (!atomic_compare_exchange_strong(&c->owner, &nobody, loop))
         return -EBUSY;
     watch_forks();
+    c->catcher.came = came;
     c->event.run = tell;
     c->function = function;
     c->arg = arg;
-    atomic_store(&c->loop, loop);
-    int error = salp__signal_catch(number, handle);
+    int error = salp__signal_catch((int)(c - catches), &c->catcher);
     if (error < 0) {
-        atomic_store(&c->loop, NULL);
         atomic_store(&c->owner, NULL);
         return error;
     }
