@@ -26,5 +26,6 @@
 #include <salp/sync.h>
 #include <salp/task.h>
 #include <salp/time.h>
+#include <salp/transport.h>
 
 #endif

@@ -82,6 +82,7 @@ void salp__loop_open(salp__loop *loop, salp_poller choice)
 {
     *loop = (salp__loop){ .last = &loop->first, .choice = choice, .doorbell.fd = -1, .front = -1, .clock = -1 };
     salp__list_open(&loop->user_signals);
+    salp__list_open(&loop->dependents);
     salp__list_open(&loop->ports);
     loop_here = loop;
 }
@@ -387,6 +388,10 @@ bool salp__loop_is_idle(const salp__loop *loop)
 void salp__loop_close(salp__loop *loop)
 {
     loop->closing = true;
+    while (!salp__list_empty(&loop->dependents)) {
+        salp__dependent *dependent = SALP__CONTAINER(loop->dependents.next, salp__dependent, link);
+        dependent->end(dependent);
+    }
     salp__signals_close(loop);
     salp__watches_close(loop);
     salp__ports_close(loop);

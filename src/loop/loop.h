@@ -35,6 +35,12 @@ typedef struct salp__timer {
     void (*fire)(struct salp__timer *timer);
 } salp__timer;
 
+/* What floors above have that ends with the loop. */
+typedef struct salp__dependent {
+    salp__list link;
+    void (*end)(struct salp__dependent *dependent); /* takes it off the list */
+} salp__dependent;
+
 typedef struct salp_loop {
     salp__event *first;   /* ready, oldest first [owner] */
     salp__event **last;   /* [owner] */
@@ -57,6 +63,7 @@ typedef struct salp_loop {
 
     /* What users have asked for: callbacks.c, watches.c, signals.c. */
     char *lent;                             /* memory that floors above lend each other; freed at the end [owner] */
+    salp__list dependents;                  /* told when it is closed, before all else [owner] */
     salp__list ports;                       /* that its poller knows: port.c [owner] */
     struct salp__user_watch **user_watches; /* by descriptor; NULL: not watched [owner] */
     size_t user_watch_room;                 /* [owner] */

@@ -69,6 +69,14 @@ static void leave_home_locked(salp__port *port)
     atomic_store_explicit(&port->home, NULL, memory_order_relaxed); /* I1 */
 }
 
+void salp__port_leave(salp__port *port)
+{
+    salp__latch_take(&port->latch);
+    if (salp__port_is_home(port))
+        leave_home_locked(port);
+    salp__latch_release(&port->latch);
+}
+
 /* It was closed elsewhere. */
 static void leave_home(salp__event *event)
 {

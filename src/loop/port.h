@@ -55,6 +55,10 @@ void salp__port_open(salp__port *port, int fd);
    another way. Errors: -ENOMEM, -ENOSPC, -EMFILE. */
 int salp__port_settle(salp__port *port);
 
+/* Has it leave its home, if that is this thread's loop, so that the descriptor can be watched in another way. Nobody may wait
+   for it here. */
+void salp__port_leave(salp__port *port);
+
 /* Closes the descriptor at once, and calls gone(port) when nobody knows it any more: in this call, or by its home. Nobody may
    wait for it. */
 void salp__port_close(salp__port *port, void (*gone)(salp__port *port));

@@ -54,20 +54,24 @@ int salp__held_open(salp_stream *stream, size_t wanted)
     return room > held->room ? grow(held, room) : 0;
 }
 
-void salp__held_close(salp_stream *stream)
+void salp__held_give_back(salp__held *held)
 {
-    salp__held *held = &stream->held;
     salp__loop *loop = salp__loop_here();
-    if (!held->data || held->end > held->begin)
-        return;
-    held->begin = held->end = 0;
-    if (!loop)
-        return; /* the next call of the thread wants it again */
-    if (!loop->lent && held->room == SALP__LENT)
+    if (loop && !loop->lent && held->room == SALP__LENT)
         loop->lent = held->data;
     else
         salp__free(held->data);
     held->data = NULL;
+}
+
+void salp__held_close(salp_stream *stream)
+{
+    salp__held *held = &stream->held;
+    if (!held->data || held->end > held->begin)
+        return;
+    held->begin = held->end = 0;
+    if (salp__loop_here()) /* else the next call of the thread wants it again */
+        salp__held_give_back(held);
 }
 
 size_t salp__held_take(salp_stream *stream, void *data, size_t size)

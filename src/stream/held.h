@@ -34,6 +34,9 @@ int salp__held_open(salp_stream *stream, size_t wanted);
 /* Gives the memory back if nothing is held. */
 void salp__held_close(salp_stream *stream);
 
+/* The same for bytes that were taken out of a stream as a whole, and are not needed any more. */
+void salp__held_give_back(salp__held *held);
+
 /* Moves at most `size` bytes out. */
 size_t salp__held_take(salp_stream *stream, void *data, size_t size);
 

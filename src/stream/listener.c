@@ -242,42 +242,29 @@ static int be_accepted(const salp_listener *listener, salp_stream *stream, int f
     return error;
 }
 
-/* Returns a descriptor. */
-static int accept_next(salp_listener *listener)
+/* Returns a descriptor, or an error of the listener. */
+static int accept_one(salp_listener *listener)
 {
-    for (;;) {
-        int error = salp__stream_begin();
-        if (error < 0)
-            return error;
-        /* acquire: pairs with the release in salp_listener_shutdown. */
-        if (atomic_load_explicit(&listener->stopped, memory_order_acquire))
-            return -EPIPE;
-        int fd = salp__socket_accept(listener->port.watch.fd, NULL);
-        if (fd >= 0)
-            return fd;
-        if (fd == -EAGAIN) {
-            if (salp__port_is_home(&listener->port))
-                listener->port.in.ready = false; /* I2 of port.h */
-            error = wait_for_connection(listener);
-            if (error < 0)
-                return error;
-        } else if (!is_of_connection(fd)) {
-            return fd;
-        }
-    }
+    int fd;
+    do
+        fd = salp__socket_accept(listener->port.watch.fd, NULL);
+    while (fd < 0 && is_of_connection(fd));
+    if (fd == -EAGAIN && salp__port_is_home(&listener->port))
+        listener->port.in.ready = false; /* I2 of port.h */
+    return fd;
 }
 
-int salp_accept(salp_listener *listener, salp_stream **out)
+int salp__listener_take(salp_listener *listener, salp_stream **out)
 {
-    if (!listener || !out)
-        return -EINVAL;
     *out = NULL;
-    salp__stream_took_turn();
+    /* acquire: pairs with the release in salp_listener_shutdown. */
+    if (atomic_load_explicit(&listener->stopped, memory_order_acquire))
+        return -EPIPE;
     salp_stream *stream =
         salp__stream_new(-1, &salp__stream_socket); /* before: so no connection is lost for want of it */
     if (!stream)
         return -ENOMEM;
-    int fd = accept_next(listener);
+    int fd = accept_one(listener);
     int error = fd < 0 ? fd : be_accepted(listener, stream, fd);
     if (error < 0) {
         if (fd >= 0)
@@ -287,6 +274,38 @@ int salp_accept(salp_listener *listener, salp_stream **out)
     }
     *out = stream;
     return 0;
+}
+
+int salp_accept(salp_listener *listener, salp_stream **out)
+{
+    if (!listener || !out)
+        return -EINVAL;
+    *out = NULL;
+    salp__stream_took_turn();
+    for (;;) {
+        int error = salp__stream_begin();
+        if (error == 0)
+            error = salp__listener_take(listener, out);
+        if (error == -EAGAIN)
+            error = wait_for_connection(listener);
+        else
+            return error;
+        if (error < 0)
+            return error;
+    }
+}
+
+int salp__listener_most(const salp_listener *listener)
+{
+    if (listener->options.connections > 0)
+        return listener->options.connections;
+    int most = salp__descriptors_allowed() / 4 * 3;
+    return most > 0 ? most : 1;
+}
+
+bool salp__is_shortage(int error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
 
 /* ---- ending ---- */

@@ -26,4 +26,13 @@ struct salp_listener {
 bool salp__listener_await_shutdown(salp_listener *listener, salp__spot *spot);
 void salp__listener_forget(salp_listener *listener, salp__spot *spot);
 
+/* A connection that waits, without waiting for one: -EAGAIN: there is none. Errors: as salp_accept. */
+int salp__listener_take(salp_listener *listener, salp_stream **stream);
+
+/* How many connections a server has at once. */
+int salp__listener_most(const salp_listener *listener);
+
+/* Whether an error passes when connections end. */
+bool salp__is_shortage(int error);
+
 #endif

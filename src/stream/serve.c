@@ -10,7 +10,6 @@
 #include <salp/task.h>
 
 #include "os/clock.h"
-#include "os/process.h"
 #include "stream/listener.h"
 #include "stream/stream.h"
 #include "task/scope.h"
@@ -98,11 +97,6 @@ static int wait_for_room(salp__server *server)
     return error;
 }
 
-static bool is_shortage(int error)
-{
-    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
-}
-
 /* 0: go on; else the end. */
 static int serve_next(salp__server *server)
 {
@@ -114,7 +108,7 @@ static int serve_next(salp__server *server)
         error = start(server, stream);
     if (error == 0)
         return 0;
-    if (is_shortage(error)) {
+    if (salp__is_shortage(error)) {
         report(server, error);
         return wait_for_end(server, salp__later(SALP_MILLISECONDS(100)));
     }
@@ -134,17 +128,11 @@ static int end_gracefully(salp__server *server)
     return 0;
 }
 
-static int most_connections(const salp_listener *listener)
-{
-    if (listener->options.connections > 0)
-        return listener->options.connections;
-    int most = salp__descriptors_allowed() / 4 * 3;
-    return most > 0 ? most : 1;
-}
-
 static int serve(salp_listener *listener, salp_handler *handler, void *arg)
 {
-    salp__server server = { .listener = listener, .handler = handler, .arg = arg, .most = most_connections(listener) };
+    salp__server server = {
+        .listener = listener, .handler = handler, .arg = arg, .most = salp__listener_most(listener)
+    };
     int error;
     salp_group_open(&server.group);
     do

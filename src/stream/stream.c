@@ -73,7 +73,7 @@ static int wait_for(salp__port *port, salp__way way, const char *what, bool alon
     if (came == -ENOBUFS)
         came = salp__descriptor_wait(port->watch.fd, events, what);
     if (home && came > 0)
-        side->ready = true; /* we may know it sooner than the port */
+        side->ready = true;                             /* we may know it sooner than the port */
     return came < 0 && came != -EAGAIN ? (int)came : 0; /* a wait that ends too early is a proposal to try, as any */
 }
 
