@@ -20,6 +20,7 @@
 #include <salp/loop.h>
 #include <salp/queue.h>
 #include <salp/sync.h>
+#include <salp/transport.h>
 
 static salp_loop *loop;
 static int dispatches; /* of our descriptor by the foreign loop */
@@ -703,6 +704,78 @@ static void a_loop_with_tasks_can_be_closed(void **state)
     }
 }
 
+/* ---- transports ---- */
+
+enum { ASKED = 300000, PIECE = 10000 };
+
+static salp_transport *asker;
+static size_t came_back;
+
+static void give_back(salp_transport *transport, const void *data, size_t size, void *arg)
+{
+    (void)arg;
+    EXPECT(salp_transport_write(transport, data, size) == 0);
+}
+
+static void count_lost(salp_transport *transport, int error, void *arg)
+{
+    (void)transport;
+    (void)arg;
+    EXPECT(error == 0);
+    one_less();
+}
+
+static void count_answer(salp_transport *transport, const void *data, size_t size, void *arg)
+{
+    (void)data;
+    (void)arg;
+    came_back += size;
+    if (came_back == ASKED)
+        salp_transport_close(transport);
+}
+
+/* Again and again, in callbacks of the foreign loop: between two turns of ours. */
+static int ask(void *arg)
+{
+    static char data[PIECE];
+    size_t *asked = arg;
+    EXPECT(salp_transport_write(asker, data, PIECE) == 0);
+    *asked += PIECE;
+    return *asked < ASKED;
+}
+
+static const salp_protocol giving_back = { .received = give_back, .lost = count_lost };
+static const salp_protocol asking = { .received = count_answer, .lost = count_lost };
+
+static const salp_protocol *new_give_back(void *arg, void **own)
+{
+    (void)arg;
+    (void)own;
+    return &giving_back;
+}
+
+static void talk_by_transports(void)
+{
+    salp_listener *listener;
+    salp_transport_server *server;
+    size_t asked = 0;
+    came_back = 0;
+    EXPECT(salp_tcp_listen(&listener, "127.0.0.1", 0, NULL) == 0);
+    EXPECT(salp_transport_serve(&server, listener, new_give_back, NULL, NULL) == 0);
+    EXPECT(salp_transport_connect_tcp(&asker, "127.0.0.1", salp_listener_port(listener), &asking, NULL, NULL) == 0);
+    here->after(ask, &asked);
+    run_until(2);
+    EXPECT(asked == ASKED && came_back == ASKED);
+    salp_transport_server_close(server);
+    salp_listener_close(listener);
+}
+
+static void transports_talk(void **state)
+{
+    (void)state;
+    within_each(talk_by_transports);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -714,6 +787,7 @@ int main(int argc, char **argv)
         TEST("tickers tick side by side", tickers_tick_side_by_side),
         TEST("busy tasks let the foreign loop go on", busy_tasks_let_the_foreign_loop_go_on),
         TEST("foreign callbacks cannot wait", foreign_callbacks_cannot_wait),
+        TEST("transports talk", transports_talk),
         TEST("a quiet loop is not turned", a_quiet_loop_is_not_turned),
         TEST("a loop with tasks can be closed", a_loop_with_tasks_can_be_closed),
     };
