@@ -40,8 +40,8 @@ int salp__port_settle(salp__port *port)
         return error;
     if (!here->poller->type->edges)
         return 1;
-    int result = 1;
     salp__latch_take(&port->latch);
+    int result = port->home != here;
     if (!port->home) {
         port->watch.ready = note_ready;
         port->watch.events =

@@ -542,6 +542,46 @@ static void a_listener_outlives_its_loops(void **state)
     salp_listener_close(listener);
 }
 
+static int accepted_here;
+
+static int accept_five(void *listener)
+{
+    for (accepted_here = 0; accepted_here < 5; accepted_here++) {
+        salp_stream *stream;
+        EXPECT(salp_accept(listener, &stream) == 0);
+        salp_stream_close(stream);
+    }
+    return 0;
+}
+
+static int watch_descriptors(void *listener)
+{
+    salp_group group;
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, accept_five, listener) == 0 && salp_yield() == 0);
+    int waiting = test_count_descriptors();
+    for (int i = 0; i < 5; i++) {
+        salp_stream *client;
+        EXPECT(salp_tcp_connect(&client, "127.0.0.1", salp_listener_port(listener), NULL) == 0);
+        while (accepted_here == i)
+            EXPECT(salp_yield() == 0);
+        salp_stream_close(client);
+        if (i < 4) /* it waits again */
+            EXPECT(test_count_descriptors() == waiting);
+    }
+    return salp_group_close(&group);
+}
+
+/* The loop knows its descriptors already: watching copies of them each time cost eight calls of the system. */
+static void waiting_again_opens_no_descriptors(void **state)
+{
+    (void)state;
+    salp_listener *listener;
+    assert_int_equal(salp_tcp_listen(&listener, "127.0.0.1", 0, NULL), 0);
+    assert_int_equal(salp_run(watch_descriptors, listener), 0);
+    salp_listener_close(listener);
+}
+
 /* ---- options, and wrong calls ---- */
 
 static int option(const salp_stream *stream, int level, int name)
@@ -641,6 +681,7 @@ int main(int argc, char **argv)
         TEST("a shutdown wakes all, wherever they wait", a_shutdown_wakes_all_wherever_they_wait),
         TEST("who is told of a shutdown may close at once", who_is_told_of_a_shutdown_may_close_at_once),
         TEST("a listener outlives its loops", a_listener_outlives_its_loops),
+        TEST("waiting again opens no descriptors", waiting_again_opens_no_descriptors),
         TEST("what is accepted has the options of the listener", what_is_accepted_has_the_options_of_the_listener),
         TEST("wrong calls are refused", wrong_calls_are_refused),
     };
