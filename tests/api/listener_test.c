@@ -411,7 +411,11 @@ static int accept_all(void *arg)
     (void)arg;
     while ((error = salp_accept(crowd.listener, &stream)) == 0) {
         int number;
-        EXPECT(salp_read_exactly(stream, &number, sizeof number) == sizeof number);
+        int64_t size = salp_read_exactly(stream, &number, sizeof number);
+        if (size != sizeof number) {
+            fprintf(stderr, "# a connection ended with %lld\n", (long long)size);
+            abort();
+        }
         atomic_fetch_add(&crowd.seen[number], 1);
         salp_stream_close(stream);
         atomic_fetch_add(&crowd.accepted, 1);

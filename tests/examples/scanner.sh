@@ -14,11 +14,11 @@ is "scanner succeeds" $? 0
 is "it finds a server" "$(cat "$scratch/out")" "port $port is open
 1 open, 0 closed, 0 silent"
 
-"$program" 127.0.0.1 1 65535 200 60000 > "$scratch/out"
-is "all ports are tried" $? 0
-has "it finds the server among them" "$scratch/out" "^port $port is open$"
+# Ports that no test listens on: whoever is scanned would have to do with a connection that says nothing.
+"$program" 127.77.77.77 1 500 200 60000 > "$scratch/out"
+is "a range is scanned" $? 0
 read -r open _ closed _ silent _ < <(tail -n 1 "$scratch/out")
-is "each port was open, closed or silent" $((open + closed + silent)) 65535
+is "each port was open, closed or silent" $((open + closed + silent)) 500
 stop_server TERM
 
 "$program" 127.0.0.1 "$port" "$port" > "$scratch/out"

@@ -382,6 +382,9 @@ static void a_server_lives_without_descriptors(void **state)
     int comers[COMERS], taken[200], fd, count = 0;
     salp_address address;
     char byte;
+    const char *preload = getenv("LD_PRELOAD");
+    if (preload && strstr(preload, "/vgpreload_"))
+        test_skip("without a descriptor, valgrind accepts connections all the same, and closes them");
     assert_int_equal(salp_tcp_listen(&listener, "127.0.0.1", 0, &(salp_listen_options){ .on_error = count_error }), 0);
     assert_int_equal(salp_listener_address(listener, &address), 0);
     assert_int_equal(pthread_create(&thread, NULL, run_server, NULL), 0);
