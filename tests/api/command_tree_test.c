@@ -56,6 +56,31 @@ static void a_deadline_ends_a_command(void **state)
     in_both(end_by_scope);
 }
 
+static int end_fed(void *arg)
+{
+    salp_stream *ours, *its;
+    salp_output o;
+    salp_scope scope;
+    (void)arg;
+    EXPECT(salp_stream_pair(&ours, &its) == 0);
+    EXPECT(salp_command_run(ARGV("cat"), WITH(.input_stream = its, .timeout = 1), &o) == -ETIMEDOUT && o.timed_out);
+    salp_output_free(&o);
+    salp_scope_open(&scope, SALP_MILLISECONDS(20));
+    EXPECT(salp_command_run(ARGV("cat"), WITH(.input_stream = its), &o) == -ETIMEDOUT && !o.timed_out);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    salp_output_free(&o);
+    EXPECT(salp_command_run(ARGV("salp-no-such-program"), WITH(.input_stream = its), &o) == -ENOENT);
+    salp_stream_close(ours);
+    salp_stream_close(its);
+    return 0;
+}
+
+static void a_command_is_ended_while_its_stream_gives_nothing(void **state)
+{
+    (void)state;
+    in_both(end_fed);
+}
+
 /* ---- trees ---- */
 
 enum { MAX = 16 };
@@ -552,6 +577,7 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST("a time-out ends a command", a_time_out_ends_a_command),
         TEST("a deadline ends a command", a_deadline_ends_a_command),
+        TEST("a command is ended while its stream gives nothing", a_command_is_ended_while_its_stream_gives_nothing),
         TEST_LIMIT("a whole tree is ended", a_whole_tree_is_ended, 100),
         TEST("what a command leaves behind lives, and holds nobody up",
              what_a_command_leaves_behind_lives_and_holds_nobody_up),
