@@ -68,7 +68,6 @@ static void *attend(void *arg)
             salp__seat_call_locked(&engine->closer);
         }
         engine->attendant_idle = !ends && salp__list_empty(&engine->attended);
-        engine->attendant_seen = seen;
         salp__lock_release(&engine->lock);
         if (ends)
             break;
@@ -106,12 +105,11 @@ void salp__attendant_take(salp__process_engine *engine, salp__call *call)
     salp__wake(&engine->control.shared->attend, 1, true);
 }
 
-/* Worker processes ring for calls only, and every call begins with a ring. */
+/* Whatever it is woken for, it finds nothing to do without a call. */
 int salp__attendant_quiet_locked(const salp__staff *staff)
 {
-    salp__process_engine *engine = SALP__CONTAINER(staff, salp__process_engine, staff);
-    uint32_t rings = salp__bell_look(&engine->control.shared->attend);
-    return engine->attendant_idle && salp__list_empty(&engine->attended) && engine->attendant_seen == rings;
+    const salp__process_engine *engine = SALP__CONTAINER(staff, salp__process_engine, staff);
+    return engine->attendant_idle && salp__list_empty(&engine->attended);
 }
 
 static bool is_over_locked(const void *state)

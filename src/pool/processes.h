@@ -41,12 +41,11 @@ typedef struct salp__process_engine {
     uint32_t module_count;         /* [lock] entries of the table that are in use */
     salp__slot slots[SALP__SLOTS]; /* [owner: the call that has the slot] */
 
-    salp__list attended;     /* [lock] asynchronous calls under way */
-    bool attendant_started;  /* [lock] */
-    bool attendant_ends;     /* [lock] it is to end */
-    bool attendant_over;     /* [lock] it has */
-    bool attendant_idle;     /* [lock] it sleeps until `attend` is rung once more than this: */
-    uint32_t attendant_seen; /* [lock] */
+    salp__list attended;    /* [lock] asynchronous calls under way */
+    bool attendant_started; /* [lock] */
+    bool attendant_ends;    /* [lock] it is to end */
+    bool attendant_over;    /* [lock] it has */
+    bool attendant_idle;    /* [lock] it sleeps, and then looks for calls */
     salp__staff staff;
     salp__seat closer; /* [lock] called when it has */
     salp__thread attendant;

@@ -44,8 +44,7 @@ typedef struct worker {
     struct engine *engine;
     int index;
     salp__thread thread; /* [lock] a worker that is replaced detaches itself */
-    bool idle;           /* [lock] it sleeps until `work` is rung once more than this: */
-    uint32_t seen;       /* [lock] */
+    bool idle;           /* [lock] it sleeps, and then looks for calls */
 } worker;
 
 enum { BELLS = 16, INITIALIZER_TRIES = 5 };
@@ -300,7 +299,6 @@ static void idle_locked(engine *e, worker *self, salp__patience patience)
         e->lookout = true;
     uint32_t seen = salp__bell_look(&e->work);
     self->idle = true;
-    self->seen = seen;
     salp__lock_release(&e->lock);
     salp__park(&e->work, seen, lookout ? now + lookout_interval : SALP_FOREVER, false, patience);
     if (lookout)
@@ -571,16 +569,15 @@ static void stop_workers(engine *e, int count)
         salp__thread_join(e->workers[i].thread);
 }
 
-/* Every call begins and is cancelled with a ring of `work`. */
+/* One that was woken and finds no call sleeps again. */
 static int count_quiet_locked(const salp__staff *staff)
 {
     engine *e = SALP__CONTAINER(staff, engine, staff);
     int quiet = 0;
     if (!salp__list_empty(&e->calls))
         return 0;
-    uint32_t rings = salp__bell_look(&e->work);
     for (int i = 0; i < e->pool->options.workers; i++)
-        quiet += e->workers[i].idle && e->workers[i].seen == rings;
+        quiet += e->workers[i].idle;
     return quiet;
 }
 

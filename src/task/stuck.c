@@ -5,7 +5,7 @@
  *
  *   sleepers   loops of salp_run of which all tasks wait, with no timer, descriptor or signal that could wake one; and
  *              the thread that waits in salp_run_loops for its loops, if no deadline ends that
- *   staff       threads of pools that have nothing to do; not those that run a job, call the user back, look after a call
+ *   staff      threads of pools that have nothing to do; not those that run a job, call the user back, look after a call
  *              of processes, or are in an initializer
  *
  * Every other thread counts as one that may still wake somebody: it runs, or sleeps in the user's code, in a call of a
@@ -21,12 +21,13 @@
  *     away. Both need a lock that the looker holds. So at the moment of (2) the listed threads did nothing; and as there
  *     were as many as the program has, there was no other, not even one that was about to end.
  * I2  Whoever did something before that moment and has ended since has left its call in what (3) looks at: the inbox of
- *     a loop, the bell of a staff, the state of a waiter. The end of a thread orders its stores before the count that no
+ *     a loop, the state of a waiter, the calls of a pool. The end of a thread orders its stores before the count that no
  *     longer has it, in the kernel; salp__thread_count orders our looks after the count.
  * I3  So at that moment nobody ran and nobody was called. Only what is outside of the program's threads could change
  *     that. What a loop watches of it keeps the loop from being idle. Worker processes ring for calls, and with a call
  *     under way a thread is not quiet. Handlers of signals may not call Salp.
- * I4  A thread of a staff whose sleep has ended by itself finds nothing to do, since there are no calls; it wakes no task.
+ * I4  A thread of a staff whose sleep ends finds nothing to do when there is no call, and sleeps again: it wakes no task.
+ *     So its bell says nothing: a ring may wake some of those who sleep there, and the others have not heard of it.
  *
  * A sleeper that was called and has not come yet, or a thread that has ended and is still counted, only hides a deadlock,
  * for a while: each loop looks again after twice as long. That is no more than some tens of times in a year.

@@ -14,7 +14,7 @@
 typedef struct salp__staff {
     salp__list link;
     salp__lock *lock; /* around what the next one looks at [const] */
-    /* How many of them do nothing until somebody calls them, and were not called. */
+    /* How many of them sleep, and would find nothing to do now. */
     int (*quiet_locked)(const struct salp__staff *staff);
 } salp__staff;
 

@@ -264,9 +264,13 @@ static void an_idle_pool_does_not_hide_a_deadlock(void **state)
     }
 }
 
+/* Longer than it takes until a deadlock would be reported; on any machine it is not reported before. */
+static const int64_t longer = 4 * SALP__STUCK_PAUSE;
+
 static int call_and_deadlock(void *arg)
 {
     int in = 3, out = 0;
+    doze(SALP_MILLISECONDS(50)); /* by now all workers sleep for good, and the call wakes one of them */
     EXPECT(salp_apply(*(salp_pool **)arg, job_square, &in, sizeof in, &out, sizeof out, NULL) == 0 && out == 9);
     return deadlock(arg);
 }
@@ -279,9 +283,6 @@ static void a_pool_that_a_task_has_used_does_not_hide_a_deadlock(void **state)
     assert_int_equal(salp_run(call_and_deadlock, &pool), SALP_EDEADLK);
     assert_int_equal(salp_pool_close(pool), 0);
 }
-
-/* Longer than it takes until a deadlock would be reported; on any machine it is not reported before. */
-static const int64_t longer = 4 * SALP__STUCK_PAUSE;
 
 static int job_put_late(const void *in, void *out, void *context)
 {
@@ -430,9 +431,11 @@ static void *give_to_second(void *arg)
 /* Both threads sleep, so that it does no harm here. */
 static void begin_to_give(int number)
 {
+    int before = errno;
     pthread_t giver;
     (void)number;
     EXPECT(pthread_create(&giver, NULL, give_to_second, NULL) == 0);
+    errno = before;
 }
 
 /* The first one waits for what comes after the second one, and until the alarm there is no other thread. */
@@ -451,6 +454,7 @@ static int two_runs(void *arg)
 static void runs_in_several_threads_are_not_told_of_each_other(void **state)
 {
     (void)state;
+    need_a_single_thread(); /* else nobody would be told in any case */
     with_queues_between(two_runs, NULL, 0);
 }
 
