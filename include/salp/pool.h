@@ -214,8 +214,8 @@ typedef struct salp_map_options {
  * Errors: -EINVAL pool or job is NULL, a NULL array with a size, an array without a size, sizes that overflow,
  * a context size without a context; -ENOMEM, -ENOSPC no (shared) memory for the inputs and results; SALP_EUNKNOWN job
  * or context did not exist when the workers were started; SALP_EBROKEN see salp_pool_reason; -EIO shared memory could not be read back; SALP_ECLOSED;
- * -ECANCELED the pool was terminated meanwhile, or a scope; -ETIMEDOUT a scope; SALP_EINSIDE called by a job of this pool; SALP_EFORKED; else the
- * error of an item.
+ * -ECANCELED the pool was terminated meanwhile, or a scope; -ETIMEDOUT a scope; SALP_EINSIDE called by a job of this
+ * pool, or by a callback of a loop; SALP_EFORKED; else the error of an item.
  */
 SALP_API int salp_map(salp_pool *pool, salp_job *job, const void *in, size_t in_size, void *out, size_t out_size,
                       size_t count, const salp_map_options *options);

@@ -218,6 +218,8 @@ static int run(salp__call *call)
     int result = check_call(call, true);
     if (result < 0)
         return result;
+    if (salp__cannot_wait())
+        return SALP_EINSIDE;
     salp__actor *self = salp__self();
     if ((self->task || self->scope) && !salp__inside(call->pool))
         return run_and_suspend(call);

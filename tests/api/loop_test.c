@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include <salp/loop.h>
+#include <salp/pool.h>
 
 static salp_loop *loop;
 static char trace[256];
@@ -140,9 +141,30 @@ static int must_not_run(void *arg)
     abort();
 }
 
+static int no_job(const void *in, void *out, void *context)
+{
+    (void)in;
+    (void)out;
+    (void)context;
+    abort();
+}
+
+static void use_pool_in_callback(void)
+{
+    salp_pool *pool;
+    salp_scope scope;
+    EXPECT(salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_THREADS, .workers = 1 }) == 0);
+    EXPECT(salp_map(pool, no_job, "x", 1, NULL, 0, 1, NULL) == SALP_EINSIDE);
+    salp_scope_open(&scope, SALP_FOREVER);
+    EXPECT(salp_apply(pool, no_job, "x", 1, NULL, 0, NULL) == SALP_EINSIDE);
+    EXPECT(salp_scope_close(&scope) == 0);
+    EXPECT(salp_pool_close(pool) == 0);
+}
+
 static void wait_in_callback(void *arg)
 {
     salp_scope scope;
+    use_pool_in_callback();
     EXPECT(salp_run_loops(2, must_not_run, NULL) == SALP_EINSIDE);
     salp_scope_open(&scope, 0);
     EXPECT(salp_sleep(SALP_MILLISECONDS(1)) == -ETIMEDOUT); /* whatever else would be wrong with it */
