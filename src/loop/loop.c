@@ -300,12 +300,12 @@ static bool fire_timers(salp__loop *loop)
     return fired;
 }
 
-/* Without waiting; not each time, since it may cost more than many events. */
-static void look_at_descriptors(salp__loop *loop)
+/* Without waiting; not each time, since it may cost more than many events. `sleeps`: the turn goes to sleep, and looks then. */
+static void look_at_descriptors(salp__loop *loop, bool sleeps)
 {
     /* Within a foreign loop always: what is not taken now would have it call us once more. */
     bool foreign = loop->front >= 0;
-    if (!foreign && (loop->watches == 0 || (loop->first && loop->unpolled < EVENTS_BEFORE_POLL)))
+    if (!foreign && (loop->watches == 0 || sleeps || (loop->first && loop->unpolled < EVENTS_BEFORE_POLL)))
         return;
     loop->unpolled = 0;
     loop->poller->type->wait(loop->poller, 0);
@@ -351,7 +351,7 @@ void salp__loop_turn(salp__loop *loop, int64_t deadline)
     loop->clock_now = salp__now_about();
     take_inbox(loop);
     bool fired = fire_timers(loop);
-    look_at_descriptors(loop);
+    look_at_descriptors(loop, !loop->first && !fired && deadline > 0);
     if (!loop->first && !fired && deadline > 0) {
         sleep_until_wanted(loop, deadline);
         fire_timers(loop);
