@@ -127,11 +127,16 @@ int salp__port_shut(salp__port *port)
     port->watch.fd = -1;
     salp__latch_release(&port->latch);
     salp__file_close(fd);
-    if (home && home == salp__loop_here()) {
+    salp__port_tell(port);
+    return 0;
+}
+
+void salp__port_tell(salp__port *port)
+{
+    if (salp__port_is_home(port)) {
         tell(&port->in);
         tell(&port->out);
     }
-    return 0;
 }
 
 void salp__ports_close(salp__loop *loop)

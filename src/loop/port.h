@@ -66,6 +66,9 @@ void salp__port_close(salp__port *port, void (*gone)(salp__port *port));
 /* Closes the descriptor, and keeps the port: it has none any more. Who waits for it at home here is told. Returns 0. */
 int salp__port_shut(salp__port *port);
 
+/* Has who waits for it at home here try again: something was done of which the kernel tells nobody. */
+void salp__port_tell(salp__port *port);
+
 /* Whether it is at home in this thread's loop. */
 static inline bool salp__port_is_home(const salp__port *port)
 {

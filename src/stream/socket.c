@@ -34,7 +34,10 @@ static int64_t write_socket(salp_stream *stream, const struct iovec parts[], int
 static int shutdown_socket(salp_stream *stream, salp__way *way)
 {
     (void)way;
-    return salp__socket_shutdown(stream->port.watch.fd, SHUT_WR);
+    int error = salp__socket_shutdown(stream->port.watch.fd, SHUT_WR);
+    if (error == 0)
+        salp__port_tell(&stream->port); /* a Unix socket that is full does not become writable by that */
+    return error;
 }
 
 const salp__stream_type salp__stream_socket = {

@@ -442,6 +442,48 @@ static void another_task_may_end_the_reading(void **state)
     assert_int_equal(salp_run(reading_is_ended_by_another, NULL), 0);
 }
 
+static int write_too_much(void *result)
+{
+    char *text = large_text();
+    do
+        *(int64_t *)result = salp_write(a, text, LARGE);
+    while (*(int64_t *)result >= 0);
+    free(text);
+    return 0;
+}
+
+/* Until the writer has written all that there is room for, and waits. */
+static void yield_until_full(void)
+{
+    for (int64_t before = -1; before != salp_stream_written(a) || before == 0;) {
+        before = salp_stream_written(a);
+        EXPECT(salp_yield() == 0);
+    }
+}
+
+static int writing_is_ended_by_another(void *arg)
+{
+    for (int tcp = 0; tcp < 2; tcp++) {
+        salp_group group;
+        int64_t result = 0;
+        tcp ? open_tcp() : open_pair();
+        salp_group_open(&group);
+        EXPECT(salp_go(&group, write_too_much, &result) == 0);
+        yield_until_full();
+        EXPECT(salp_shutdown(a) == 0); /* there is no room, and nobody reads */
+        EXPECT(salp_group_close(&group) == 0 && result == -EPIPE);
+        close_pair();
+    }
+    (void)arg;
+    return 0;
+}
+
+static void another_task_may_end_the_writing(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(writing_is_ended_by_another, NULL), 0);
+}
+
 /* ---- between loops, and after them ---- */
 
 static int move_in(void *arg)
@@ -704,6 +746,7 @@ int main(int argc, char **argv)
         TEST("who writes to nobody gets an error and no signal", who_writes_to_nobody_gets_an_error_and_no_signal),
         TEST("two tasks talk", two_tasks_talk),
         TEST("another task may end the reading", another_task_may_end_the_reading),
+        TEST("another task may end the writing", another_task_may_end_the_writing),
         TEST("a stream outlives its loop", a_stream_outlives_its_loop),
         TEST("streams are handed between loops", streams_are_handed_between_loops),
         TEST("a fork leaves the parent's streams alone", a_fork_leaves_the_parents_streams_alone),
