@@ -26,6 +26,9 @@ enum {
 #endif
 };
 
+/* A request's length has 32 bits, of which zero is another thing than 4 GiB. read(2) and its like move no more at once either. */
+static const size_t most_at_once = 0x7ffff000;
+
 /* A wait with a time, and answers that are kept when there is no room for them. */
 static const unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP;
 
@@ -125,13 +128,18 @@ int salp__ring_take_back(salp__ring *ring, void *what)
     return 0;
 }
 
+static size_t at_once(size_t size)
+{
+    return size < most_at_once ? size : most_at_once;
+}
+
 int salp__ring_receive(salp__ring *ring, int fd, void *data, size_t size, bool soon, void *what)
 {
     SALP__FAULT(-ENOMEM);
     struct io_uring_sqe *sqe = entry(ring);
     if (!sqe)
         return -ENOMEM;
-    io_uring_prep_recv(sqe, fd, data, size, 0);
+    io_uring_prep_recv(sqe, fd, data, at_once(size), 0);
     if (soon)
         sqe->ioprio |= (uint16_t)ring->poll_first;
     io_uring_sqe_set_data(sqe, what);
@@ -144,7 +152,7 @@ int salp__ring_send(salp__ring *ring, int fd, const void *data, size_t size, voi
     struct io_uring_sqe *sqe = entry(ring);
     if (!sqe)
         return -ENOMEM;
-    io_uring_prep_send(sqe, fd, data, size, MSG_NOSIGNAL);
+    io_uring_prep_send(sqe, fd, data, at_once(size), MSG_NOSIGNAL);
     io_uring_sqe_set_data(sqe, what);
     return 0;
 }

@@ -30,7 +30,8 @@ int salp__ring_poll(salp__ring *ring, int fd, uint32_t events, void *what);
 int salp__ring_take_back(salp__ring *ring, void *what);
 
 /* Reads from a socket, or writes to it, now or as soon as that can be done; the memory is the kernel's until it is answered
-   with the bytes or an error. `soon`: nothing is expected to be there yet. Errors: -ENOMEM and the like: nothing was asked. */
+   with the bytes, maybe fewer, or an error. `soon`: nothing is expected to be there yet. Errors: -ENOMEM and the like: nothing
+   was asked. */
 int salp__ring_receive(salp__ring *ring, int fd, void *data, size_t size, bool soon, void *what);
 int salp__ring_send(salp__ring *ring, int fd, const void *data, size_t size, void *what);
 

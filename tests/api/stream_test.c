@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -346,6 +347,52 @@ static void files_are_sent(void **state)
 {
     (void)state;
     assert_int_equal(salp_run(sends_files, NULL), 0);
+}
+
+/* ---- as large as can be ---- */
+
+enum { SHIFT_OF_HUGE = 32 }; /* 4 GiB: a length of 32 bits would be zero */
+
+static int read_huge(void *memory)
+{
+    EXPECT(salp_read(b, memory, (size_t)1 << SHIFT_OF_HUGE) == 5 && memcmp(memory, "hello", 5) == 0);
+    return 0;
+}
+
+static int write_huge(void *memory)
+{
+    EXPECT(salp_write(a, memory, (size_t)1 << SHIFT_OF_HUGE) < 0); /* nobody reads it all */
+    EXPECT(salp_stream_written(a) > 0);
+    return 0;
+}
+
+static int moves_huge(void *memory)
+{
+    salp_group group;
+    char some[10];
+    open_pair();
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, read_huge, memory) == 0 && salp_yield() == 0);
+    write_text(a, "hello");
+    EXPECT(salp_group_close(&group) == 0);
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, write_huge, memory) == 0);
+    EXPECT(salp_read_exactly(b, some, sizeof some) == sizeof some);
+    EXPECT(salp_shutdown(a) == 0);
+    EXPECT(salp_group_close(&group) == 0);
+    close_pair();
+    return 0;
+}
+
+static void no_size_is_too_large(void **state)
+{
+    (void)state;
+    const size_t size = (size_t)1 << SHIFT_OF_HUGE;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        test_skip("no room for 4 GiB of addresses");
+    assert_int_equal(salp_run(moves_huge, memory), 0);
+    munmap(memory, size);
 }
 
 static int writes_to_nobody(void *arg)
@@ -743,6 +790,7 @@ int main(int argc, char **argv)
         TEST("one thread reads while a loop writes", one_thread_reads_while_a_loop_writes),
         TEST("parts are written one after the other", parts_are_written_one_after_the_other),
         TEST("files are sent", files_are_sent),
+        TEST("no size is too large", no_size_is_too_large),
         TEST("who writes to nobody gets an error and no signal", who_writes_to_nobody_gets_an_error_and_no_signal),
         TEST("two tasks talk", two_tasks_talk),
         TEST("another task may end the reading", another_task_may_end_the_reading),
