@@ -205,6 +205,7 @@ int64_t salp_receive_fds(salp_stream *stream, void *data, size_t size, int fds[]
         return -ENOTSUP;
     if (salp__held_size(stream) > 0)
         return (int64_t)salp__held_take(stream, data, size); /* read before, by a call that takes none */
+    salp__stream_took_turn();
     for (;;) {
         int64_t got = salp__socket_receive_fds(stream->port.watch.fd, data, size, fds, max, count);
         if (got != -EAGAIN)

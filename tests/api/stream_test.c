@@ -697,6 +697,36 @@ static void descriptors_come_along(void **state)
     assert_int_equal(now, lowest); /* none is left open */
 }
 
+static int note_turn(void *turns)
+{
+    return ++*(int *)turns, 0;
+}
+
+static int reads_with_descriptors(void *arg)
+{
+    salp_group group;
+    int turns = 0, count;
+    char byte, *text = large_text();
+    (void)arg;
+    open_pair();
+    EXPECT(salp_write(a, text, 10000) == 10000);
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, note_turn, &turns) == 0);
+    for (int i = 0; i < 10000; i++)
+        EXPECT(salp_receive_fds(b, &byte, 1, NULL, 0, &count) == 1 && byte == text[i]);
+    EXPECT(turns == 1);
+    EXPECT(salp_group_close(&group) == 0);
+    free(text);
+    close_pair();
+    return 0;
+}
+
+static void who_always_finds_bytes_lets_others_run(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(reads_with_descriptors, NULL), 0);
+}
+
 /* ---- pipes and other descriptors ---- */
 
 static int write_to_pipe(void *arg)
@@ -799,6 +829,7 @@ int main(int argc, char **argv)
         TEST("streams are handed between loops", streams_are_handed_between_loops),
         TEST("a fork leaves the parent's streams alone", a_fork_leaves_the_parents_streams_alone),
         TEST("descriptors come along", descriptors_come_along),
+        TEST("who always finds bytes lets others run", who_always_finds_bytes_lets_others_run),
         TEST("pipes are streams", pipes_are_streams),
         TEST("a pipe without a reader raises no signal", a_pipe_without_a_reader_raises_no_signal),
         TEST("what is no stream is refused", what_is_no_stream_is_refused),
