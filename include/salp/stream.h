@@ -81,9 +81,9 @@ SALP_API int salp_stream_connect(salp_stream **stream, const salp_address *addre
 
 /*
  * Makes a stream of a descriptor: a stream socket, a pipe, a terminal or a device. It
- * belongs to the stream from then on, and is closed with it; after an error it is the
- * caller's as before. What others share with it, such as the standard input of a shell,
- * stays as it is: no flag that they would notice is set.
+ * belongs to the stream from then on, and is closed with it; after an
+ * error it is the caller's as before. What others share with it, such as the standard
+ * input of a shell, stays as it is: no flag that they would notice is set.
  *
  * Errors: -EINVAL: stream is NULL; -EBADF: fd is not open; -EPERM: a file or a folder
  * (salp/file.h); -ENOTSUP: a socket that is no stream socket; -ENOMEM.
@@ -162,7 +162,7 @@ SALP_API int64_t salp_stream_written(const salp_stream *stream);
  * Ends the writing: the other side reads what was written, and then the end. Reading
  * goes on. Of a stream that is written only (a pipe) this closes the descriptor, and
  * nobody else may be writing; of a socket, who writes gets -EPIPE. Waits: with TLS. Errors: -EINVAL; -ENOTCONN: it was
- * never connected or is gone; with TLS those of writing.
+ * never connected or is gone; -ENOTSUP: a pipe that is read only, a terminal; with TLS those of writing.
  */
 SALP_API int salp_shutdown(salp_stream *stream);
 

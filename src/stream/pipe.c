@@ -57,7 +57,7 @@ static int64_t write_pipe(salp_stream *stream, const struct iovec parts[], int c
 static int shutdown_pipe(salp_stream *stream, salp__way *way)
 {
     (void)way;
-    return stream->one_way ? salp__port_shut(&stream->port) : -ENOTSUP;
+    return stream->one_way && !stream->no_out ? salp__port_shut(&stream->port) : -ENOTSUP;
 }
 
 const salp__stream_type salp__stream_pipe = {

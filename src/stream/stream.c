@@ -168,6 +168,7 @@ static int open_pipe(salp_stream **out, int fd)
     if (!stream)
         return -ENOMEM;
     stream->one_way = mode != O_RDWR;
+    stream->no_out = mode == O_RDONLY;
     if (!(flags & O_NONBLOCK)) {
         /* Others may share it, and rely on it to block. */
         int again = mode == O_RDWR ? -ENOTSUP : salp__file_reopen(fd, mode == O_WRONLY);

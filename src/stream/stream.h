@@ -50,6 +50,7 @@ struct salp_stream {
     bool unix_fds; /* descriptors can be sent along */
     bool blocking; /* the descriptor blocks, and is shared with others: look before each call */
     bool one_way;  /* a pipe */
+    bool no_out;   /* a pipe that is only read */
     bool closed;
     struct salp__server *server; /* that serves it, or NULL */
     _Atomic int holders;         /* beyond the one who has it open: its server, too; the last one frees it */

@@ -789,6 +789,19 @@ static void a_pipe_without_a_reader_raises_no_signal(void **state)
     assert_int_equal(sigismember(&pending, SIGPIPE), 0);
 }
 
+static void a_pipe_that_is_read_has_no_end_of_writing(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(salp_stream_from_fd(&a, ends[0], NULL), 0);
+    assert_int_equal(salp_stream_from_fd(&b, ends[1], NULL), 0);
+    write_text(b, "here");
+    assert_int_equal(salp_shutdown(a), -ENOTSUP);
+    assert_true(read_text(a, "here"));
+    close_pair();
+}
+
 static void what_is_no_stream_is_refused(void **state)
 {
     (void)state;
@@ -832,6 +845,7 @@ int main(int argc, char **argv)
         TEST("who always finds bytes lets others run", who_always_finds_bytes_lets_others_run),
         TEST("pipes are streams", pipes_are_streams),
         TEST("a pipe without a reader raises no signal", a_pipe_without_a_reader_raises_no_signal),
+        TEST("a pipe that is read has no end of writing", a_pipe_that_is_read_has_no_end_of_writing),
         TEST("what is no stream is refused", what_is_no_stream_is_refused),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
