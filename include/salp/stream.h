@@ -81,7 +81,7 @@ SALP_API int salp_stream_connect(salp_stream **stream, const salp_address *addre
 
 /*
  * Makes a stream of a descriptor: a stream socket, a pipe, a terminal or a device. It
- * belongs to the stream from then on, and is closed with it; after an
+ * belongs to the stream from then on, keeps its number, and is closed with it; after an
  * error it is the caller's as before. What others share with it, such as the standard
  * input of a shell, stays as it is: no flag that they would notice is set.
  *

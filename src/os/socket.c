@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -305,13 +306,31 @@ int64_t salp__pipe_write(int fd, const struct iovec parts[], int count)
     return written;
 }
 
-int salp__file_reopen(int fd, bool writing)
+/* The number of a pseudo-terminal is told to the side that has made it, which to open anew would make another one. */
+static bool is_master(int fd)
+{
+    unsigned number;
+    return ioctl(fd, TIOCGPTN, &number) == 0;
+}
+
+int salp__file_reopen(int fd, int mode)
 {
     SALP__FAULT(-EMFILE);
     char path[32];
+    if (is_master(fd) || (mode == O_RDWR && !isatty(fd)))
+        return -ENOTSUP;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int again = open(path, (writing ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    return again < 0 ? -errno : again;
+    int again = open(path, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (again < 0)
+        return -errno;
+    int error = dup3(again, fd, O_CLOEXEC) < 0 ? -errno : 0;
+    close(again);
+    return error;
+}
+
+bool salp__file_is_terminal(int fd)
+{
+    return isatty(fd);
 }
 
 int salp__file_set_blocking(int fd, bool blocking)

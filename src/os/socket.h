@@ -64,9 +64,11 @@ int salp__socket_get(int fd, int level, int option, int *value);
 int64_t salp__pipe_read(int fd, void *data, size_t size);
 int64_t salp__pipe_write(int fd, const struct iovec parts[], int count);
 
-/* Another descriptor of the same pipe or terminal which does not block, though others that share the old one may go on to.
-   Errors: it is not to be had (no /proc, no right to open it). */
-int salp__file_reopen(int fd, bool writing);
+/* Opens a pipe or a terminal anew, in the mode that it has (O_RDONLY and so on): by the same number, but it does not block,
+   though others that share what it was go on to. Errors: it is not to be had (no /proc, no right to open it), and the
+   descriptor is as it was. */
+int salp__file_reopen(int fd, int mode);
+bool salp__file_is_terminal(int fd);
 int salp__file_set_blocking(int fd, bool blocking); /* of a file that nobody shares */
 
 /* From a file to a socket, without a copy. Bytes, 0: the file has no more. */

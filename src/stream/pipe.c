@@ -3,12 +3,12 @@
  *
  * A descriptor that came from somebody else may be shared with other processes, which would notice if it did not block any
  * more. Where it could not be opened anew it stays as it is, and each call looks first whether it would block: for bytes to
- * be there, or for room for PIPE_BUF of them, which is what the system promises (pipe(7)).
+ * be there, or for room for PIPE_BUF of them, which is what the system promises (pipe(7)). A terminal promises room for one
+ * byte, and a write of more waits until its reader has made room for all.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
-#include <limits.h>
 
 #include "os/epoll.h"
 #include "os/file.h"
@@ -44,7 +44,7 @@ static int64_t write_pipe(salp_stream *stream, const struct iovec parts[], int c
     if (home && !port->out.ready)
         return -EAGAIN;
     if (stream->blocking) {
-        little = (struct iovec){ parts->iov_base, parts->iov_len < PIPE_BUF ? parts->iov_len : PIPE_BUF };
+        little = (struct iovec){ parts->iov_base, parts->iov_len < stream->piece ? parts->iov_len : stream->piece };
         parts = &little;
         count = 1;
     }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -171,14 +172,10 @@ static int open_pipe(salp_stream **out, int fd)
     stream->no_out = mode == O_RDONLY;
     if (!(flags & O_NONBLOCK)) {
         /* Others may share it, and rely on it to block. */
-        int again = mode == O_RDWR ? -ENOTSUP : salp__file_reopen(fd, mode == O_WRONLY);
-        stream->blocking = again < 0;
-        if (again >= 0) {
-            salp__file_close(fd);
-            stream->port.watch.fd = again;
-        }
+        stream->blocking = salp__file_reopen(fd, mode) < 0;
+        stream->piece = salp__file_is_terminal(fd) ? 1 : PIPE_BUF;
     }
-    salp__file_close_on_exec(stream->port.watch.fd);
+    salp__file_close_on_exec(fd);
     *out = stream;
     return 0;
 }

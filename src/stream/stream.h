@@ -49,6 +49,7 @@ struct salp_stream {
     bool filled;   /* the last read took all that it asked for: there may be more */
     bool unix_fds; /* descriptors can be sent along */
     bool blocking; /* the descriptor blocks, and is shared with others: look before each call */
+    size_t piece;  /* if it does: so many bytes are taken without blocking when there is room */
     bool one_way;  /* a pipe */
     bool no_out;   /* a pipe that is only read */
     bool closed;

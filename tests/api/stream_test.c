@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <salp/queue.h>
@@ -789,6 +790,21 @@ static void a_pipe_without_a_reader_raises_no_signal(void **state)
     assert_int_equal(sigismember(&pending, SIGPIPE), 0);
 }
 
+static void a_descriptor_keeps_its_number(void **state)
+{
+    (void)state;
+    int ends[2];
+    for (int way = 0; way < 2; way++) {
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(salp_stream_from_fd(&a, ends[way], NULL), 0);
+        assert_int_equal(salp_stream_fd(a), ends[way]);
+        assert_true(fcntl(ends[way], F_GETFD) >= 0);
+        salp_stream_close(a);
+        assert_true(fcntl(ends[way], F_GETFD) < 0);
+        close(ends[1 - way]);
+    }
+}
+
 static void a_pipe_that_is_read_has_no_end_of_writing(void **state)
 {
     (void)state;
@@ -800,6 +816,51 @@ static void a_pipe_that_is_read_has_no_end_of_writing(void **state)
     assert_int_equal(salp_shutdown(a), -ENOTSUP);
     assert_true(read_text(a, "here"));
     close_pair();
+}
+
+/* Both sides of a terminal: one can be opened anew, the other one cannot. */
+static int writes_to_terminals(void *arg)
+{
+    char *text = large_text();
+    (void)arg;
+    for (int side = 0; side < 2; side++) {
+        struct termios settings;
+        salp_group group;
+        int64_t result = 0;
+        int fds[2] = { posix_openpt(O_RDWR | O_NOCTTY), -1 };
+        EXPECT(fds[0] >= 0 && grantpt(fds[0]) == 0 && unlockpt(fds[0]) == 0);
+        fds[1] = open(ptsname(fds[0]), O_RDWR | O_NOCTTY);
+        EXPECT(fds[1] >= 0 && tcgetattr(fds[1], &settings) == 0);
+        cfmakeraw(&settings);
+        EXPECT(tcsetattr(fds[1], TCSANOW, &settings) == 0);
+        int other = dup(fds[side]);
+        EXPECT(salp_stream_from_fd(&a, fds[side], NULL) == 0 && salp_stream_fd(a) == fds[side]);
+        EXPECT(salp_stream_from_fd(&b, fds[1 - side], NULL) == 0);
+        write_text(a, "here");
+        EXPECT(read_text(b, "here"));
+        EXPECT(salp_write(a, text, 300) == 300); /* so that what there is room for is no multiple of anything */
+        salp_group_open(&group);
+        EXPECT(salp_go(&group, write_too_much, &result) == 0);
+        for (int i = 0; i < 300; i++) { /* there is room again and again, but not for much */
+            EXPECT(salp_read(b, text, 700) > 0);
+            EXPECT(salp_yield() == 0 && salp_yield() == 0);
+        }
+        yield_until_full();
+        salp_group_cancel(&group);
+        (void)salp_group_close(&group);
+        EXPECT(result == -ECANCELED);
+        EXPECT((fcntl(other, F_GETFL) & O_NONBLOCK) == 0);
+        close(other);
+        close_pair();
+    }
+    free(text);
+    return 0;
+}
+
+static void a_terminal_that_is_read_slowly_holds_up_no_loop(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(writes_to_terminals, NULL), 0);
 }
 
 static void what_is_no_stream_is_refused(void **state)
@@ -845,7 +906,9 @@ int main(int argc, char **argv)
         TEST("who always finds bytes lets others run", who_always_finds_bytes_lets_others_run),
         TEST("pipes are streams", pipes_are_streams),
         TEST("a pipe without a reader raises no signal", a_pipe_without_a_reader_raises_no_signal),
+        TEST("a descriptor keeps its number", a_descriptor_keeps_its_number),
         TEST("a pipe that is read has no end of writing", a_pipe_that_is_read_has_no_end_of_writing),
+        TEST("a terminal that is read slowly holds up no loop", a_terminal_that_is_read_slowly_holds_up_no_loop),
         TEST("what is no stream is refused", what_is_no_stream_is_refused),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
