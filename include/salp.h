@@ -26,6 +26,7 @@
 #include <salp/sync.h>
 #include <salp/task.h>
 #include <salp/time.h>
+#include <salp/tls.h>
 #include <salp/transport.h>
 
 #endif

@@ -33,7 +33,19 @@ SALP_BEGIN
     X(SALP_ENAMESERVER, -4110, "the name server has failed, or answered what makes no sense")                   \
     X(SALP_EINCOMPLETE, -4111, "the other side ended in the midst of what was to be read")                      \
     X(SALP_EKILLED, -4112, "a signal has ended the command")                                                    \
-    X(SALP_EFAILED, -4113, "the command has exited with another status than 0")
+    X(SALP_EFAILED, -4113, "the command has exited with another status than 0")                                 \
+    X(SALP_ETLSFILE, -4114, "a file has no certificate, key or authority that can be used")                     \
+    X(SALP_ETLSKEY, -4115, "the key is not that of the certificate")                                            \
+    X(SALP_ETLSTRUST, -4116, "no trusted authority stands behind the certificate of the other side")            \
+    X(SALP_ETLSNAME, -4117, "the certificate of the other side is for another name")                            \
+    X(SALP_ETLSDATE, -4118, "the certificate of the other side has expired, or is not valid yet")               \
+    X(SALP_ETLSCERTIFICATE, -4119, "the certificate of the other side is not valid")                            \
+    X(SALP_ETLSMISSING, -4120, "the server wants a certificate, and the client has shown none")                 \
+    X(SALP_ETLSPLAIN, -4121, "the other side speaks no TLS")                                                    \
+    X(SALP_ETLSCOMMON, -4122, "both sides have no version, cipher or protocol of TLS in common")                \
+    X(SALP_ETLSREFUSED, -4123, "the other side has ended the encrypted connection with an alert")               \
+    X(SALP_ETLSBROKEN, -4124, "the other side breaks the rules of TLS, or its bytes were changed on the way")   \
+    X(SALP_ETRUNCATED, -4125, "the connection ended without the farewell of TLS: something may be missing")
 
 enum salp_error {
 #define SALP_ERROR_ENUM(name, number, text) name = number,

@@ -197,7 +197,7 @@ SALP_API int salp_stream_fd(const salp_stream *stream);
 typedef struct salp_listener salp_listener;
 
 typedef struct salp_listen_options {
-    const struct salp_tls *tls; /* encrypted; has to stay until the listener is closed */
+    const struct salp_tls *tls; /* encrypted; has to stay as long as the call that opens it, no longer */
     salp_stream_options stream; /* of those that are accepted; its .tls and .local are of no meaning */
     int backlog;                /* connections that wait to be accepted, 0: as many as the system allows */
     bool share_port;            /* several listeners, one to a loop or a process, share a port (SO_REUSEPORT) */

@@ -193,6 +193,13 @@ bool salp__path_identify_socket(const char *path, salp__file_identity *identity)
     return true;
 }
 
+int salp__path_is_folder(const char *path)
+{
+    SALP__FAULT(-ENOMEM);
+    struct stat status;
+    return stat(path, &status) < 0 ? -errno : S_ISDIR(status.st_mode);
+}
+
 void salp__path_remove(const char *path)
 {
     (void)unlink(path);

@@ -54,6 +54,9 @@ bool salp__file_identify(int fd, salp__file_identity *identity);
 
 /* The same of the Unix socket at a path. false: there is none, or it is something else, also a symbolic link. */
 bool salp__path_identify_socket(const char *path, salp__file_identity *identity);
+/* Whether it leads to a folder: 1 or 0, or an error. */
+int salp__path_is_folder(const char *path);
+
 void salp__path_remove(const char *path);
 int salp__path_chmod(const char *path, unsigned mode);
 

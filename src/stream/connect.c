@@ -16,6 +16,7 @@
 #include "os/file.h"
 #include "os/socket.h"
 #include "stream/stream.h"
+#include "stream/tls.h"
 #include "task/descriptor.h"
 
 /* How long one address may stay silent before the next one is tried, too: section 8 of the RFC. */
@@ -121,25 +122,54 @@ static int connect_first(const salp_address addresses[], int count, const salp_s
     return fd;
 }
 
-static int open_stream(salp_stream **out, const salp_address addresses[], int count, const char *host,
-                       const salp_stream_options *options)
+static int open_stream(salp_stream **out, const salp_address addresses[], int count, const salp_stream_options *options)
 {
-    (void)host;
-    if (options && options->tls)
-        return -ENOTSUP;
     int fd = connect_first(addresses, count, options);
     return fd < 0 ? fd : salp__stream_of_socket(out, fd, options);
 }
 
+/* The same with TLS, if that was asked for. `host`: whom it is to be with, as the caller knows him, or NULL. */
+static int open_secured(salp_stream **out, const salp_address addresses[], int count, const char *host,
+                        const salp_stream_options *options)
+{
+    salp__tls_context *context;
+    if (!options || !options->tls)
+        return open_stream(out, addresses, count, options);
+    int error = salp__tls_context_of(&context, options->tls, false);
+    if (error < 0)
+        return error;
+    error = open_stream(out, addresses, count, options);
+    if (error == 0) {
+        error = salp__tls_begin_client(*out, context, options->tls, host);
+        if (error == 0)
+            error = salp__stream_start(*out);
+        if (error < 0) {
+            salp_stream_close(*out);
+            *out = NULL;
+        }
+    }
+    salp__tls_context_let_go(context);
+    return error;
+}
+
+/* In digits, without the port. false: there are none. */
+static bool numeric_host(salp_address address, char text[SALP_ADDRESS_TEXT])
+{
+    return salp_address_set_port(&address, 0) == 0 && salp_address_text(&address, text, SALP_ADDRESS_TEXT) > 0;
+}
+
 int salp_stream_connect(salp_stream **out, const salp_address *address, const salp_stream_options *options)
 {
+    char host[SALP_ADDRESS_TEXT];
     if (!out)
         return -EINVAL;
     *out = NULL;
     if (!address || address->size == 0)
         return -EINVAL;
     int error = salp__stream_begin();
-    return error < 0 ? error : open_stream(out, address, 1, NULL, options);
+    if (error < 0)
+        return error;
+    return open_secured(out, address, 1, numeric_host(*address, host) ? host : NULL, options);
 }
 
 int salp_unix_connect(salp_stream **out, const char *path, const salp_stream_options *options)
@@ -185,7 +215,7 @@ int salp_tcp_connect(salp_stream **out, const char *host, int port, const salp_s
     if (count < 0)
         return count;
     take_turns(addresses, count);
-    error = open_stream(out, addresses, count, host, options);
+    error = open_secured(out, addresses, count, host, options);
     salp_addresses_free(addresses);
     return error;
 }

@@ -23,18 +23,23 @@
 #include "os/process.h"
 #include "os/socket.h"
 #include "stream/stream.h"
+#include "stream/tls.h"
 #include "sync/line.h"
 #include "task/descriptor.h"
 #include "task/scope.h"
 
 /* ---- opening ---- */
 
+static void free_listener(salp_listener *listener)
+{
+    salp__tls_context_let_go(listener->tls);
+    salp__free(listener);
+}
+
 /* Of a socket that listens, which it takes over when it succeeds. */
 static int open_listener(salp_listener **out, int fd, const salp_listen_options *options)
 {
     int family;
-    if (options && options->tls)
-        return -ENOTSUP;
     int error = salp__socket_get(fd, SOL_SOCKET, SO_DOMAIN, &family);
     if (error == 0)
         error = salp__stream_apply(fd, family, options ? &options->stream : NULL); /* I2 */
@@ -43,13 +48,16 @@ static int open_listener(salp_listener **out, int fd, const salp_listen_options 
     salp_listener *listener = salp__allocate(sizeof *listener);
     if (!listener)
         return -ENOMEM;
-    int stop = salp__eventfd_open();
+    if (options && options->tls)
+        error = salp__tls_context_of(&listener->tls, options->tls, true);
+    int stop = error < 0 ? error : salp__eventfd_open();
     if (stop < 0) {
-        salp__free(listener);
+        free_listener(listener);
         return stop;
     }
     if (options)
         listener->options = *options;
+    listener->options.tls = NULL; /* the settings may be gone; what was read is in our own */
     listener->family = family;
     listener->open = 2;
     salp__list_open(&listener->full);
@@ -272,6 +280,12 @@ int salp__listener_take(salp_listener *listener, salp_stream **out)
         salp__free(stream);
         return error;
     }
+    error = listener->tls ? salp__tls_begin_server(stream, listener->tls) : 0;
+    if (error < 0) {
+        salp_stream_close(
+            stream); /* what TLS needs is too much to have it ready for a connection that may not be there */
+        return error;
+    }
     *out = stream;
     return 0;
 }
@@ -344,7 +358,7 @@ static void let_go(salp_listener *listener)
 {
     /* acq_rel: the last one sees what the other one has done with it. */
     if (atomic_fetch_sub_explicit(&listener->open, 1, memory_order_acq_rel) == 1)
-        salp__free(listener);
+        free_listener(listener);
 }
 
 static void port_gone(salp__port *port)

@@ -20,6 +20,7 @@ struct salp_listener {
     _Atomic int open; /* of the two ports; the last one that is gone frees it */
     salp_listen_options options;
     salp__place place;
+    struct salp__tls_context *tls; /* or NULL */
 };
 
 /* Has the spot claimed when the listener is shut down; false: it is already. Until it is forgotten. */

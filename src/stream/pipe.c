@@ -60,8 +60,15 @@ static int shutdown_pipe(salp_stream *stream, salp__way *way)
     return stream->one_way && !stream->no_out ? salp__port_shut(&stream->port) : -ENOTSUP;
 }
 
+static int shutdown_reading_pipe(salp_stream *stream)
+{
+    (void)stream;
+    return -ENOTSOCK;
+}
+
 const salp__stream_type salp__stream_pipe = {
     .read = read_pipe,
     .write = write_pipe,
     .shutdown = shutdown_pipe,
+    .shutdown_reading = shutdown_reading_pipe,
 };

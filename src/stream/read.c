@@ -74,11 +74,11 @@ static int64_t read_ahead(salp_stream *stream, size_t wanted)
     }
 }
 
-static int begin(const salp_stream *stream, const void *data)
+static int begin(salp_stream *stream, const void *data)
 {
     if (!stream || !data)
         return -EINVAL;
-    return stream->broken < 0 ? stream->broken : salp__stream_begin();
+    return stream->broken < 0 ? stream->broken : salp__stream_start(stream);
 }
 
 static int64_t read_some(salp_stream *stream, void *data, size_t size)

@@ -40,9 +40,15 @@ static int shutdown_socket(salp_stream *stream, salp__way *way)
     return error;
 }
 
+static int shutdown_reading_socket(salp_stream *stream)
+{
+    return salp__socket_shutdown(stream->port.watch.fd, SHUT_RD);
+}
+
 const salp__stream_type salp__stream_socket = {
     .read = read_socket,
     .write = write_socket,
     .shutdown = shutdown_socket,
     .plain = true,
+    .shutdown_reading = shutdown_reading_socket,
 };

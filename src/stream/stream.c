@@ -191,6 +191,8 @@ int salp_stream_from_fd(salp_stream **out, int fd, const salp_stream_options *op
         return error;
     if (kind == SALP__KIND_FILE)
         return -EPERM;
+    if (options && options->tls)
+        return -ENOTSUP;
     if (kind != SALP__KIND_SOCKET)
         return open_pipe(out, fd);
     error = open_socket(out, fd, options);
@@ -253,22 +255,24 @@ int salp_shutdown(salp_stream *stream)
 {
     if (!stream)
         return -EINVAL;
-    for (;;) {
+    int error = stream->type->start ? salp__stream_start(stream) : 0;
+    if (error < 0)
+        return error;
+    do {
         salp__way way = SALP__OUT;
-        int error = stream->type->shutdown(stream, &way);
+        error = stream->type->shutdown(stream, &way);
         if (error != -EAGAIN)
             return error;
         error = salp__stream_begin();
-        if (error == 0)
-            error = salp__stream_wait(&stream->port, way, "the end of a stream");
-        if (error < 0)
-            return error;
-    }
+        if (error == 0) /* beside one who writes, and waits for room, too */
+            error = salp__stream_wait_among(&stream->port, way, "the end of a stream");
+    } while (error == 0);
+    return error;
 }
 
 int salp_shutdown_reading(salp_stream *stream)
 {
-    return stream ? salp__socket_shutdown(stream->port.watch.fd, SHUT_RD) : -EINVAL;
+    return stream ? stream->type->shutdown_reading(stream) : -EINVAL;
 }
 
 /* ---- about it ---- */

@@ -21,10 +21,15 @@ typedef enum salp__way {
 } salp__way;
 
 typedef struct salp__stream_type {
+    /* What comes before the first byte. It alone may wait. NULL: nothing does. */
+    int (*start)(salp_stream *stream);
     /* Bytes, 0 at the end, or an error; -EAGAIN: try again when `way` is ready, which the caller has set to what is usual. */
     int64_t (*read)(salp_stream *stream, void *data, size_t size, salp__way *way);
     int64_t (*write)(salp_stream *stream, const struct iovec parts[], int count, salp__way *way);
+    /* What was taken by writes is with the system: 0; -EAGAIN as above; or an error. NULL: always. */
+    int (*flush)(salp_stream *stream, salp__way *way);
     int (*shutdown)(salp_stream *stream, salp__way *way);
+    int (*shutdown_reading)(salp_stream *stream);
     void (*close)(salp_stream *stream); /* the descriptor is still open; NULL: there is nothing to do */
     bool plain; /* the bytes of the stream are those of a socket, so that the poller can move them */
 } salp__stream_type;
@@ -74,6 +79,13 @@ int salp__stream_of_socket(salp_stream **stream, int fd, const salp_stream_optio
 
 /* What each call begins with: 0, or what a scope says. */
 int salp__stream_begin(void);
+
+/* The same of calls that read and write, and what comes before the first byte. */
+static inline int salp__stream_start(salp_stream *stream)
+{
+    int error = salp__stream_begin();
+    return error == 0 && stream->type->start ? stream->type->start(stream) : error;
+}
 
 /* Waits until that side may be ready. 0 or an error; -EBUSY: another task of this loop does. */
 int salp__stream_wait(salp__port *port, salp__way way, const char *what);

@@ -63,6 +63,7 @@ struct salp_transport {
     bool no_more_in;         /* the other side has ended, or there is nothing to read */
     bool ending;             /* our side ends, when all is written */
     bool ended;              /* our side has */
+    bool unsent;             /* the stream has taken bytes that the system may not have */
     bool closing;            /* and so does all */
     bool over;               /* the next turn is the last one */
     bool leaving;            /* a task makes a stream of it, and writes what is buffered */
@@ -117,7 +118,7 @@ static bool wants_to_read(const salp_transport *transport)
 
 static bool wants_to_write(const salp_transport *transport)
 {
-    return transport->outbox.size > 0 || (transport->ending && !transport->ended);
+    return transport->outbox.size > 0 || transport->unsent || (transport->ending && !transport->ended);
 }
 
 static int set_watch(salp_transport *transport, uint32_t events)
@@ -223,8 +224,10 @@ static int64_t write_parts(salp_transport *transport, const struct iovec parts[]
     transport->out.way = SALP__OUT;
     int64_t taken = stream->type->write(stream, parts, count, &transport->out.way);
     transport->out.blocked = taken == -EAGAIN;
-    if (taken > 0)
+    if (taken > 0) {
         stream->written += taken;
+        transport->unsent = stream->type->flush;
+    }
     if (taken > 0 && transport->in.way == SALP__OUT)
         transport->in.blocked = false; /* as in read_some */
     return taken == -EAGAIN ? 0 : taken;
@@ -240,6 +243,17 @@ static void write_more(salp_transport *transport)
         fail(transport, (int)taken);
     else
         salp__outbox_take(&transport->outbox, (size_t)taken);
+}
+
+/* Of what the stream has taken. */
+static void send_rest(salp_transport *transport)
+{
+    salp_stream *stream = transport->stream;
+    transport->out.way = SALP__OUT;
+    int error = stream->type->flush(stream, &transport->out.way);
+    transport->out.blocked = transport->unsent = error == -EAGAIN;
+    if (error < 0 && error != -EAGAIN)
+        fail(transport, error);
 }
 
 /* The stream's end, when all is written. */
@@ -264,6 +278,8 @@ static void flush(salp_transport *transport)
 {
     if (transport->outbox.size > 0 && !transport->out.blocked)
         write_more(transport);
+    if (transport->outbox.size == 0 && transport->unsent && !transport->out.blocked && !transport->over)
+        send_rest(transport);
     if (transport->over)
         return;
     if (transport->paused_writing && transport->outbox.size <= transport->low) {
@@ -271,8 +287,8 @@ static void flush(salp_transport *transport)
         if (transport->protocol->resume_writing && !transport->closing)
             transport->protocol->resume_writing(transport, transport->arg);
     }
-    if (transport->outbox.size == 0 && transport->ending && !transport->ended && !transport->out.blocked &&
-        !transport->over)
+    if (transport->outbox.size == 0 && !transport->unsent && transport->ending && !transport->ended &&
+        !transport->out.blocked && !transport->over)
         end_writing(transport);
     if (transport->closing && transport->ended && !transport->over)
         fail(transport, 0);
@@ -551,7 +567,7 @@ int salp_transport_write(salp_transport *transport, const void *data, size_t siz
         fail(transport, error);
         return error;
     }
-    if (transport->outbox.size > 0 && !transport->out.blocked)
+    if (wants_to_write(transport) && !transport->out.blocked)
         ask_for_turn(transport);
     else
         look(transport);

@@ -9,9 +9,9 @@
 
 static const char waits_for[] = "a stream to take bytes";
 
-static int begin(const salp_stream *stream)
+static int begin(salp_stream *stream)
 {
-    int error = salp__stream_begin();
+    int error = salp__stream_start(stream);
     if (error == 0)
         salp__stream_took_turn();
     return stream->port.watch.fd < 0 ? -EPIPE : error;
@@ -45,6 +45,19 @@ static int64_t write_some(salp_stream *stream, const struct iovec parts[], int c
     }
 }
 
+/* Waits until the system has what was taken. Returns `taken`, or an error. */
+static int64_t finish(salp_stream *stream, int64_t taken)
+{
+    salp__way way = SALP__OUT;
+    int error = 0;
+    while (stream->type->flush && (error = stream->type->flush(stream, &way)) == -EAGAIN) {
+        error = salp__stream_wait(&stream->port, way, waits_for);
+        if (error < 0)
+            break;
+    }
+    return error < 0 ? error : taken;
+}
+
 int64_t salp_write(salp_stream *stream, const void *data, size_t size)
 {
     if (!stream || (!data && size > 0) || size > SSIZE_MAX)
@@ -58,7 +71,7 @@ int64_t salp_write(salp_stream *stream, const void *data, size_t size)
         left.iov_base = (char *)left.iov_base + taken;
         left.iov_len -= (size_t)taken;
     }
-    return error < 0 ? error : (int64_t)size;
+    return error < 0 ? error : finish(stream, (int64_t)size);
 }
 
 /* ---- several parts ---- */
@@ -110,7 +123,7 @@ int64_t salp_writev(salp_stream *stream, const salp_bytes parts[], int count)
         }
         done += left;
     }
-    return error < 0 ? error : sum;
+    return error < 0 ? error : finish(stream, sum);
 }
 
 /* ---- files ---- */
@@ -176,7 +189,7 @@ int64_t salp_sendfile(salp_stream *stream, int file, int64_t offset, int64_t siz
         sent += taken;
         salp__stream_took_turn();
     }
-    return sent;
+    return finish(stream, sent);
 }
 
 int64_t salp_stream_written(const salp_stream *stream)
