@@ -307,6 +307,8 @@ static void free_tls(tls_stream *t, bool ours)
     if (ours) {
         salp_mutex_close(t->turn);
         salp__lock_close(&t->lock);
+    } else {
+        salp__free(t->turn); /* its latch may look taken for ever */
     }
     salp__tls_context_let_go(t->context);
     salp__tls_wire_close(&t->wire);

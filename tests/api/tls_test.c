@@ -222,7 +222,7 @@ static salp_stream *inner_a, *inner_b; /* what is in between has these */
 static int pass_on(void *arg)
 {
     relay *r = arg;
-    char data[3000];
+    char data[5000];
     int64_t got, at = 0;
     bool over = r->cut == 0;
     while (!over && (got = salp_read(r->from, data, r->part)) > 0) {
@@ -340,7 +340,7 @@ static bool is_of_tls(int error)
 
 static int talks_over_bad_lines(void *arg)
 {
-    const relay good = { .part = 3000, .spoil = -1, .cut = -1 };
+    const relay good = { .part = 5000, .spoil = -1, .cut = -1 };
     int whole = 0, broken = 0, seen = 0;
     (void)arg;
     for (int64_t at = 5; at < 1500; at += test_slow() ? 97 : 7) { /* beyond the end, nothing is spoilt */
