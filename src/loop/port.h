@@ -25,6 +25,7 @@
 #ifndef SALP__PORT_H
 #define SALP__PORT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/list.h"
@@ -35,6 +36,7 @@ typedef struct salp__side {
     bool ready;              /* may be so: try [home] */
     void (*tell)(void *arg); /* when it becomes so; NULL: nobody wants to know [home] */
     void *arg;
+    _Atomic bool taken; /* for floors above: somebody waits for it, wherever; relaxed, nothing is handed over by it */
 } salp__side;
 
 typedef struct salp__port {

@@ -28,7 +28,7 @@ static int64_t receive(salp_stream *stream, void *data, size_t size)
                                   .fd = stream->port.watch.fd,
                                   .to = data,
                                   .size = size };
-    int64_t got = salp__operate(&operation, waits_for);
+    int64_t got = salp__stream_operate(&stream->port, SALP__IN, &operation, waits_for);
     stream->filled = got == (int64_t)size;
     return got;
 }

@@ -49,12 +49,31 @@ static int wait_at_home(salp__side *side, const char *what)
     return 0;
 }
 
-static int wait_for(salp__port *port, salp__way way, const char *what, bool alone)
+static salp__side *side_of(salp__port *port, salp__way way)
+{
+    return way == SALP__OUT ? &port->out : &port->in;
+}
+
+/* false: somebody else has it. */
+static bool take(salp__side *side)
+{
+    return !atomic_exchange_explicit(&side->taken, true, memory_order_relaxed);
+}
+
+static void let_go_of(salp__side *side)
+{
+    atomic_store_explicit(&side->taken, false, memory_order_relaxed);
+}
+
+static int may_wait(const salp__port *port)
 {
     if (salp__cannot_wait())
         return SALP_EINSIDE;
-    if (port->forks != salp__forks())
-        return SALP_EFORKED;
+    return port->forks != salp__forks() ? SALP_EFORKED : 0;
+}
+
+static int wait_for(salp__port *port, salp__way way, const char *what)
+{
     bool home = salp__self()->task && salp__port_is_home(port);
     if (salp__self()->task && !home) {
         int away = salp__port_settle(port);
@@ -62,11 +81,9 @@ static int wait_for(salp__port *port, salp__way way, const char *what, bool alon
             return away;
         home = !away;
     }
-    salp__side *side = way == SALP__OUT ? &port->out : &port->in;
+    salp__side *side = side_of(port, way);
     if (home && !side->tell)
         return wait_at_home(side, what);
-    if (home && alone)
-        return -EBUSY;
     uint32_t events = way == SALP__OUT ? SALP__POLL_OUT : SALP__POLL_IN;
     int64_t came = -ENOBUFS;
     if (salp__can_operate(port))
@@ -80,12 +97,31 @@ static int wait_for(salp__port *port, salp__way way, const char *what, bool alon
 
 int salp__stream_wait(salp__port *port, salp__way way, const char *what)
 {
-    return wait_for(port, way, what, true);
+    salp__side *side = side_of(port, way);
+    int error = may_wait(port);
+    if (error < 0)
+        return error;
+    if (!take(side))
+        return -EBUSY;
+    error = wait_for(port, way, what);
+    let_go_of(side);
+    return error;
 }
 
 int salp__stream_wait_among(salp__port *port, salp__way way, const char *what)
 {
-    return wait_for(port, way, what, false);
+    int error = may_wait(port);
+    return error < 0 ? error : wait_for(port, way, what);
+}
+
+int64_t salp__stream_operate(salp__port *port, salp__way way, salp__operation *operation, const char *what)
+{
+    salp__side *side = side_of(port, way);
+    if (!take(side))
+        return -EBUSY;
+    int64_t result = salp__operate(operation, what);
+    let_go_of(side);
+    return result;
 }
 
 void salp__stream_took_turn(void)

@@ -87,8 +87,11 @@ static inline int salp__stream_start(salp_stream *stream)
     return error == 0 && stream->type->start ? stream->type->start(stream) : error;
 }
 
-/* Waits until that side may be ready. 0 or an error; -EBUSY: another task of this loop does. */
+/* Waits until that side may be ready. 0 or an error; -EBUSY: another one does. */
 int salp__stream_wait(salp__port *port, salp__way way, const char *what);
+
+/* Has the poller do something on that side: salp__operate (stream/operation.h); -EBUSY as well. */
+int64_t salp__stream_operate(salp__port *port, salp__way way, salp__operation *operation, const char *what);
 
 /* The same where several may. */
 int salp__stream_wait_among(salp__port *port, salp__way way, const char *what);

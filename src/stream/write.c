@@ -21,7 +21,8 @@ static int begin(salp_stream *stream)
 static int64_t write_some(salp_stream *stream, const struct iovec parts[], int count)
 {
     while (count == 1 && stream->type->plain && salp__can_operate(&stream->port)) {
-        int64_t taken = salp__operate(
+        int64_t taken = salp__stream_operate(
+            &stream->port, SALP__OUT,
             &(salp__operation){
                 .kind = SALP__SEND, .fd = stream->port.watch.fd, .from = parts->iov_base, .size = parts->iov_len },
             waits_for);

@@ -500,6 +500,41 @@ static int write_too_much(void *result)
     return 0;
 }
 
+static void *read_one_in_thread(void *result)
+{
+    read_one(result);
+    return NULL;
+}
+
+/* The second one is told, be it a task or a thread. */
+static int two_read_at_once(void *threads)
+{
+    pthread_t thread;
+    salp_group group;
+    int64_t results[2] = { 0, 0 };
+    open_pair();
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, read_one, &results[0]) == 0 && salp_yield() == 0);
+    if (threads) {
+        EXPECT(pthread_create(&thread, NULL, read_one_in_thread, &results[1]) == 0);
+        EXPECT(pthread_join(thread, NULL) == 0);
+    } else {
+        EXPECT(salp_go(&group, read_one, &results[1]) == 0 && salp_yield() == 0);
+    }
+    write_text(a, "x");
+    EXPECT(salp_group_close(&group) == 0);
+    EXPECT(results[0] == 1 && results[1] == -EBUSY);
+    close_pair();
+    return 0;
+}
+
+static void one_of_two_readers_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(two_read_at_once, NULL), 0);
+    assert_int_equal(salp_run(two_read_at_once, &a), 0);
+}
+
 /* Until the writer has written all that there is room for, and waits. */
 static void yield_until_full(void)
 {
@@ -898,6 +933,7 @@ int main(int argc, char **argv)
         TEST("who writes to nobody gets an error and no signal", who_writes_to_nobody_gets_an_error_and_no_signal),
         TEST("two tasks talk", two_tasks_talk),
         TEST("another task may end the reading", another_task_may_end_the_reading),
+        TEST("one of two readers is told", one_of_two_readers_is_told),
         TEST("another task may end the writing", another_task_may_end_the_writing),
         TEST("a stream outlives its loop", a_stream_outlives_its_loop),
         TEST("streams are handed between loops", streams_are_handed_between_loops),
