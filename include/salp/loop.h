@@ -89,7 +89,8 @@ typedef void salp_watch_fn(int fd, unsigned events, void *arg);
  * thread's loop, or a descriptor that is always ready (a file); -EBADF it is not
  * open; -ENOTSUP: SALP_POLLER asks for a poller that is not to be had; -ENOMEM; -EMFILE, -ENFILE: no descriptor left for the loop's own;
  * -ENOSPC: the system's limit on watched descriptors (fs.epoll.max_user_watches);
- * -ENOENT: events is 0 and it is not watched.
+ * -ENOENT: events is 0 and it is not watched; -EEXIST: a stream (salp/stream.h) of this loop has it, with epoll: watch a
+ * copy of it (dup(2)).
  */
 SALP_API int salp_loop_watch(salp_loop *loop, int fd, unsigned events, salp_watch_fn *function, void *arg);
 

@@ -83,7 +83,8 @@ SALP_API int salp_stream_connect(salp_stream **stream, const salp_address *addre
  * Makes a stream of a descriptor: a stream socket, a pipe, a terminal or a device. It
  * belongs to the stream from then on, keeps its number, and is closed with it; after an
  * error it is the caller's as before. What others share with it, such as the standard
- * input of a shell, stays as it is: no flag that they would notice is set.
+ * input of a shell, stays as it is, save for
+ * the options that are given: no flag that they would notice is set.
  *
  * Errors: -EINVAL: stream is NULL; -EBADF: fd is not open; -EPERM: a file or a folder
  * (salp/file.h); -ENOTSUP: a socket that is no stream socket; -ENOMEM.
@@ -161,8 +162,9 @@ SALP_API int64_t salp_stream_written(const salp_stream *stream);
 /*
  * Ends the writing: the other side reads what was written, and then the end. Reading
  * goes on. Of a stream that is written only (a pipe) this closes the descriptor, and
- * nobody else may be writing; of a socket, who writes gets -EPIPE. Waits: with TLS. Errors: -EINVAL; -ENOTCONN: it was
- * never connected or is gone; -ENOTSUP: a pipe that is read only, a terminal; with TLS those of writing.
+ * nobody else may be writing; of a socket, who writes gets -EPIPE (of a Unix socket, who waits to write in another thread
+ * gets it only when the other side reads or is gone). Waits: with TLS. Errors: -EINVAL; -ENOTCONN: it was never connected
+ * or is gone; -ENOTSUP: a pipe that is read only, a terminal; with TLS those of writing.
  */
 SALP_API int salp_shutdown(salp_stream *stream);
 
@@ -252,14 +254,15 @@ typedef int salp_handler(salp_stream *stream, void *arg);
  * scope that ends it ends the handlers at once.
  *
  * When descriptors or memory run out it waits until a connection has ended, or 100 ms,
- * and goes on; clients wait meanwhile. What a handler returns, if negative, and what
+ * and goes on; clients wait meanwhile. (One that was accepted already, and for whose task there
+ * is no memory, is closed.) What a handler returns, if negative, and what
  * accepting fails with, is told to .on_error(error, arg), in this thread.
  *
  * Waits: yes. Errors: -EINVAL; -ENOMEM; SALP_EINSIDE; -ETIMEDOUT, -ECANCELED.
  */
 SALP_API int salp_serve(salp_listener *listener, salp_handler *handler, void *arg);
 
-/* No more connections: who waits for one gets -EPIPE, and servers stop. Threads: any. Waits: no. */
+/* No more connections: who waits for one gets -EPIPE, and servers stop. Threads: any; in a fork: nothing. Waits: no. */
 SALP_API void salp_listener_shutdown(salp_listener *listener);
 
 /* The address and the port, or -EINVAL; -EAFNOSUPPORT: it has no port. */

@@ -73,7 +73,10 @@ static int look(contest *race)
         int fd = race->running[i].fd;
         if (race->running[i].came == 0)
             continue;
+        salp_address peer;
         int error = salp__socket_error(fd);
+        if (error == 0)
+            error = salp__socket_peer(fd, &peer); /* a poller that fails says that all is ready */
         if (error == 0) {
             race->running[i] = race->running[--race->count];
             return fd;

@@ -59,6 +59,7 @@ static int open_listener(salp_listener **out, int fd, const salp_listen_options 
         listener->options = *options;
     listener->options.tls = NULL; /* the settings may be gone; what was read is in our own */
     listener->family = family;
+    listener->tcp = salp__is_tcp(fd);
     listener->open = 2;
     salp__list_open(&listener->full);
     salp__port_open(&listener->port, fd);
@@ -246,7 +247,7 @@ static int be_accepted(const salp_listener *listener, salp_stream *stream, int f
     /* A Unix socket does not inherit the sizes of buffers: I2. */
     int error = listener->family == AF_UNIX ? salp__stream_apply(fd, AF_UNIX, &listener->options.stream) : 0;
     if (error == 0)
-        salp__stream_be_socket(stream, fd, listener->family);
+        salp__stream_be_socket(stream, fd, listener->family, listener->tcp);
     return error;
 }
 
@@ -327,8 +328,8 @@ bool salp__is_shortage(int error)
 void salp_listener_shutdown(salp_listener *listener)
 {
     salp__list claimed;
-    if (!listener)
-        return;
+    if (!listener || listener->port.forks != salp__forks())
+        return; /* a fork's copy: those who wait are the parent's */
     salp__latch_take(&listener->latch);
     /* release: pairs with the acquire in salp_accept. */
     atomic_store_explicit(&listener->stopped, true, memory_order_release);

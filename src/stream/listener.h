@@ -14,6 +14,7 @@ struct salp_listener {
     salp__port port;
     salp__port stop; /* an eventfd: readable from when it is shut down, for all who wait, wherever */
     int family;
+    bool tcp;
     _Atomic bool stopped; /* release in shutdown, acquire in accept */
     salp__latch latch;
     salp__list full;  /* servers that take no more now, to be told of a shutdown [latch] */

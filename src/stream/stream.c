@@ -160,10 +160,16 @@ int salp__stream_apply(int fd, int family, const salp_stream_options *options)
     return error;
 }
 
-void salp__stream_be_socket(salp_stream *stream, int fd, int family)
+bool salp__is_tcp(int fd)
+{
+    int protocol = 0;
+    return salp__socket_get(fd, SOL_SOCKET, SO_PROTOCOL, &protocol) == 0 && protocol == IPPROTO_TCP;
+}
+
+void salp__stream_be_socket(salp_stream *stream, int fd, int family, bool tcp)
 {
     salp__port_open(&stream->port, fd);
-    stream->whole = family == AF_INET || family == AF_INET6;
+    stream->whole = tcp; /* elsewhere a read ends with a message, or with descriptors that came along */
     stream->unix_fds = family == AF_UNIX;
 }
 
@@ -184,7 +190,7 @@ static int open_socket(salp_stream **out, int fd, const salp_stream_options *opt
     salp_stream *stream = salp__stream_new(fd, &salp__stream_socket);
     if (!stream)
         return -ENOMEM;
-    salp__stream_be_socket(stream, fd, family);
+    salp__stream_be_socket(stream, fd, family, salp__is_tcp(fd));
     *out = stream;
     return 0;
 }
@@ -231,7 +237,8 @@ int salp_stream_from_fd(salp_stream **out, int fd, const salp_stream_options *op
         return -ENOTSUP;
     if (kind != SALP__KIND_SOCKET)
         return open_pipe(out, fd);
-    error = open_socket(out, fd, options);
+    static const salp_stream_options untouched = { .delay = true }; /* others may share it */
+    error = open_socket(out, fd, options ? options : &untouched);
     if (error == 0) {
         (*out)->blocking = !(fcntl(fd, F_GETFL) & O_NONBLOCK);
         salp__file_close_on_exec(fd);

@@ -69,7 +69,8 @@ salp_stream *salp__stream_new(int fd, const salp__stream_type *type);
 void salp__stream_let_go(salp_stream *stream);
 
 /* Makes it that of a socket: one that was made before there was a descriptor. */
-void salp__stream_be_socket(salp_stream *stream, int fd, int family);
+void salp__stream_be_socket(salp_stream *stream, int fd, int family, bool tcp);
+bool salp__is_tcp(int fd);
 
 /* Sets the options of a socket. What does not fit its kind is of no meaning. */
 int salp__stream_apply(int fd, int family, const salp_stream_options *options);

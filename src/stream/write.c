@@ -71,6 +71,8 @@ int64_t salp_write(salp_stream *stream, const void *data, size_t size)
             return taken;
         left.iov_base = (char *)left.iov_base + taken;
         left.iov_len -= (size_t)taken;
+        if (left.iov_len > 0)
+            error = begin(stream); /* who reads may keep up for ever */
     }
     return error < 0 ? error : finish(stream, (int64_t)size);
 }

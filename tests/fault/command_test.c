@@ -27,7 +27,8 @@
 
 static bool is_documented(int result)
 {
-    return result == 0 || result == -ENOMEM || result == -EMFILE || result == -EAGAIN || result == -EIO;
+    return result == 0 || result == -ENOMEM || result == -EMFILE || result == -EAGAIN || result == -EIO ||
+           result == -ECONNRESET; /* of a stream that is its input */
 }
 
 /* Runs it until no call is left to fail. When a tree is looked for, there are some for each process of the system: then not
