@@ -97,7 +97,7 @@ static int run(contest *race, const salp_address addresses[], int count, const s
             int result = try(race, &addresses[next++], options);
             if (result >= 0 || result == SALP_EINSIDE)
                 return result;
-            int over = salp__stream_begin();
+            int over = salp__wait_begin();
             if (over < 0)
                 return over;
             if (result != -EINPROGRESS)
@@ -169,7 +169,7 @@ int salp_stream_connect(salp_stream **out, const salp_address *address, const sa
     *out = NULL;
     if (!address || address->size == 0)
         return -EINVAL;
-    int error = salp__stream_begin();
+    int error = salp__wait_begin();
     if (error < 0)
         return error;
     return open_secured(out, address, 1, numeric_host(*address, host) ? host : NULL, options);
@@ -210,7 +210,7 @@ int salp_tcp_connect(salp_stream **out, const char *host, int port, const salp_s
     *out = NULL;
     if (!host || port <= 0 || port > 65535)
         return -EINVAL;
-    int error = salp__stream_begin();
+    int error = salp__wait_begin();
     if (error < 0)
         return error;
     snprintf(service, sizeof service, "%d", port);

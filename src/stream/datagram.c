@@ -23,6 +23,7 @@
 #include "os/socket.h"
 #include "stream/place.h"
 #include "stream/stream.h"
+#include "task/scope.h"
 #include "task/descriptor.h"
 
 struct salp_datagram {
@@ -161,7 +162,7 @@ int64_t salp_datagram_receive(salp_datagram *datagram, void *data, size_t size, 
     salp_address sender;
     if (!datagram || (!data && size > 0))
         return -EINVAL;
-    int error = salp__stream_begin();
+    int error = salp__wait_begin();
     salp__stream_took_turn();
     while (error == 0) {
         int64_t got = try_to_receive(datagram, data, size, &sender);
@@ -222,7 +223,7 @@ int64_t salp_datagram_send(salp_datagram *datagram, const void *data, size_t siz
 {
     if (!datagram || (!data && size > 0) || (to && to->size == 0))
         return -EINVAL;
-    int error = salp__stream_begin();
+    int error = salp__wait_begin();
     salp__stream_took_turn();
     while (error == 0) {
         int64_t sent = try_to_send(datagram, data, size, to);

@@ -298,7 +298,7 @@ int salp_accept(salp_listener *listener, salp_stream **out)
     *out = NULL;
     salp__stream_took_turn();
     for (;;) {
-        int error = salp__stream_begin();
+        int error = salp__wait_begin();
         if (error == 0)
             error = salp__listener_take(listener, out);
         if (error == -EAGAIN)

@@ -46,7 +46,7 @@ static int64_t give_up(salp__loop *loop, salp__operation *operation, const char 
 int64_t salp__operate(salp__operation *operation, const char *what)
 {
     salp__loop *loop = salp__loop_here();
-    int error = salp__stream_begin(); /* else it might be done before it is stopped, again and again */
+    int error = salp__wait_begin(); /* else it might be done before it is stopped, again and again */
     if (error < 0)
         return error;
     salp__waiter waiter;

@@ -19,11 +19,6 @@
 
 /* ---- waiting ---- */
 
-int salp__stream_begin(void)
-{
-    return salp__scope_is_quiet(salp__self()) ? 0 : salp__wait_refused();
-}
-
 static void resume(void *arg)
 {
     salp__spot *spot = arg;
@@ -306,7 +301,7 @@ int salp_shutdown(salp_stream *stream)
         error = stream->type->shutdown(stream, &way);
         if (error != -EAGAIN)
             return error;
-        error = salp__stream_begin();
+        error = salp__wait_begin();
         if (error == 0) /* beside one who writes, and waits for room, too */
             error = salp__stream_wait_among(&stream->port, way, "the end of a stream");
     } while (error == 0);

@@ -13,6 +13,7 @@
 
 #include "loop/port.h"
 #include "os/socket.h"
+#include "task/scope.h"
 
 /* Which side of the descriptor a try that ended with -EAGAIN has to wait for. */
 typedef enum salp__way {
@@ -78,13 +79,10 @@ int salp__stream_apply(int fd, int family, const salp_stream_options *options);
 /* A stream of a socket that was made here, and its options. Takes the descriptor over also when it fails. */
 int salp__stream_of_socket(salp_stream **stream, int fd, const salp_stream_options *options);
 
-/* What each call begins with: 0, or what a scope says. */
-int salp__stream_begin(void);
-
 /* The same of calls that read and write, and what comes before the first byte. */
 static inline int salp__stream_start(salp_stream *stream)
 {
-    int error = salp__stream_begin();
+    int error = salp__wait_begin();
     return error == 0 && stream->type->start ? stream->type->start(stream) : error;
 }
 

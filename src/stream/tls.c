@@ -429,7 +429,7 @@ int salp_tls_handshake(salp_stream *stream)
         return -EINVAL;
     if (stream->type != &encrypted)
         return -ENOTSUP;
-    int error = salp__stream_begin();
+    int error = salp__wait_begin();
     return error < 0 ? error : start_tls(stream);
 }
 

@@ -22,7 +22,7 @@ int salp_tls_start(salp_stream *stream, const char *host, const salp_tls *tls)
     salp__tls_context *context;
     int error = check(stream, tls);
     if (error == 0)
-        error = salp__stream_begin();
+        error = salp__wait_begin();
     if (error == 0)
         error = salp__tls_context_of(&context, tls, false);
     if (error < 0)

@@ -20,7 +20,7 @@
 /* Takes the latch. Returns 0, or -ECANCELED or -ETIMEDOUT without the latch. */
 static inline int salp__line_begin(salp__latch *latch)
 {
-    int error = salp__scope_is_quiet(salp__self()) ? 0 : salp__wait_refused();
+    int error = salp__wait_begin();
     if (error == 0)
         salp__latch_take(latch);
     return error;

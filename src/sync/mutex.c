@@ -184,7 +184,7 @@ int salp_mutex_lock(salp_mutex *mutex)
     if (!mutex)
         return -EINVAL;
     salp__actor *self = salp__self();
-    int error = salp__scope_is_quiet(self) ? 0 : salp__wait_refused();
+    int error = salp__wait_begin();
     if (error < 0)
         return error;
     error = take(mutex, self);

@@ -118,6 +118,12 @@ static inline int salp__scope_feel(salp__actor *actor)
     return salp__scope_is_quiet(actor) ? 0 : salp__scope_feel_now(actor);
 }
 
+/* What a call that can wait begins with: 0, or the error that it ends with since a scope is over already. */
+static inline int salp__wait_begin(void)
+{
+    return salp__scope_is_quiet(salp__self()) ? 0 : salp__wait_refused();
+}
+
 /* Of a plain thread: when the first of its scopes is over. */
 int64_t salp__scope_deadline(const salp__actor *actor);
 

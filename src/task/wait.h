@@ -91,7 +91,7 @@ void salp__bell_drop(struct salp__actor *actor);
 /* Whether the caller is a callback of a loop, or whatever else its thread does outside of tasks: SALP_EINSIDE. */
 bool salp__cannot_wait(void);
 
-/* What a call that can wait begins with: 0, or the error that it ends with since a scope is over already. */
+/* The longer way of salp__wait_begin (scope.h). */
 int salp__wait_refused(void);
 
 /* As salp__wait, for what ends in any case: scopes do not end it. */
