@@ -8,8 +8,11 @@
 #include <salp/time.h>
 
 #include "base/assert.h"
+#include "base/sanitizer.h"
 #include "os/clock.h"
+#include "os/epoll.h"
 #include "os/fault.h"
+#include "os/file.h"
 #include "os/memory.h"
 #include "os/pretend.h"
 
@@ -180,18 +183,34 @@ static int take_answers(salp__ring *ring, salp__answer answers[], int max)
     return kept;
 }
 
+/* Submits, and waits for an answer. 0 or -EINTR. */
+#ifdef __SANITIZE_THREAD__
+/* ThreadSanitizer keeps signals back until a call that it knows, and it knows nothing of io_uring: one that comes just before
+   we sleep would be kept for ever. */
+static int wait_for_answer(salp__ring *ring, int64_t left)
+{
+    salp__pollee pollee = { .fd = ring->uring.ring_fd, .events = SALP__POLL_IN };
+    salp__ring_submit(ring);
+    return salp__poll_for(&pollee, 1, left > 0 ? salp__later(left) : SALP_FOREVER) < 0 ? -EINTR : 0;
+}
+#else
+static int wait_for_answer(salp__ring *ring, int64_t left)
+{
+    struct __kernel_timespec time = { .tv_sec = left / SALP_SECONDS(1), .tv_nsec = left % SALP_SECONDS(1) };
+    struct io_uring_cqe *first;
+    int error = io_uring_submit_and_wait_timeout(&ring->uring, &first, 1, left > 0 ? &time : NULL, NULL);
+    return error == -EINTR ? error : 0;
+}
+#endif
+
 int salp__ring_wait(salp__ring *ring, salp__answer answers[], int max, int64_t deadline)
 {
     if (deadline > 0 && salp__skips_to(deadline))
         deadline = 0;
     int64_t left = deadline > 0 && deadline != SALP_FOREVER ? deadline - salp__now() : 0;
     if (deadline > 0 && (deadline == SALP_FOREVER || left > 0) && io_uring_cq_ready(&ring->uring) == 0) {
-        struct __kernel_timespec time = { .tv_sec = left / SALP_SECONDS(1), .tv_nsec = left % SALP_SECONDS(1) };
-        struct io_uring_cqe *first;
-        int error =
-            io_uring_submit_and_wait_timeout(&ring->uring, &first, 1, deadline == SALP_FOREVER ? NULL : &time, NULL);
-        if (error == -EINTR)
-            return error;
+        if (wait_for_answer(ring, left) < 0)
+            return -EINTR;
     } else {
         salp__ring_submit(ring);
     }
