@@ -148,7 +148,7 @@ enum { SHARERS = 3, SHARED_CLIENTS = 60 };
 
 static struct sharing {
     int port;
-    atomic_int listening, accepted;
+    atomic_int begun, listening, accepted;
     salp_listener *listeners[SHARERS];
 } sharing;
 
@@ -159,7 +159,8 @@ static int accept_of_a_shared_port(void *arg)
     int error;
     (void)arg;
     EXPECT(salp_tcp_listen(&listener, "127.0.0.1", sharing.port, &(salp_listen_options){ .share_port = true }) == 0);
-    sharing.listeners[atomic_fetch_add(&sharing.listening, 1)] = listener;
+    sharing.listeners[atomic_fetch_add(&sharing.begun, 1)] = listener;
+    atomic_fetch_add(&sharing.listening, 1); /* behind the other: who sees it sees the listener */
     while ((error = salp_accept(listener, &stream)) == 0) {
         EXPECT(salp_write(stream, "x", 1) == 1);
         salp_stream_close(stream);
