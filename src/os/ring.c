@@ -190,7 +190,8 @@ static int take_answers(salp__ring *ring, salp__answer answers[], int max)
 static int wait_for_answer(salp__ring *ring, int64_t left)
 {
     salp__pollee pollee = { .fd = ring->uring.ring_fd, .events = SALP__POLL_IN };
-    salp__ring_submit(ring);
+    if (!salp__ring_submit(ring))
+        return -EINTR; /* the kernel does not know all yet: again, soon */
     return salp__poll_for(&pollee, 1, left > 0 ? salp__later(left) : SALP_FOREVER) < 0 ? -EINTR : 0;
 }
 #else
