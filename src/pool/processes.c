@@ -22,7 +22,7 @@
 #include "os/process.h"
 #include "pool/steward.h"
 #include "task/park.h"
-#include "task/ready.h"
+#include "task/descriptor.h"
 #include "task/task.h"
 
 static const int64_t liveness_interval = SALP_MILLISECONDS(250);
@@ -200,15 +200,20 @@ static int fork_steward(salp__process_engine *engine, int program)
     return engine->steward;
 }
 
-/* In a task only that waits. */
+/* Where nobody ends the waiting, by the bell: that is cheaper. */
 static void wait_for_news(salp__process_engine *engine, uint32_t seen)
 {
-    salp__interest interests[] = { { engine->door, SALP__POLL_OUT }, { engine->steward, SALP__POLL_IN } };
-    salp__bell *bell = &engine->control.shared->opened;
-    if (salp__self()->task)
-        (void)salp__wait_ready(interests, 2); /* who calls this looks at scopes himself */
-    else
-        salp__park(bell, seen, salp__later(liveness_interval), true, SALP__SLEEP);
+    salp__interest set[] = { { .fd = engine->door, .events = SALP__POLL_OUT },
+                             { .fd = engine->steward, .events = SALP__POLL_IN } };
+    const salp__actor *self = salp__self();
+    int error = -ENOTSUP;
+    if (self->task || (self->scope && !salp__cannot_wait()))
+        error = salp__descriptors_wait(set, 2, SALP_FOREVER, "a pool to open");
+    if (error < 0 && self->task)
+        (void)salp_sleep(
+            SALP_MILLISECONDS(1)); /* of scopes the caller knows; else there was no memory, or descriptor */
+    else if (error < 0)
+        salp__park(&engine->control.shared->opened, seen, salp__later(liveness_interval), true, SALP__SLEEP);
 }
 
 /* Until the steward has started the workers, or cannot; or a scope is over. */
@@ -234,12 +239,7 @@ static void wait_for_steward(salp__process_engine *engine)
 {
     int64_t deadline = salp__later(steward_patience);
     while (!steward_gone(engine)) {
-        if (salp__self()->task) {
-            salp__wait_ready_through(&(salp__interest){ engine->steward, SALP__POLL_IN }, 1, deadline);
-        } else {
-            bool gone;
-            salp__poll(&engine->steward, &gone, 1, deadline);
-        }
+        salp__descriptor_wait_through(engine->steward, SALP__POLL_IN, deadline, "a pool to end");
         if (salp__now() < deadline)
             continue;
         salp__process_signal_watched(engine->steward, SIGKILL);

@@ -28,7 +28,7 @@
 #include "pool/processes.h"
 #include "pool/steward.h"
 #include "sync/line.h"
-#include "task/ready.h"
+#include "task/descriptor.h"
 #include "task/task.h"
 
 #define VARIABLE "SALP_STEWARD"
@@ -291,7 +291,7 @@ static int wait_for_answer(int *watch)
 {
     bool readable = false;
     while (salp__self()->task && salp__poll(&server.channel, &readable, 1, 0) <= 0)
-        salp__wait_ready_through(&(salp__interest){ server.channel, SALP__POLL_IN }, 1, SALP_FOREVER);
+        salp__descriptor_wait_through(server.channel, SALP__POLL_IN, SALP_FOREVER, "a pool to open");
     return salp__channel_receive(server.channel, watch, 1);
 }
 

@@ -7,6 +7,7 @@
 #include <salp/time.h>
 
 #include "base/assert.h"
+#include "os/clock.h"
 #include "os/epoll.h"
 #include "os/file.h"
 #include "task/scope.h"
@@ -57,10 +58,15 @@ static void unwatch(salp__loop *loop, salp__interest *interest)
     salp__file_close(interest->copy);
 }
 
+static salp__loop *loop_of(const salp__waiter *waiter)
+{
+    return &waiter->actor->task->runtime->loop;
+}
+
 /* Returns as salp__wait_until. */
 static int wait_in_task(salp__waiter *waiter, salp__interest set[], int count, int64_t until)
 {
-    salp__loop *loop = &waiter->actor->task->runtime->loop;
+    salp__loop *loop = loop_of(waiter);
     salp__spot spot = salp__spot_of(waiter);
     int begun = 0, error = 0;
     for (; begun < count && error == 0; begun += error == 0) {
@@ -81,6 +87,35 @@ static int wait_in_task(salp__waiter *waiter, salp__interest set[], int count, i
             unwatch(loop, &set[i]);
     }
     return error;
+}
+
+typedef struct alarm {
+    salp__timer timer;
+    salp__spot *spot;
+} alarm;
+
+static void ring(salp__timer *timer)
+{
+    const alarm *a = (alarm *)timer; /* its first member */
+    if (salp__claim(a->spot))
+        salp__resume(a->spot);
+}
+
+static void wait_through_in_task(salp__waiter *waiter, salp__interest *interest, int64_t until)
+{
+    salp__loop *loop = loop_of(waiter);
+    salp__spot spot = salp__spot_of(waiter);
+    alarm clock = { .spot = &spot };
+    interest->spot = &spot;
+    bool watched = watch(loop, interest) == 0;
+    if (!watched && until > salp__later(SALP_MILLISECONDS(1)))
+        until = salp__later(SALP_MILLISECONDS(1));
+    if (until != SALP_FOREVER)
+        salp__timer_set(loop, &clock.timer, until, ring);
+    salp__wait_through(waiter);
+    salp__timer_cancel(loop, &clock.timer);
+    if (watched)
+        unwatch(loop, interest);
 }
 
 /* ---- plain threads ---- */
@@ -122,10 +157,10 @@ int salp__descriptors_wait(salp__interest set[], int count, int64_t until, const
             return ready;
         if (error == 1)
             return 0;
-        if (error == -ETIMEDOUT || error == -ECANCELED)
-            return salp__scope_feel(waiter.actor);
-        if (error < 0 && error != -EINTR)
-            return error;
+        if (error < 0 && error != -EINTR) {
+            int over = salp__scope_feel(waiter.actor);
+            return over < 0 ? over : error;
+        }
     }
 }
 
@@ -134,4 +169,14 @@ int salp__descriptor_wait(int fd, uint32_t events, const char *what)
     salp__interest interest = { .fd = fd, .events = events };
     int ready = salp__descriptors_wait(&interest, 1, SALP_FOREVER, what);
     return ready < 0 ? ready : (int)interest.came;
+}
+
+void salp__descriptor_wait_through(int fd, uint32_t events, int64_t until, const char *what)
+{
+    salp__waiter waiter;
+    salp__waiter_open(&waiter, what);
+    if (waiter.actor->task)
+        wait_through_in_task(&waiter, &(salp__interest){ .fd = fd, .events = events }, until);
+    else
+        (void)salp__poll_for(&(salp__pollee){ .fd = fd, .events = events }, 1, until);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "loop/poller.h"
+#include "os/epoll.h"
 #include "task/wait.h"
 
 /* What one descriptor is waited for. Lives in the caller's frame. */
@@ -32,5 +33,9 @@ int salp__descriptors_wait(salp__interest set[], int count, int64_t until, const
 
 /* The same for one, for as long as it takes. Returns what has come, or an error. */
 int salp__descriptor_wait(int fd, uint32_t events, const char *what);
+
+/* The same for one, whatever scopes say: until it may be ready, or `until`. For want of memory or descriptors it may end a
+   millisecond later, so look. Not in callbacks. */
+void salp__descriptor_wait_through(int fd, uint32_t events, int64_t until, const char *what);
 
 #endif

@@ -144,6 +144,42 @@ static void a_deadline_ends_it(void **state)
     in_both(ends_with_its_scope);
 }
 
+static int write_later(void *arg)
+{
+    (void)arg;
+    got = 1;
+    EXPECT(write(a[1], "x", 1) == 1);
+    return 0;
+}
+
+static int waits_through_its_scope(void *arg)
+{
+    salp_scope scope;
+    salp_group group;
+    open_pipes();
+    got = 0;
+    if (arg) {
+        salp_group_open(&group);
+        EXPECT(salp_go(&group, write_later, NULL) == 0);
+    }
+    salp_scope_open(&scope, 0);
+    salp__descriptor_wait_through(b[0], SALP__POLL_IN, salp_now() + 1000, "nothing"); /* ends in time */
+    EXPECT(arg || write_later(NULL) == 0);
+    salp__descriptor_wait_through(a[0], SALP__POLL_IN, SALP_FOREVER, "a pipe");
+    EXPECT(got == 1 && read(a[0], &(char){ 0 }, 1) == 1);
+    EXPECT(salp_scope_close(&scope) == 0); /* it has ended nothing */
+    EXPECT(!arg || salp_group_close(&group) == 0);
+    close_pipes();
+    return 0;
+}
+
+static void one_that_has_to_be_waited_for_is(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(waits_through_its_scope, a), 0);
+    assert_int_equal(waits_through_its_scope(NULL), 0);
+}
+
 static salp_scope scopes[2];
 static _Atomic int open_scopes;
 
@@ -219,6 +255,7 @@ int main(int argc, char **argv)
         TEST("which are ready is told", which_are_ready_is_told),
         TEST("a file is always ready", a_file_is_always_ready),
         TEST("several tasks wait for one descriptor", several_tasks_wait_for_one_descriptor),
+        TEST("one that has to be waited for is", one_that_has_to_be_waited_for_is),
         TEST("a deadline ends it", a_deadline_ends_it),
         TEST("another thread ends it", another_thread_ends_it),
         TEST("it ends also when no descriptor is left", it_ends_also_when_no_descriptor_is_left),
