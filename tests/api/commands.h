@@ -16,13 +16,6 @@
 #define SH(script) ARGV("/bin/sh", "-c", script)
 #define WITH(...) (&(salp_command_options){ __VA_ARGS__ })
 
-/* The same in a plain thread and in a task. */
-static inline void in_both(salp_fn *function)
-{
-    assert_int_equal(function(NULL), 0);
-    assert_int_equal(salp_run(function, NULL), 0);
-}
-
 /* It runs, exits with `status`, and has written these two texts. */
 static inline void expect(const char *const argv[], const salp_command_options *options, int status, const char *out,
                           const char *err)

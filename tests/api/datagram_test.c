@@ -13,13 +13,6 @@
 #include <salp/datagram.h>
 #include <salp/loop.h>
 
-/* Runs `function` in a task, and in a plain thread. */
-static void in_both(salp_fn *function)
-{
-    assert_int_equal(salp_run(function, NULL), 0);
-    assert_int_equal(function(NULL), 0);
-}
-
 static salp_address parse(const char *text)
 {
     salp_address address;

@@ -104,7 +104,7 @@ static int call_in_fork(void *arg)
 
     make_all_calls(arg, results);
     for (int k = 0; k < CALLS; k++)
-        EXPECT(results[k] == SALP_EFORKED);
+        OR_FAIL(results[k] == SALP_EFORKED);
     return 0;
 }
 
@@ -125,9 +125,9 @@ static int open_own_pool(void *arg)
     salp_pool *pool;
     salp_engine engine = *(salp_engine *)arg;
 
-    EXPECT(salp_pool_open(&pool, &(salp_pool_options){ .engine = engine, .workers = 2 }) == 0);
-    EXPECT(check_squares(pool, 1000, NULL) == 0);
-    EXPECT(salp_pool_close(pool) == 0);
+    OR_FAIL(salp_pool_open(&pool, &(salp_pool_options){ .engine = engine, .workers = 2 }) == 0);
+    OR_FAIL(check_squares(pool, 1000, NULL) == 0);
+    OR_FAIL(salp_pool_close(pool) == 0);
     return 0;
 }
 

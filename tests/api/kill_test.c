@@ -219,22 +219,22 @@ static int run_short_of_memory(void *arg)
     static struct failures failures;
     salp_pool *pool;
 
-    EXPECT(write_text(arg, "cgroup.procs", "0"));
-    EXPECT(salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2 }) == 0);
+    OR_FAIL(write_text(arg, "cgroup.procs", "0"));
+    OR_FAIL(salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2 }) == 0);
     for (int i = 0; i < COUNT; i++)
         in[i] = i;
-    EXPECT(salp_map(pool, job_eat_at_nine, in, sizeof *in, out, sizeof *out, COUNT,
-                    &(salp_map_options){
-                        .errors = errors, .chunk = 1, .on_failure = note_failure, .on_failure_arg = &failures }) ==
-           -ENOMEM);
+    OR_FAIL(salp_map(pool, job_eat_at_nine, in, sizeof *in, out, sizeof *out, COUNT,
+                     &(salp_map_options){
+                         .errors = errors, .chunk = 1, .on_failure = note_failure, .on_failure_arg = &failures }) ==
+            -ENOMEM);
     for (int i = 0; i < COUNT; i++) {
-        EXPECT(errors[i] == (i == 9 ? -ENOMEM : 0));
-        EXPECT(i == 9 || out[i] == i * i);
+        OR_FAIL(errors[i] == (i == 9 ? -ENOMEM : 0));
+        OR_FAIL(i == 9 || out[i] == i * i);
     }
-    EXPECT(failures.count == 1 && failures.each[0].index == 9);
-    EXPECT(failures.each[0].error == -ENOMEM && failures.each[0].signal == SIGKILL);
-    EXPECT(check_squares(pool, 1000, NULL) == 0);
-    EXPECT(salp_pool_close(pool) == 0);
+    OR_FAIL(failures.count == 1 && failures.each[0].index == 9);
+    OR_FAIL(failures.each[0].error == -ENOMEM && failures.each[0].signal == SIGKILL);
+    OR_FAIL(check_squares(pool, 1000, NULL) == 0);
+    OR_FAIL(salp_pool_close(pool) == 0);
     return 0;
 }
 

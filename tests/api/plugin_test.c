@@ -91,17 +91,17 @@ static int program_with_plugin(void *arg)
     int in = 1, out = 0;
     salp_pool *pool;
 
-    EXPECT(salp_pool_open(&pool, &(salp_pool_options){
-                                     .engine = SALP_PROCESSES, .workers = 2, .start = *(salp_start *)arg }) == 0);
-    EXPECT(check_squares(pool, 100, NULL) == 0);
+    OR_FAIL(salp_pool_open(&pool, &(salp_pool_options){
+                                      .engine = SALP_PROCESSES, .workers = 2, .start = *(salp_start *)arg }) == 0);
+    OR_FAIL(check_squares(pool, 100, NULL) == 0);
     *(void **)&cube = find_plugin("plugin_cube");
     *(void **)&crash = find_plugin("plugin_crash");
-    EXPECT(cube && crash);
+    OR_FAIL(cube && crash);
     for (int round = 0; round < 3; round++) {
-        EXPECT(check_cubes(pool, cube, 0) == 0);
-        EXPECT(salp_apply(pool, crash, &in, sizeof in, &out, sizeof out, NULL) == SALP_ECRASHED);
+        OR_FAIL(check_cubes(pool, cube, 0) == 0);
+        OR_FAIL(salp_apply(pool, crash, &in, sizeof in, &out, sizeof out, NULL) == SALP_ECRASHED);
     }
-    EXPECT(salp_pool_close(pool) == 0);
+    OR_FAIL(salp_pool_close(pool) == 0);
     return 0;
 }
 
@@ -123,15 +123,15 @@ static int program_with_initializer_of_plugin(void *arg)
 
     *(void **)&cube = find_plugin("plugin_cube");
     *(void **)&initialize = find_plugin("plugin_initialize");
-    EXPECT(cube && initialize);
-    EXPECT(salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES,
-                                                       .workers = 2,
-                                                       .start = *(salp_start *)arg,
-                                                       .initializer = initialize,
-                                                       .initializer_arg = &offset,
-                                                       .initializer_arg_size = sizeof offset }) == 0);
-    EXPECT(check_cubes(pool, cube, 77) == 0);
-    EXPECT(salp_pool_close(pool) == 0);
+    OR_FAIL(cube && initialize);
+    OR_FAIL(salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES,
+                                                        .workers = 2,
+                                                        .start = *(salp_start *)arg,
+                                                        .initializer = initialize,
+                                                        .initializer_arg = &offset,
+                                                        .initializer_arg_size = sizeof offset }) == 0);
+    OR_FAIL(check_cubes(pool, cube, 77) == 0);
+    OR_FAIL(salp_pool_close(pool) == 0);
     return 0;
 }
 

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 
 /* In a program run by run_program, where an assertion of cmocka would have nowhere to go. */
-#define EXPECT(condition)                                                             \
+#define OR_FAIL(condition)                                                            \
     do {                                                                              \
         if (!(condition)) {                                                           \
             fprintf(stderr, "# %s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \

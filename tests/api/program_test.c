@@ -56,10 +56,10 @@ static int program_with_busy_workers(void *arg)
     bool fresh = program->start != SALP_FORK; /* then nothing of `notes` is seen by workers */
 
     lifeline_hold(&program->line);
-    EXPECT(salp_pool_open(
-               &pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 3, .start = program->start }) == 0);
-    EXPECT(salp_map_async(&future, pool, fresh ? job_hang : job_with_children, NULL, 0, NULL, 0, 100, NULL) == 0);
-    EXPECT(fresh || reaches(&notes->children, 6));
+    OR_FAIL(salp_pool_open(
+                &pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 3, .start = program->start }) == 0);
+    OR_FAIL(salp_map_async(&future, pool, fresh ? job_hang : job_with_children, NULL, 0, NULL, 0, 100, NULL) == 0);
+    OR_FAIL(fresh || reaches(&notes->children, 6));
     if (program->way == CRASH)
         abort();
     if (program->way == EXIT)
@@ -119,8 +119,8 @@ static int program_with_a_child_of_its_own(void *arg)
     salp_pool *pool;
     pid_t child;
 
-    EXPECT(salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2 }) == 0);
-    EXPECT(check_squares(pool, 100, NULL) == 0);
+    OR_FAIL(salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2 }) == 0);
+    OR_FAIL(check_squares(pool, 100, NULL) == 0);
     child = fork();
     if (child == 0) {
         close(program->line.writing);
@@ -128,7 +128,7 @@ static int program_with_a_child_of_its_own(void *arg)
         for (;;)
             pause();
     }
-    EXPECT(reaches(&notes->children, 1));
+    OR_FAIL(reaches(&notes->children, 1));
     raise(SIGKILL);
     return 0;
 }
@@ -175,26 +175,26 @@ static int program_that_is_interrupted(void *arg)
     salp_pool *pool;
 
     (void)arg;
-    EXPECT(setpgid(0, 0) == 0);
+    OR_FAIL(setpgid(0, 0) == 0);
     sigaction(SIGINT, &action, NULL);
-    EXPECT(salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2 }) == 0);
-    EXPECT(children_of(getpid(), &steward, 1) == 1);
-    EXPECT(children_of(steward, ids, 2) == 2);
+    OR_FAIL(salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2 }) == 0);
+    OR_FAIL(children_of(getpid(), &steward, 1) == 1);
+    OR_FAIL(children_of(steward, ids, 2) == 2);
     for (int i = 0; i < 10; i++)
         in[i] = i;
-    EXPECT(salp_map_async(&future, pool, job_gated_square, in, sizeof *in, out, sizeof *out, 10, NULL) == 0);
-    EXPECT(reaches(&notes->gate.inside, 2));
-    EXPECT(getpgid(steward) != getpgrp());
-    EXPECT(getpgid(ids[0]) != getpgrp() && getpgid(ids[1]) != getpgrp());
-    EXPECT(kill(0, SIGINT) == 0); /* as the terminal does it */
-    EXPECT(reaches(&interrupts, 1));
+    OR_FAIL(salp_map_async(&future, pool, job_gated_square, in, sizeof *in, out, sizeof *out, 10, NULL) == 0);
+    OR_FAIL(reaches(&notes->gate.inside, 2));
+    OR_FAIL(getpgid(steward) != getpgrp());
+    OR_FAIL(getpgid(ids[0]) != getpgrp() && getpgid(ids[1]) != getpgrp());
+    OR_FAIL(kill(0, SIGINT) == 0); /* as the terminal does it */
+    OR_FAIL(reaches(&interrupts, 1));
     atomic_store(&notes->gate.open, 1);
-    EXPECT(salp_future_wait(future) == 0);
+    OR_FAIL(salp_future_wait(future) == 0);
     salp_future_free(future);
     for (int i = 0; i < 10; i++)
-        EXPECT(out[i] == i * i);
-    EXPECT(kill(ids[0], 0) == 0 && kill(ids[1], 0) == 0);
-    EXPECT(salp_pool_close(pool) == 0);
+        OR_FAIL(out[i] == i * i);
+    OR_FAIL(kill(ids[0], 0) == 0 && kill(ids[1], 0) == 0);
+    OR_FAIL(salp_pool_close(pool) == 0);
     return 0;
 }
 

@@ -120,7 +120,7 @@ static inline void open_ends(bool tcp)
 }
 
 /* Runs `function` in a task, and in a plain thread. */
-static inline void in_both(salp_fn *function)
+static inline void in_both_securely(salp_fn *function)
 {
     open_secure();
     assert_int_equal(salp_run(function, NULL), 0);

@@ -13,13 +13,6 @@
 #include <salp/signal.h>
 #include <salp/stream.h>
 
-/* Runs `function` in a task, and in a plain thread. */
-static void in_both(salp_fn *function)
-{
-    assert_int_equal(salp_run(function, NULL), 0);
-    assert_int_equal(function(NULL), 0);
-}
-
 static salp_signals *open_signals(int a, int b)
 {
     salp_signals *signals;

@@ -33,12 +33,12 @@ static int program_squares(void *arg)
 {
     salp_pool *pool;
 
-    EXPECT(open_fresh(&pool, *(salp_start *)arg) == 0);
-    EXPECT(salp_pool_workers(pool) == 2);
+    OR_FAIL(open_fresh(&pool, *(salp_start *)arg) == 0);
+    OR_FAIL(salp_pool_workers(pool) == 2);
     for (size_t chunk = 0; chunk < 50; chunk += 7)
-        EXPECT(check_squares(pool, 10000, &(salp_map_options){ .chunk = chunk }) == 0);
-    EXPECT(strcmp(salp_pool_reason(pool), "") == 0);
-    EXPECT(salp_pool_close(pool) == 0);
+        OR_FAIL(check_squares(pool, 10000, &(salp_map_options){ .chunk = chunk }) == 0);
+    OR_FAIL(strcmp(salp_pool_reason(pool), "") == 0);
+    OR_FAIL(salp_pool_close(pool) == 0);
     return 0;
 }
 
@@ -78,22 +78,22 @@ static int program_looks(void *arg)
     salp_pool *pool;
 
     number = 2;
-    EXPECT(open_fresh(&pool, *(salp_start *)arg) == 0);
-    EXPECT(salp_map(pool, job_look, NULL, 0, look, sizeof *look, LENGTH(look), NULL) == 0);
+    OR_FAIL(open_fresh(&pool, *(salp_start *)arg) == 0);
+    OR_FAIL(salp_map(pool, job_look, NULL, 0, look, sizeof *look, LENGTH(look), NULL) == 0);
     for (size_t i = 0; i < LENGTH(look); i++) {
-        EXPECT(look[i].constructed == 4711);
-        EXPECT(look[i].main_has_run == 0);
-        EXPECT(look[i].number == 1);
-        EXPECT(!look[i].variable);
-        EXPECT(look[i].pid != getpid());
+        OR_FAIL(look[i].constructed == 4711);
+        OR_FAIL(look[i].main_has_run == 0);
+        OR_FAIL(look[i].number == 1);
+        OR_FAIL(!look[i].variable);
+        OR_FAIL(look[i].pid != getpid());
         for (int fd = 0; fd < 3; fd++) {
             struct stat own;
 
-            EXPECT(fstat(fd, &own) == 0);
-            EXPECT(own.st_ino == look[i].standard[fd].st_ino && own.st_dev == look[i].standard[fd].st_dev);
+            OR_FAIL(fstat(fd, &own) == 0);
+            OR_FAIL(own.st_ino == look[i].standard[fd].st_ino && own.st_dev == look[i].standard[fd].st_dev);
         }
     }
-    EXPECT(salp_pool_close(pool) == 0);
+    OR_FAIL(salp_pool_close(pool) == 0);
     return 0;
 }
 
@@ -131,13 +131,13 @@ static int program_counts_descriptors(void *arg)
     salp_pool *pool;
 
     for (int i = 0; i < 20; i++) /* an exec would pass them on */
-        EXPECT(open("/dev/zero", O_RDONLY) >= 0);
-    EXPECT(dup2(3, 700) == 700);
-    EXPECT(open_fresh(&pool, *(salp_start *)arg) == 0);
-    EXPECT(salp_map(pool, job_count_descriptors, NULL, 0, out, sizeof *out, 10, NULL) == 0);
+        OR_FAIL(open("/dev/zero", O_RDONLY) >= 0);
+    OR_FAIL(dup2(3, 700) == 700);
+    OR_FAIL(open_fresh(&pool, *(salp_start *)arg) == 0);
+    OR_FAIL(salp_map(pool, job_count_descriptors, NULL, 0, out, sizeof *out, 10, NULL) == 0);
     for (int i = 0; i < 10; i++)
-        EXPECT(out[i] == 0);
-    EXPECT(salp_pool_close(pool) == 0);
+        OR_FAIL(out[i] == 0);
+    OR_FAIL(salp_pool_close(pool) == 0);
     return 0;
 }
 
@@ -173,23 +173,23 @@ static int program_with_settings(void *arg)
     struct settings settings = { 1000, "copied" }, context = { 5, "context" }, out[20];
     salp_pool *pool;
 
-    EXPECT(salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES,
-                                                       .workers = 1,
-                                                       .start = *(salp_start *)arg,
-                                                       .initializer = initialize,
-                                                       .initializer_arg = &settings,
-                                                       .initializer_arg_size = sizeof settings }) == 0);
+    OR_FAIL(salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES,
+                                                        .workers = 1,
+                                                        .start = *(salp_start *)arg,
+                                                        .initializer = initialize,
+                                                        .initializer_arg = &settings,
+                                                        .initializer_arg_size = sizeof settings }) == 0);
     memset(&settings, 0, sizeof settings);
-    EXPECT(salp_map(pool, job_read_settings, NULL, 0, out, sizeof *out, LENGTH(out),
-                    &(salp_map_options){ .context = &context, .context_size = sizeof context }) == 0);
+    OR_FAIL(salp_map(pool, job_read_settings, NULL, 0, out, sizeof *out, LENGTH(out),
+                     &(salp_map_options){ .context = &context, .context_size = sizeof context }) == 0);
     for (size_t i = 0; i < LENGTH(out); i++) {
-        EXPECT(strcmp(out[i].text, "copied") == 0);
-        EXPECT(out[i].number >= 1005 && out[i].number < 1025); /* one worker: each number once */
+        OR_FAIL(strcmp(out[i].text, "copied") == 0);
+        OR_FAIL(out[i].number >= 1005 && out[i].number < 1025); /* one worker: each number once */
         for (size_t k = 0; k < i; k++)
-            EXPECT(out[k].number != out[i].number);
+            OR_FAIL(out[k].number != out[i].number);
     }
-    EXPECT(context.number == 5);
-    EXPECT(salp_pool_close(pool) == 0);
+    OR_FAIL(context.number == 5);
+    OR_FAIL(salp_pool_close(pool) == 0);
     return 0;
 }
 
@@ -205,17 +205,17 @@ static int program_with_pointers(void *arg)
     int in = 1, out = 0, result;
     salp_pool *pool;
 
-    EXPECT(open_fresh(&pool, *(salp_start *)arg) == 0);
+    OR_FAIL(open_fresh(&pool, *(salp_start *)arg) == 0);
     result = salp_apply(pool, job_square, &in, sizeof in, &out, sizeof out, &(salp_map_options){ .context = &context });
-    EXPECT(result == -EINVAL || result == SALP_EUNKNOWN);
-    EXPECT(check_squares(pool, 100, NULL) == 0);
-    EXPECT(salp_pool_close(pool) == 0);
+    OR_FAIL(result == -EINVAL || result == SALP_EUNKNOWN);
+    OR_FAIL(check_squares(pool, 100, NULL) == 0);
+    OR_FAIL(salp_pool_close(pool) == 0);
     result = salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES,
                                                          .workers = 2,
                                                          .start = *(salp_start *)arg,
                                                          .initializer = initialize,
                                                          .initializer_arg = &context });
-    EXPECT(result == -EINVAL || result == SALP_EUNKNOWN);
+    OR_FAIL(result == -EINVAL || result == SALP_EUNKNOWN);
     return 0;
 }
 
@@ -248,32 +248,33 @@ static int program_with_crashes(void *arg)
     static struct failures failures;
     salp_pool *pool;
 
-    EXPECT(open_fresh(&pool, *(salp_start *)arg) == 0);
+    OR_FAIL(open_fresh(&pool, *(salp_start *)arg) == 0);
     for (int i = 0; i < 90; i++)
         in[i] = i;
-    EXPECT(salp_map(pool, job_crash_some, in, sizeof *in, out, sizeof *out, 90,
-                    &(salp_map_options){
-                        .errors = errors, .chunk = 10, .on_failure = note_failure, .on_failure_arg = &failures }) ==
-           SALP_ECRASHED);
-    EXPECT(failures.count == 6);
+    OR_FAIL(salp_map(pool, job_crash_some, in, sizeof *in, out, sizeof *out, 90,
+                     &(salp_map_options){
+                         .errors = errors, .chunk = 10, .on_failure = note_failure, .on_failure_arg = &failures }) ==
+            SALP_ECRASHED);
+    OR_FAIL(failures.count == 6);
     for (int i = 0; i < 90; i++) {
-        EXPECT(errors[i] == (i % 30 == 17 || i % 30 == 27 ? SALP_ECRASHED : 0));
-        EXPECT(errors[i] != 0 || out[i] == i * i);
+        OR_FAIL(errors[i] == (i % 30 == 17 || i % 30 == 27 ? SALP_ECRASHED : 0));
+        OR_FAIL(errors[i] != 0 || out[i] == i * i);
     }
     for (int i = 0; i < 6; i++) {
         bool exited = failures.each[i].index % 30 == 27;
 
-        EXPECT(failures.each[i].signal == (exited ? 0 : SIGSEGV));
-        EXPECT(failures.each[i].exit_status == (exited ? 6 : -1));
-        EXPECT(failures.each[i].address == (exited ? NULL : (void *)(uintptr_t)0x123450));
+        OR_FAIL(failures.each[i].signal == (exited ? 0 : SIGSEGV));
+        OR_FAIL(failures.each[i].exit_status == (exited ? 6 : -1));
+        OR_FAIL(failures.each[i].address == (exited ? NULL : (void *)(uintptr_t)0x123450));
     }
     in[0] = 17;
     failures.count = 0;
-    EXPECT(salp_apply(pool, job_crash_some, in, sizeof *in, out, sizeof *out,
-                      &(salp_map_options){ .on_failure = note_failure, .on_failure_arg = &failures }) == SALP_ECRASHED);
-    EXPECT(strstr(failures.backtrace, "access_badly"));
-    EXPECT(check_squares(pool, 1000, NULL) == 0);
-    EXPECT(salp_pool_close(pool) == 0);
+    OR_FAIL(salp_apply(pool, job_crash_some, in, sizeof *in, out, sizeof *out,
+                       &(salp_map_options){ .on_failure = note_failure, .on_failure_arg = &failures }) ==
+            SALP_ECRASHED);
+    OR_FAIL(strstr(failures.backtrace, "access_badly"));
+    OR_FAIL(check_squares(pool, 1000, NULL) == 0);
+    OR_FAIL(salp_pool_close(pool) == 0);
     return 0;
 }
 
@@ -290,12 +291,12 @@ static int program_with_many_pools(void *arg)
     (void)arg;
     for (int round = 0; round < 3; round++) {
         for (size_t i = 0; i < LENGTH(pools); i++)
-            EXPECT(open_fresh(&pools[i], SALP_SERVER) == 0);
+            OR_FAIL(open_fresh(&pools[i], SALP_SERVER) == 0);
         for (size_t i = 0; i < LENGTH(pools); i++)
-            EXPECT(check_squares(pools[i], 100, NULL) == 0);
+            OR_FAIL(check_squares(pools[i], 100, NULL) == 0);
         for (size_t i = 0; i < LENGTH(pools); i++)
-            EXPECT(salp_pool_close(pools[(i * 3 + 1) % LENGTH(pools)]) == 0);
-        EXPECT(test_count_children(getpid()) <= 1); /* the server alone stays */
+            OR_FAIL(salp_pool_close(pools[(i * 3 + 1) % LENGTH(pools)]) == 0);
+        OR_FAIL(test_count_children(getpid()) <= 1); /* the server alone stays */
     }
     return 0;
 }
@@ -312,17 +313,17 @@ static int program_that_loses_its_server(void *arg)
     pid_t child;
 
     (void)arg;
-    EXPECT(open_fresh(&pool, SALP_SERVER) == 0);
-    EXPECT(check_squares(pool, 100, NULL) == 0);
-    EXPECT(salp_pool_close(pool) == 0);
+    OR_FAIL(open_fresh(&pool, SALP_SERVER) == 0);
+    OR_FAIL(check_squares(pool, 100, NULL) == 0);
+    OR_FAIL(salp_pool_close(pool) == 0);
     if (children_of(getpid(), &child, 1) == 1) {
-        EXPECT(kill(child, SIGKILL) == 0);
+        OR_FAIL(kill(child, SIGKILL) == 0);
         for (int64_t end = clock_now() + patience(); parent_of(child) >= 0;)
-            EXPECT(clock_now() < end);
+            OR_FAIL(clock_now() < end);
     }
-    EXPECT(open_fresh(&pool, SALP_SERVER) == 0); /* another one is started */
-    EXPECT(check_squares(pool, 100, NULL) == 0);
-    EXPECT(salp_pool_close(pool) == 0);
+    OR_FAIL(open_fresh(&pool, SALP_SERVER) == 0); /* another one is started */
+    OR_FAIL(check_squares(pool, 100, NULL) == 0);
+    OR_FAIL(salp_pool_close(pool) == 0);
     return 0;
 }
 
@@ -346,11 +347,11 @@ static int program_with_threads(void *arg)
     int result;
 
     for (size_t i = 0; i < LENGTH(threads); i++)
-        EXPECT(pthread_create(&threads[i], NULL, wait_for_end, &end) == 0);
+        OR_FAIL(pthread_create(&threads[i], NULL, wait_for_end, &end) == 0);
     result = program_squares(arg);
     atomic_store(&end, 1);
     for (size_t i = 0; i < LENGTH(threads); i++)
-        EXPECT(pthread_join(threads[i], NULL) == 0);
+        OR_FAIL(pthread_join(threads[i], NULL) == 0);
     return result;
 }
 

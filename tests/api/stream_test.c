@@ -18,13 +18,6 @@
 #include <salp/queue.h>
 #include <salp/stream.h>
 
-/* Runs `function` in a task, and in a plain thread. */
-static void in_both(salp_fn *function)
-{
-    assert_int_equal(salp_run(function, NULL), 0);
-    assert_int_equal(function(NULL), 0);
-}
-
 static void write_text(salp_stream *stream, const char *text)
 {
     EXPECT(salp_write(stream, text, strlen(text)) == (int64_t)strlen(text));

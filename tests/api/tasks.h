@@ -10,15 +10,6 @@
 
 #include <salp/task.h>
 
-/* Ends the test, from any task or thread: there is no way back to the framework from another stack. */
-#define EXPECT(condition)                                                             \
-    do {                                                                              \
-        if (!(condition)) {                                                           \
-            fprintf(stderr, "# %s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                  \
-        }                                                                             \
-    } while (0)
-
 /* A deadline that no test lives to see. */
 #define NEVER_SEEN SALP_SECONDS(1000000)
 
@@ -27,6 +18,13 @@ static inline int64_t milliseconds_now(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* Runs `function` in a task, and in a plain thread. */
+static inline void in_both(salp_fn *function)
+{
+    assert_int_equal(salp_run(function, NULL), 0);
+    assert_int_equal(function(NULL), 0);
 }
 
 /* A thread that cancels a scope as soon as a count is reached. */

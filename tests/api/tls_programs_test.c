@@ -169,7 +169,7 @@ static void who_is_too_old_is_refused(void **state)
 {
     (void)state;
     need("openssl");
-    in_both(refuses_old_clients);
+    in_both_securely(refuses_old_clients);
 }
 
 /* It comes twice, the second time with what it was given the first time. */

@@ -417,7 +417,7 @@ static int is_cut(void *arg)
 static void what_came_before_a_cut_is_not_lost(void **state)
 {
     (void)state;
-    in_both(is_cut);
+    in_both_securely(is_cut);
 }
 
 static int ends_halfway(void *arg)
@@ -441,7 +441,7 @@ static int ends_halfway(void *arg)
 static void who_has_ended_writing_may_read_on(void **state)
 {
     (void)state;
-    in_both(ends_halfway);
+    in_both_securely(ends_halfway);
 }
 
 static int read_one(void *result)
@@ -576,7 +576,7 @@ static int writes_to_nobody(void *arg)
 static void who_writes_to_nobody_gets_an_error_and_no_signal(void **state)
 {
     (void)state;
-    in_both(writes_to_nobody);
+    in_both_securely(writes_to_nobody);
 }
 
 static int a_child_closes(void *arg)
@@ -886,7 +886,7 @@ static int speaks_no_tls(void *arg)
 static void who_speaks_no_tls_is_told_from_who_breaks_it(void **state)
 {
     (void)state;
-    in_both(speaks_no_tls);
+    in_both_securely(speaks_no_tls);
 }
 
 static int connects_to_silence(void *arg)
@@ -906,7 +906,7 @@ static int connects_to_silence(void *arg)
 static void a_scope_ends_connecting_in_its_handshake(void **state)
 {
     (void)state;
-    in_both(connects_to_silence);
+    in_both_securely(connects_to_silence);
 }
 
 /* ---- going over to TLS ---- */
@@ -948,7 +948,7 @@ static int goes_over(void *arg)
 static void a_stream_that_is_open_may_go_over_to_tls(void **state)
 {
     (void)state;
-    in_both(goes_over);
+    in_both_securely(goes_over);
 }
 
 /* ---- transports ---- */

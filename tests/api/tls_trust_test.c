@@ -34,7 +34,7 @@ static int greets(void *arg)
 static void a_certificate_that_is_good_is_trusted(void **state)
 {
     (void)state;
-    in_both(greets);
+    in_both_securely(greets);
 }
 
 static int serve_one_line(salp_stream *stream, void *arg)
@@ -165,7 +165,7 @@ static int judges(void *arg)
 static void a_certificate_that_is_not_good_is_refused_with_its_cause(void **state)
 {
     (void)state;
-    in_both(judges);
+    in_both_securely(judges);
 }
 
 static int expects_names(void *arg)
@@ -247,7 +247,7 @@ static int shows_certificates(void *arg)
 static void servers_may_ask_for_certificates(void **state)
 {
     (void)state;
-    in_both(shows_certificates);
+    in_both_securely(shows_certificates);
 }
 
 /* ---- folders of authorities ---- */
@@ -419,7 +419,7 @@ static int agrees(void *arg)
 static void a_protocol_is_agreed_on(void **state)
 {
     (void)state;
-    in_both(agrees);
+    in_both_securely(agrees);
 }
 
 /* ---- beside the program's own OpenSSL ---- */
@@ -442,7 +442,7 @@ static int has_errors_of_its_own(void *arg)
 static void errors_of_others_are_not_taken_for_ours(void **state)
 {
     (void)state;
-    in_both(has_errors_of_its_own);
+    in_both_securely(has_errors_of_its_own);
 }
 
 static int leaves_no_errors(void *arg)
@@ -458,7 +458,7 @@ static int leaves_no_errors(void *arg)
 static void our_errors_are_not_left_to_others(void **state)
 {
     (void)state;
-    in_both(leaves_no_errors);
+    in_both_securely(leaves_no_errors);
 }
 
 int main(int argc, char **argv)

@@ -174,7 +174,7 @@ static bool is_at_end(salp_stream *stream)
 }
 
 /* In a task, over Unix sockets and over TCP. */
-static void in_both(salp_fn *function)
+static void over_both(salp_fn *function)
 {
     for (int tcp = 0; tcp < 2; tcp++) {
         over_tcp = tcp;
@@ -212,7 +212,7 @@ static int talk(void *arg)
 static void a_protocol_is_told_in_order(void **state)
 {
     (void)state;
-    in_both(talk);
+    over_both(talk);
 }
 
 static const char letter[] = "Dear reader,\r\n\r\nthis is a letter\r of several\n lines.\r\n--\r\n";
@@ -246,7 +246,7 @@ static int in_parts(void *arg)
 static void bytes_may_come_in_any_parts(void **state)
 {
     (void)state;
-    in_both(in_parts);
+    over_both(in_parts);
 }
 
 /* ---- flow control ---- */
@@ -335,7 +335,7 @@ static int never_read(void *arg)
 static void a_peer_that_does_not_read_has_writing_paused_and_memory_bounded(void **state)
 {
     (void)state;
-    in_both(never_read);
+    over_both(never_read);
 }
 
 static int close_delivers(void *arg)
@@ -358,7 +358,7 @@ static int close_delivers(void *arg)
 static void closing_delivers_what_is_buffered(void **state)
 {
     (void)state;
-    in_both(close_delivers);
+    over_both(close_delivers);
 }
 
 static int abort_drops(void *arg)
@@ -380,7 +380,7 @@ static int abort_drops(void *arg)
 static void aborting_drops_what_is_buffered(void **state)
 {
     (void)state;
-    in_both(abort_drops);
+    over_both(abort_drops);
 }
 
 static int pause_reading(void *arg)
@@ -407,7 +407,7 @@ static int pause_reading(void *arg)
 static void who_does_not_receive_has_the_other_side_wait(void **state)
 {
     (void)state;
-    in_both(pause_reading);
+    over_both(pause_reading);
 }
 
 static void pause_at_once(notes *n, char what)
@@ -446,7 +446,7 @@ static int pause_in_callback(void *arg)
 static void reading_is_paused_from_within(void **state)
 {
     (void)state;
-    in_both(pause_in_callback);
+    over_both(pause_in_callback);
 }
 
 /* ---- how it ends ---- */
@@ -496,7 +496,7 @@ static int ends_in_callback(void *arg)
 static void a_callback_may_end_its_own_transport(void **state)
 {
     (void)state;
-    in_both(ends_in_callback);
+    over_both(ends_in_callback);
 }
 
 static void reset(salp_stream *stream)
@@ -571,7 +571,7 @@ static int shuts_down(void *arg)
 static void one_side_may_end_before_the_other(void **state)
 {
     (void)state;
-    in_both(shuts_down);
+    over_both(shuts_down);
 }
 
 /* ---- several ---- */
@@ -622,7 +622,7 @@ static int floods(void *arg)
 static void one_that_is_flooded_does_not_starve_others(void **state)
 {
     (void)state;
-    in_both(floods);
+    over_both(floods);
 }
 
 /* ---- servers ---- */
@@ -711,7 +711,7 @@ static int serves(void *arg)
 static void a_server_has_a_protocol_for_each_connection(void **state)
 {
     (void)state;
-    in_both(serves);
+    over_both(serves);
 }
 
 static int server_stops(void *arg)
@@ -741,7 +741,7 @@ static int server_stops(void *arg)
 static void transports_outlive_their_server(void **state)
 {
     (void)state;
-    in_both(server_stops);
+    over_both(server_stops);
 }
 
 static salp_transport_server *closed_inside;
@@ -771,7 +771,7 @@ static int server_refuses(void *arg)
 static void a_factory_may_refuse_and_close_its_server(void **state)
 {
     (void)state;
-    in_both(server_refuses);
+    over_both(server_refuses);
 }
 
 /* ---- connecting ---- */
@@ -836,7 +836,7 @@ static int connects(void *arg)
 static void a_transport_connects_or_is_lost(void **state)
 {
     (void)state;
-    in_both(connects);
+    over_both(connects);
 }
 
 /* ---- streams and transports ---- */
@@ -867,7 +867,7 @@ static int of_held_bytes(void *arg)
 static void bytes_that_a_stream_holds_come_first(void **state)
 {
     (void)state;
-    in_both(of_held_bytes);
+    over_both(of_held_bytes);
 }
 
 /* The first four bytes are a greeting, the rest is for a task. */
@@ -904,7 +904,7 @@ static int upgrades(void *arg)
 static void a_protocol_hands_its_connection_to_a_task_and_back(void **state)
 {
     (void)state;
-    in_both(upgrades);
+    over_both(upgrades);
 }
 
 static int read_all(void *arg)
@@ -967,7 +967,7 @@ static int leaves_with_bytes(void *arg)
 static void a_task_waits_for_what_is_buffered(void **state)
 {
     (void)state;
-    in_both(leaves_with_bytes);
+    over_both(leaves_with_bytes);
 }
 
 static void write_in_callback(void *arg)
@@ -1000,7 +1000,7 @@ static int leaves_in_callback(void *arg)
 static void a_callback_does_not_wait_for_what_is_buffered(void **state)
 {
     (void)state;
-    in_both(leaves_in_callback);
+    over_both(leaves_in_callback);
 }
 
 static int over_pipes(void *arg)
@@ -1126,7 +1126,7 @@ static int changes_protocol(void *arg)
 static void a_transport_may_change_its_protocol(void **state)
 {
     (void)state;
-    in_both(changes_protocol);
+    over_both(changes_protocol);
 }
 
 static int refuses(void *arg)
@@ -1201,8 +1201,8 @@ static void misuse_is_refused(void **state)
     (void)state;
     salp_transport *transport;
     salp_stream *a, *b;
-    in_both(refuses);
-    in_both(refuses_what_is_served);
+    over_both(refuses);
+    over_both(refuses_what_is_served);
     assert_int_equal(salp_stream_pair(&a, &b), 0);
     assert_int_equal(salp_transport_of_stream(&transport, a, &noting, NULL, NULL), -EPERM); /* there is no loop */
     salp_stream_close(a);

@@ -16,15 +16,6 @@
 
 #define ARGV(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
-/* Ends the test from any task. */
-#define EXPECT(condition)                                                             \
-    do {                                                                              \
-        if (!(condition)) {                                                           \
-            fprintf(stderr, "# %s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                  \
-        }                                                                             \
-    } while (0)
-
 static bool is_documented(int result)
 {
     return result == 0 || result == -ENOMEM || result == -EMFILE || result == -EAGAIN || result == -EIO ||

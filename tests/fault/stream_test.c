@@ -24,15 +24,6 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
-/* Ends the test, from any task or thread. */
-#define EXPECT(condition)                                                             \
-    do {                                                                              \
-        if (!(condition)) {                                                           \
-            fprintf(stderr, "# %s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                  \
-        }                                                                             \
-    } while (0)
-
 /* ---- sweeps ---- */
 
 static bool is_documented(int64_t result)

@@ -43,12 +43,12 @@ static int program_at_work(void *arg)
     for (;;) {
         salp_pool *pool;
 
-        EXPECT(salp_pool_open(&pool, &(salp_pool_options){
-                                         .engine = SALP_PROCESSES, .workers = 3, .start = program->start }) == 0);
+        OR_FAIL(salp_pool_open(&pool, &(salp_pool_options){
+                                          .engine = SALP_PROCESSES, .workers = 3, .start = program->start }) == 0);
         for (int round = 0; round < 2; round++)
-            EXPECT(salp_map(pool, job_mixed, in, sizeof *in, out, sizeof *out, COUNT,
-                            &(salp_map_options){ .errors = errors }) == SALP_ECRASHED);
-        EXPECT(salp_pool_close(pool) == 0);
+            OR_FAIL(salp_map(pool, job_mixed, in, sizeof *in, out, sizeof *out, COUNT,
+                             &(salp_map_options){ .errors = errors }) == SALP_ECRASHED);
+        OR_FAIL(salp_pool_close(pool) == 0);
     }
 }
 

@@ -18,15 +18,6 @@
 #include <salp/stream.h>
 #include <salp/task.h>
 
-/* Ends the test, from any task or thread. */
-#define EXPECT(condition)                                                             \
-    do {                                                                              \
-        if (!(condition)) {                                                           \
-            fprintf(stderr, "# %s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                  \
-        }                                                                             \
-    } while (0)
-
 /* ---- the server ---- */
 
 static struct server {

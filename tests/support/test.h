@@ -85,6 +85,15 @@ struct test {
         name, function, seconds, true               \
     }
 
+/* Ends the test, from any task or thread: there is no way back to the framework from another stack. */
+#define EXPECT(condition)                                                             \
+    do {                                                                              \
+        if (!(condition)) {                                                           \
+            fprintf(stderr, "# %s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                                  \
+        }                                                                             \
+    } while (0)
+
 /* Runs the tests and returns the exit status for main: 0 when none failed. */
 int test_main(int argc, char **argv, const struct test *tests, size_t count);
 

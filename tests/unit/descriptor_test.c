@@ -18,15 +18,6 @@
 #include "task/descriptor.h"
 #include "task/scope.h"
 
-/* Ends the test, from any task or thread. */
-#define EXPECT(condition)                                                             \
-    do {                                                                              \
-        if (!(condition)) {                                                           \
-            fprintf(stderr, "# %s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                  \
-        }                                                                             \
-    } while (0)
-
 static int a[2], b[2];
 
 static void open_pipes(void)
