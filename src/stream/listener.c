@@ -185,33 +185,6 @@ int salp_listener_from_fd(salp_listener **out, int fd, const salp_listen_options
 
 /* ---- accepting ---- */
 
-static void resume(void *arg)
-{
-    salp__spot *spot = arg;
-    if (salp__claim(spot))
-        salp__resume(spot);
-}
-
-/* At home, with nobody else of this loop waiting. */
-static int wait_at_home(salp_listener *listener)
-{
-    salp__side *connection = &listener->port.in, *stop = &listener->stop.in;
-    while (!connection->ready && !stop->ready) {
-        salp__waiter waiter;
-        salp__waiter_open(&waiter, "a connection");
-        salp__spot spot = salp__spot_of(&waiter);
-        connection->tell = stop->tell = resume;
-        connection->arg = stop->arg = &spot;
-        int error = salp__wait(&waiter);
-        connection->tell = stop->tell = NULL;
-        if (error < 0 && error != -EINTR) {
-            int over = salp__scope_feel(waiter.actor);
-            return over < 0 ? over : error;
-        }
-    }
-    return 0;
-}
-
 static int wait_for_connection(salp_listener *listener)
 {
     if (salp__cannot_wait())
@@ -225,7 +198,7 @@ static int wait_for_connection(salp_listener *listener)
         if (away < 0)
             return away;
         if (!away && !listener->port.in.tell)
-            return wait_at_home(listener);
+            return salp__wait_at_home(&listener->port.in, &listener->stop.in, "a connection");
     }
     salp__interest set[] = { { .fd = listener->port.watch.fd, .events = SALP__POLL_IN },
                              { .fd = listener->stop.watch.fd, .events = SALP__POLL_IN } };

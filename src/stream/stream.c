@@ -26,16 +26,25 @@ static void resume(void *arg)
         salp__resume(spot);
 }
 
-static int wait_at_home(salp__side *side, const char *what)
+static void listen_to(salp__side *side, salp__spot *spot)
 {
-    while (!side->ready) {
+    side->tell = spot ? resume : NULL;
+    side->arg = spot;
+}
+
+int salp__wait_at_home(salp__side *side, salp__side *other, const char *what)
+{
+    while (!side->ready && !(other && other->ready)) {
         salp__waiter waiter;
         salp__waiter_open(&waiter, what);
         salp__spot spot = salp__spot_of(&waiter);
-        side->tell = resume;
-        side->arg = &spot;
+        listen_to(side, &spot);
+        if (other)
+            listen_to(other, &spot);
         int error = salp__wait(&waiter);
-        side->tell = NULL;
+        listen_to(side, NULL);
+        if (other)
+            listen_to(other, NULL);
         if (error < 0 && error != -EINTR) {
             int over = salp__scope_feel(waiter.actor);
             return over < 0 ? over : error;
@@ -78,7 +87,7 @@ static int wait_for(salp__port *port, salp__way way, const char *what)
     }
     salp__side *side = side_of(port, way);
     if (home && !side->tell)
-        return wait_at_home(side, what);
+        return salp__wait_at_home(side, NULL, what);
     uint32_t events = way == SALP__OUT ? SALP__POLL_OUT : SALP__POLL_IN;
     int64_t came = -ENOBUFS;
     if (salp__can_operate(port))

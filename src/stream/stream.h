@@ -89,6 +89,9 @@ static inline int salp__stream_start(salp_stream *stream)
 /* Waits until that side may be ready. 0 or an error; -EBUSY: another one does. */
 int salp__stream_wait(salp__port *port, salp__way way, const char *what);
 
+/* Until one of two sides at home here, of which nobody else waits for either, may be ready. `other`: NULL: there is one only. */
+int salp__wait_at_home(salp__side *side, salp__side *other, const char *what);
+
 /* Has the poller do something on that side: salp__operate (stream/operation.h); -EBUSY as well. */
 int64_t salp__stream_operate(salp__port *port, salp__way way, salp__operation *operation, const char *what);
 
