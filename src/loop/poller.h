@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/list.h"
+
 /* A descriptor that is watched. Lives with the one who watches. */
 typedef struct salp__watch {
     int fd;
@@ -36,6 +38,7 @@ typedef struct salp__operation {
     bool finished;
     void (*done)(struct salp__operation *operation); /* called by `wait`: must be short */
     void *arg;
+    salp__list link; /* the poller's own */
 } salp__operation;
 
 typedef struct salp__poller {

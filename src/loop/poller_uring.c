@@ -5,7 +5,9 @@
  * that what is still ready is told again, as epoll does.
  *
  *   | new | --ask--> | asked | --answer--> | answered: in `again` | --ask--> ...
- *                        `--taken back--> | orphan: waits for its answer, and is freed with it |
+ *                        `--> | unwanted | --take back--> | orphan: waits for its answer, and is freed with it |
+ *
+ * To take back is a request, too, for which there may be no room now: then the next wait tries again.
  *
  * An operation has none of that: it is asked once, and answered once. What the kernel has of it is its address, with a mark
  * that tells it from a request's.
@@ -29,12 +31,14 @@
 typedef struct uring_poller {
     salp__poller poller;
     salp__ring *ring;
-    salp__list again;   /* requests to be asked */
-    salp__list orphans; /* requests of no watch any more, not answered yet */
+    salp__list again;    /* requests to be asked */
+    salp__list unwanted; /* requests of no watch any more, to be taken back */
+    salp__list orphans;  /* those that were, not answered yet */
+    salp__list stopping; /* operations to be taken back */
 } uring_poller;
 
 typedef struct request {
-    salp__list link;    /* in `again`, in `orphans`, or in none: it is asked */
+    salp__list link;    /* in one of the lists, or in none: it is asked */
     salp__watch *watch; /* NULL: orphan */
 } request;
 
@@ -50,7 +54,9 @@ static int open_poller(salp__poller **out)
     }
     p->poller.type = &salp__poller_uring;
     salp__list_open(&p->again);
+    salp__list_open(&p->unwanted);
     salp__list_open(&p->orphans);
+    salp__list_open(&p->stopping);
     *out = &p->poller;
     return 0;
 }
@@ -69,6 +75,7 @@ static void close_poller(salp__poller *poller)
     uring_poller *p = (uring_poller *)poller;
     salp__ring_close(p->ring); /* nothing is answered any more: I1 */
     free_all(&p->again);
+    free_all(&p->unwanted);
     free_all(&p->orphans);
     salp__free(p);
 }
@@ -84,12 +91,37 @@ static int add(salp__poller *poller, salp__watch *watch)
     return 0;
 }
 
+enum { OPERATION = 1 }; /* added to its address */
+
+static void *marked(salp__operation *operation)
+{
+    return (char *)operation + OPERATION;
+}
+
+/* What there was no room for when it was to be taken back. */
+static void take_back_more(uring_poller *p)
+{
+    while (!salp__list_empty(&p->unwanted)) {
+        request *r = SALP__CONTAINER(p->unwanted.next, request, link);
+        if (salp__ring_take_back(p->ring, r) < 0)
+            return;
+        salp__list_remove(&r->link);
+        salp__list_append(&p->orphans, &r->link);
+    }
+    while (!salp__list_empty(&p->stopping)) {
+        salp__operation *o = SALP__CONTAINER(p->stopping.next, salp__operation, link);
+        if (salp__ring_cancel(p->ring, marked(o)) < 0)
+            return;
+        salp__list_remove(&o->link);
+    }
+}
+
 /* It was asked: the kernel has its address until it has answered. */
 static void take_back(uring_poller *p, request *r)
 {
+    bool taken = salp__ring_take_back(p->ring, r) == 0;
     r->watch = NULL;
-    (void)salp__ring_take_back(p->ring, r); /* else it is answered when something comes, or at the end */
-    salp__list_append(&p->orphans, &r->link);
+    salp__list_append(taken ? &p->orphans : &p->unwanted, &r->link);
 }
 
 static void remove_watch(salp__poller *poller, salp__watch *watch)
@@ -101,8 +133,13 @@ static void remove_watch(salp__poller *poller, salp__watch *watch)
         salp__list_remove(&r->link);
         salp__free(r);
     } else {
+        /* The descriptor may be closed now, and must not be held open by us; and the loop may not look here again soon. */
         take_back(p, r);
-        salp__ring_submit(p->ring); /* the descriptor may be closed now, and must not be held open by us */
+        salp__ring_submit(p->ring);
+        if (!salp__list_empty(&p->unwanted)) {
+            take_back_more(p);
+            salp__ring_submit(p->ring);
+        }
     }
 }
 
@@ -119,6 +156,7 @@ static int change(salp__poller *poller, salp__watch *watch)
 
 static void ask(uring_poller *p)
 {
+    take_back_more(p);
     while (!salp__list_empty(&p->again)) {
         request *r = SALP__CONTAINER(p->again.next, request, link);
         if (salp__ring_poll(p->ring, r->watch->fd, r->watch->events, r) < 0)
@@ -129,16 +167,10 @@ static void ask(uring_poller *p)
 
 /* ---- operations ---- */
 
-enum { OPERATION = 1 }; /* added to its address */
-
-static void *marked(salp__operation *operation)
-{
-    return (char *)operation + OPERATION;
-}
-
 static int start(salp__poller *poller, salp__operation *o)
 {
     salp__ring *ring = ((uring_poller *)poller)->ring;
+    o->link.next = NULL;
     switch (o->kind) {
     case SALP__POLL:
         return salp__ring_poll(ring, o->fd, o->events, marked(o));
@@ -152,12 +184,14 @@ static int start(salp__poller *poller, salp__operation *o)
 static void stop(salp__poller *poller, salp__operation *operation)
 {
     uring_poller *p = (uring_poller *)poller;
-    while (salp__ring_cancel(p->ring, marked(operation)) < 0)
-        salp__ring_submit(p->ring); /* there is room as soon as the kernel has taken what was asked before */
+    if (salp__ring_cancel(p->ring, marked(operation)) < 0)
+        salp__list_append(&p->stopping, &operation->link);
 }
 
 static void finish(salp__operation *operation, int32_t result)
 {
+    if (operation->link.next)
+        salp__list_remove(&operation->link); /* there is nothing to be stopped any more */
     operation->result = result;
     operation->finished = true;
     operation->done(operation);
@@ -183,12 +217,17 @@ static void take_answer(uring_poller *p, const salp__answer *answer)
         watch->ready(watch, answer->result < 0 ? SALP__POLL_ERROR : (uint32_t)answer->result);
 }
 
+static bool is_told_all(const uring_poller *p)
+{
+    return salp__list_empty(&p->again) && salp__list_empty(&p->unwanted) && salp__list_empty(&p->stopping);
+}
+
 static void wait_poller(salp__poller *poller, int64_t deadline)
 {
     uring_poller *p = (uring_poller *)poller;
     salp__answer answers[64];
     ask(p);
-    if (!salp__list_empty(&p->again) && deadline > salp__later(SALP_MILLISECONDS(1)))
+    if (!is_told_all(p) && deadline > salp__later(SALP_MILLISECONDS(1)))
         deadline = salp__later(SALP_MILLISECONDS(1)); /* there was no memory to ask for all: soon again */
     int count = salp__ring_wait(p->ring, answers, 64, deadline);
     for (int i = 0; i < count; i++)
@@ -199,7 +238,7 @@ static bool prepare(salp__poller *poller)
 {
     uring_poller *p = (uring_poller *)poller;
     ask(p);
-    return salp__ring_submit(p->ring) && salp__list_empty(&p->again);
+    return salp__ring_submit(p->ring) && is_told_all(p);
 }
 
 static int fd_of(const salp__poller *poller)

@@ -123,6 +123,7 @@ int salp__ring_poll(salp__ring *ring, int fd, uint32_t events, void *what)
 
 int salp__ring_take_back(salp__ring *ring, void *what)
 {
+    SALP__FAULT(-ENOMEM);
     struct io_uring_sqe *sqe = entry(ring);
     if (!sqe)
         return -ENOMEM;
@@ -162,6 +163,7 @@ int salp__ring_send(salp__ring *ring, int fd, const void *data, size_t size, voi
 
 int salp__ring_cancel(salp__ring *ring, void *what)
 {
+    SALP__FAULT(-ENOMEM);
     struct io_uring_sqe *sqe = entry(ring);
     if (!sqe)
         return -ENOMEM;

@@ -559,19 +559,12 @@ static int accept_five(void *listener)
     return 0;
 }
 
-/* Lets the other task go on until it waits: it may give way some times before. */
-static void let_it_wait(void)
-{
-    for (int i = 0; i < 100; i++)
-        EXPECT(salp_yield() == 0);
-}
-
 static int watch_descriptors(void *listener)
 {
     salp_group group;
     salp_group_open(&group);
     EXPECT(salp_go(&group, accept_five, listener) == 0);
-    let_it_wait();
+    let_others_wait();
     int waiting = test_count_descriptors();
     for (int i = 0; i < 5; i++) {
         salp_stream *client;
@@ -579,7 +572,7 @@ static int watch_descriptors(void *listener)
         while (accepted_here == i)
             EXPECT(salp_yield() == 0);
         salp_stream_close(client);
-        let_it_wait(); /* again */
+        let_others_wait(); /* again */
         if (i < 4)
             EXPECT(test_count_descriptors() == waiting);
     }

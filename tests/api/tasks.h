@@ -20,6 +20,13 @@ static inline int64_t milliseconds_now(void)
     return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
+/* Lets the other tasks go on until they wait: they may give way some times before. */
+static inline void let_others_wait(void)
+{
+    for (int i = 0; i < 100; i++)
+        EXPECT(salp_yield() == 0);
+}
+
 /* Runs `function` in a task, and in a plain thread. */
 static inline void in_both(salp_fn *function)
 {

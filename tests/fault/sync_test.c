@@ -6,6 +6,7 @@
 #include "../api/tasks.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <salp/loop.h>
 #include <salp/queue.h>
@@ -203,6 +204,41 @@ static void a_foreign_loop_is_told_whatever_fails(void **state)
     sweep(use_foreign_loop);
 }
 
+static void not_called(int fd, unsigned events, void *arg)
+{
+    (void)fd, (void)events, (void)arg;
+    abort();
+}
+
+/* The poller may hold a file that it was asked for: then nobody at the other end learns that it was closed. */
+static int give_up_watching(void)
+{
+    salp_loop *loop;
+    int ends[2], watched = -1, error = salp_loop_open(&loop, NULL);
+    if (error < 0)
+        return error;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+        abort();
+    TRY(watched = salp_loop_watch(loop, ends[0], SALP_READABLE, not_called, NULL));
+    salp_loop_turn(loop, 0);
+    error = salp_loop_watch(loop, ends[0], 0, NULL, NULL);
+out:
+    close(ends[0]);
+    for (int i = 0; i < 3; i++)
+        salp_loop_turn(loop, 0);
+    ssize_t end = read(ends[1], &(char){ 0 }, 1);
+    assert_true(watched < 0 || end == 0);
+    close(ends[1]);
+    salp_loop_close(loop);
+    return error;
+}
+
+static void what_is_watched_no_more_can_be_closed(void **state)
+{
+    (void)state;
+    sweep(give_up_watching);
+}
+
 static int run_two(void)
 {
     return salp_run_loops(2, nothing, NULL);
@@ -221,6 +257,7 @@ int main(int argc, char **argv)
         TEST("a queue that cannot grow keeps what it has", a_queue_that_cannot_grow_keeps_what_it_has),
         TEST("a loop does what it has taken on", a_loop_does_what_it_has_taken_on),
         TEST("a foreign loop is told, whatever fails", a_foreign_loop_is_told_whatever_fails),
+        TEST("what is watched no more can be closed", what_is_watched_no_more_can_be_closed),
         TEST("several loops begin or not", several_loops_begin_or_not),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
