@@ -135,10 +135,10 @@ static void remove_watch(salp__poller *poller, salp__watch *watch)
     } else {
         /* The descriptor may be closed now, and must not be held open by us; and the loop may not look here again soon. */
         take_back(p, r);
-        salp__ring_submit(p->ring);
-        if (!salp__list_empty(&p->unwanted)) {
-            take_back_more(p);
-            salp__ring_submit(p->ring);
+        for (int tries = 0; tries < 2; tries++) {
+            if (salp__ring_submit(p->ring) && salp__list_empty(&p->unwanted))
+                break;
+            take_back_more(p); /* there was no room */
         }
     }
 }
