@@ -91,8 +91,8 @@ typedef struct salp_command_options {
      * Run: called by the caller's task or thread with each line of the output (fd 1) and the errors (2) that are
      * SALP_PIPED, which are not kept then. Without its newline, with a zero behind it, and gone afterwards; the last one
      * need not have had a newline, and one above 64 KiB comes in pieces of that size. It may wait: so does the command,
-     * when its pipe is full. To end the command, cancel a scope around the call. (With an input_stream, a plain thread has
-     * a task call it.)
+     * when its pipe is full. To end the command, cancel a scope around the call: that ends the waiting of on_line, too, also
+     * with the lines that still come. (With an input_stream, a plain thread has a task call it.)
      */
     void (*on_line)(int fd, const char *line, size_t size, void *arg);
     void *arg;

@@ -9,8 +9,9 @@
  *      |                                                             reads what is left, a moment at most
  *      `-------------------------- account: reaps it, tells how it ended ---------------------------------'
  *
- * I1  Once ending has begun nothing stops it: scopes wait outside, what cannot be kept is thrown away, and where
- *     waiting politely fails (no memory, no descriptor) the thread sleeps.
+ * I1  Once ending has begun nothing stops it: our own waiting is shielded from scopes, on_line's is not (it would keep us
+ *     for ever); what cannot be kept is thrown away, and where waiting politely fails (no memory, no descriptor) the
+ *     thread sleeps.
  * I2  All that the command itself has written is read before we stop: it is in the pipe when it has ended.
  *
  * SPDX-License-Identifier: MIT
@@ -181,8 +182,13 @@ static int poll_for(salp__interest set[], int count, int64_t until)
 
 static int wait_for(const pump *p, salp__interest set[], int count, int64_t until)
 {
+    if (!p->ending)
+        return salp__descriptors_wait(set, count, until, "a command");
+    salp_scope shield;
+    salp_scope_shield(&shield, SALP_FOREVER);
     int ready = salp__descriptors_wait(set, count, until, "a command");
-    return ready < 0 && p->ending ? poll_for(set, count, until) : ready;
+    salp_scope_close(&shield);
+    return ready < 0 ? poll_for(set, count, until) : ready;
 }
 
 static void note_end(pump *p)
@@ -291,8 +297,6 @@ static void move_until_gone(pump *p, int64_t until)
 static void end(pump *p)
 {
     salp_command *c = p->command;
-    salp_scope shield;
-    salp_scope_shield(&shield, SALP_FOREVER);
     p->ending = true;
     p->left = 0;
     close_end(&p->in);
@@ -307,7 +311,6 @@ static void end(pump *p)
     while (is_heard(p) && step(p, until) != 0)
         continue;
     salp__tree_close(&p->tree);
-    salp_scope_close(&shield);
 }
 
 /* ---- how it ended ---- */

@@ -155,6 +155,34 @@ static void a_whole_tree_is_ended(void **state)
     in_both(end_trees);
 }
 
+static void wait_at_the_end(int fd, const char *line, size_t size, void *arg)
+{
+    (void)fd, (void)size;
+    if (strcmp(line, "ready") == 0)
+        salp_scope_cancel(arg);
+    else
+        EXPECT(strcmp(line, "last") == 0 && salp_sleep(SALP_FOREVER) == -ECANCELED);
+}
+
+/* What the command writes when it is asked to end is told by a function that waits. */
+static int end_a_listener(void *arg)
+{
+    salp_scope scope;
+    (void)arg;
+    salp_scope_open(&scope, SALP_FOREVER);
+    EXPECT(salp_command_run(SH("trap 'echo last; exit' TERM; echo ready; while :; do :; done"),
+                            WITH(.on_line = wait_at_the_end, .arg = &scope, .kill_after = SALP_FOREVER),
+                            NULL) == -ECANCELED);
+    EXPECT(salp_scope_close(&scope) == -ECANCELED);
+    return 0;
+}
+
+static void a_scope_ends_also_who_listens_to_the_last_lines(void **state)
+{
+    (void)state;
+    in_both(end_a_listener);
+}
+
 static int keep_living(void *arg)
 {
     salp_output o;
@@ -579,6 +607,7 @@ int main(int argc, char **argv)
         TEST("a deadline ends a command", a_deadline_ends_a_command),
         TEST("a command is ended while its stream gives nothing", a_command_is_ended_while_its_stream_gives_nothing),
         TEST_LIMIT("a whole tree is ended", a_whole_tree_is_ended, 100),
+        TEST("a scope ends also who listens to the last lines", a_scope_ends_also_who_listens_to_the_last_lines),
         TEST("what a command leaves behind lives, and holds nobody up",
              what_a_command_leaves_behind_lives_and_holds_nobody_up),
         TEST("a scope ends those who only hold the output", a_scope_ends_those_who_only_hold_the_output),
