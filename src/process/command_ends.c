@@ -27,14 +27,27 @@ static int open_pipe(salp__ends *ends, int which)
     return error;
 }
 
-/* Whoever has closed his own has it as empty, not as what the command opens first. */
-static int pass(salp__ends *ends, int which)
+static bool is_open(int fd)
 {
     salp__file_identity any;
-    if (!salp__file_identify(which, &any))
-        return open_file(ends, which, "/dev/null", false);
-    ends->theirs[which] = which;
-    return 0;
+    return salp__file_identify(fd, &any);
+}
+
+/*
+ * Looks at what the caller gives, and at our own that are passed: whoever has closed one of those has it as empty. Before
+ * anything is opened here, since that would come to lie at a number that is not open, and be taken for it.
+ */
+static int look_at(const salp_command_options *o, const int fds[3], salp_command_way ways[3])
+{
+    bool open = true;
+    for (int i = IN; i <= ERR; i++) {
+        if (ways[i] == SALP_PASSED && !is_open(i))
+            ways[i] = SALP_DISCARDED;
+        open &= ways[i] != SALP_DESCRIPTOR || is_open(fds[i]);
+    }
+    for (int i = 0; i < o->keep_count; i++)
+        open &= (unsigned)o->keep[i] < 3 || is_open(o->keep[i]); /* 0 to 2 are set otherwise */
+    return open ? 0 : -EBADF;
 }
 
 static int open_end(salp__ends *ends, int which, salp_command_way way, int fd)
@@ -43,12 +56,13 @@ static int open_end(salp__ends *ends, int which, salp_command_way way, int fd)
     case SALP_PIPED:
         return open_pipe(ends, which);
     case SALP_PASSED:
-        return pass(ends, which);
+        ends->theirs[which] = which;
+        return 0;
     case SALP_DISCARDED:
         return open_file(ends, which, "/dev/null", false);
     case SALP_DESCRIPTOR:
         ends->theirs[which] = fd;
-        return fd >= 0 ? 0 : -EBADF;
+        return 0;
     default:
         return -EINVAL;
     }
@@ -56,10 +70,10 @@ static int open_end(salp__ends *ends, int which, salp_command_way way, int fd)
 
 int salp__ends_open(salp__ends *ends, const salp_command_options *o)
 {
-    const salp_command_way ways[] = { o->in, o->out, o->err };
+    salp_command_way ways[] = { o->in, o->out, o->err };
     const int fds[] = { o->in_fd, o->out_fd, o->err_fd };
     const char *const paths[] = { o->in_path, o->out_path, o->err_path };
-    int error = 0;
+    int error = look_at(o, fds, ways);
     *ends = (salp__ends){ .theirs = { -1, -1, -1 }, .ours = { -1, -1, -1 } };
     for (int i = IN; i <= ERR && error == 0; i++) {
         if (i == ERR && o->merge_stderr)

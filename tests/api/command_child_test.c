@@ -215,6 +215,28 @@ static void no_descriptor_leaks_into_a_command(void **state)
     in_both(count_descriptors);
 }
 
+/* The numbers are those that the next descriptors get: what is opened for the command does not stand in for them. */
+static int give_closed(void *arg)
+{
+    int next = dup(0), after = dup(0);
+    const int fds[] = { next, after };
+    (void)arg;
+    EXPECT(next >= 3 && close(next) == 0 && close(after) == 0);
+    for (size_t i = 0; i < LENGTH(fds); i++) {
+        expect_error(ARGV("true"), WITH(.in = SALP_DESCRIPTOR, .in_fd = fds[i], .out_path = "/dev/null"), -EBADF);
+        expect_error(ARGV("true"), WITH(.out = SALP_DESCRIPTOR, .out_fd = fds[i]), -EBADF);
+        expect_error(ARGV("true"), WITH(.err = SALP_DESCRIPTOR, .err_fd = fds[i]), -EBADF);
+        expect_error(ARGV("true"), WITH(.keep = &fds[i], .keep_count = 1), -EBADF);
+    }
+    return 0;
+}
+
+static void a_descriptor_that_is_not_open_is_an_error(void **state)
+{
+    (void)state;
+    in_both(give_closed);
+}
+
 /* Our ends do not block; its ends, as most programs expect, do. */
 static int look_at_flags(void *arg)
 {
@@ -256,16 +278,21 @@ static int cross(void *arg)
     salp_output fourth;
     int none = salp_command_run(SH("cat; echo lost; echo lost >&2; exit 5"),
                                 WITH(.in = SALP_PASSED, .out = SALP_PASSED, .err = SALP_PASSED), &fourth);
+    salp_output fifth;
+    int some = salp_command_run(SH("echo $(readlink /proc/$$/fd/1) >&2"),
+                                WITH(.input = "text", .input_size = 4, .out = SALP_PASSED), &fifth);
     for (int i = 0; i < 3; i++) {
         EXPECT(dup2(saved[i], i) == i);
         close(saved[i]);
     }
     close(out);
     close(err);
-    EXPECT(result == 0 && second == 0 && last == 0 && none == 0);
+    EXPECT(result == 0 && second == 0 && last == 0 && none == 0 && some == 0);
     EXPECT(strcmp(third.out, "text") == 0 && strcmp(third.err, "err\n") == 0);
     EXPECT(fourth.exit_status == 5);
+    EXPECT(strcmp(fifth.err, "/dev/null\n") == 0);
     salp_output_free(&third);
+    salp_output_free(&fifth);
     expect(ARGV("cat", scratch_path("out")), NULL, 0, "out\nin\n", "");
     expect(ARGV("cat", scratch_path("err")), NULL, 0, "err\n", "");
     return 0;
@@ -418,6 +445,7 @@ int main(int argc, char **argv)
         TEST("the environment is given or changed", the_environment_is_given_or_changed),
         TEST("the folder is the command's alone", the_folder_is_the_commands_alone),
         TEST("no descriptor leaks into a command", no_descriptor_leaks_into_a_command),
+        TEST("a descriptor that is not open is an error", a_descriptor_that_is_not_open_is_an_error),
         TEST("the ends of a command block", the_ends_of_a_command_block),
         TEST("the three come from anywhere", the_three_come_from_anywhere),
         TEST("too few descriptors are an error", too_few_descriptors_are_an_error),
