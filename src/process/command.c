@@ -205,8 +205,7 @@ int salp_command_close(salp_command *command)
             return SALP_EINSIDE;
         }
         salp__command_close_ends(command);
-        salp__command_end(command);
-        salp__command_reap(command);
+        salp__command_end(command, NULL);
     }
     salp__command_release(command);
     salp__free(command);

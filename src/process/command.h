@@ -76,11 +76,9 @@ int salp__command_converse_fed(salp_command *command, const salp_command_options
 /* Waits until it has ended, and moves nothing. Errors: as salp_command_wait. */
 int salp__command_wait(salp_command *command, salp_output *output);
 
-/* Ends its tree, and waits until that has happened. Scopes do not end this. */
-void salp__command_end(salp_command *command);
-
-/* Reaps it if it has ended. Returns whether it has. */
-bool salp__command_reap(salp_command *command);
+/* Ends its tree if it has not ended by itself, waits until that has happened, and reaps it. Scopes do not end this. The
+   output is filled in as by salp__command_wait, and may be NULL. */
+void salp__command_end(salp_command *command, salp_output *output);
 
 /* Asks the tree to end, or kills it, without waiting. */
 void salp__command_signal_tree(salp_command *command, bool kill);

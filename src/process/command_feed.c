@@ -78,11 +78,13 @@ typedef struct call {
     salp_command *command;
     const salp_command_options *options;
     salp_output *output;
+    bool begun;
 } call;
 
 static int run_call(void *arg)
 {
-    const call *c = arg;
+    call *c = arg;
+    c->begun = true;
     return converse(c->command, c->options, c->output);
 }
 
@@ -92,10 +94,7 @@ int salp__command_converse_fed(salp_command *c, const salp_command_options *opti
     if (salp__self()->task)
         return run_call(&whole);
     int result = salp_run(run_call, &whole);
-    /* There was no memory for a loop, or the kernel does not let it go: nobody has looked after it to its end. */
-    if (!salp__command_reap(c)) {
-        salp__command_end(c);
-        salp__command_reap(c);
-    }
+    if (!whole.begun) /* there was nothing left for a loop */
+        salp__command_end(c, output);
     return result;
 }

@@ -315,7 +315,8 @@ static void end(pump *p)
 
 /* ---- how it ended ---- */
 
-bool salp__command_reap(salp_command *c)
+/* Reaps it if it has ended. Returns whether it has. */
+static bool reap(salp_command *c)
 {
     salp__lock_take(&c->lock);
     if (!c->reaped) {
@@ -336,7 +337,7 @@ bool salp__command_reap(salp_command *c)
 /* Returns 0 or -ECHILD. */
 static int account(salp_command *c, salp_output *output)
 {
-    bool reaped = salp__command_reap(c);
+    bool reaped = reap(c);
     salp__lock_take(&c->lock);
     int error = c->unknown;
     if (output) {
@@ -434,13 +435,14 @@ int salp__command_wait(salp_command *c, salp_output *output)
     return error < 0 ? error : unknown;
 }
 
-void salp__command_end(salp_command *c)
+void salp__command_end(salp_command *c, salp_output *output)
 {
     pump p;
     pump_open(&p, c, NULL);
     p.ended = salp__process_has_ended(c->watch);
     if (!p.ended)
         end(&p);
+    (void)account(c, output);
 }
 
 void salp__command_signal_tree(salp_command *c, bool kill)

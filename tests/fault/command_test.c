@@ -7,6 +7,7 @@
 #include "test.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <salp/command.h>
@@ -95,6 +96,14 @@ static void a_command_that_runs_survives(void **state)
     sweep_both(converse);
 }
 
+/* Children that were reaped leave some. */
+static long faults_of_children(void)
+{
+    struct rusage usage;
+    EXPECT(getrusage(RUSAGE_CHILDREN, &usage) == 0);
+    return usage.ru_minflt;
+}
+
 static int feed(void *arg)
 {
     salp_stream *ours, *its;
@@ -106,7 +115,9 @@ static int feed(void *arg)
     int64_t written = salp_write(ours, "text", 4);
     result = written == -EPIPE ? -EIO : written < 0 ? (int)written : salp_shutdown(ours);
     if (result == 0) {
+        long before = faults_of_children();
         result = salp_command_run(ARGV("cat"), &(salp_command_options){ .input_stream = its }, &o);
+        EXPECT((o.wall > 0) == (faults_of_children() > before)); /* the output tells of what was started */
         EXPECT(result < 0 || o.out_size == 4 || salp__fault_fired());
         salp_output_free(&o);
     }
