@@ -78,7 +78,8 @@ typedef struct salp_command_options {
     int in_fd, out_fd, err_fd; /* with SALP_DESCRIPTOR; they stay the caller's, and open here */
 
     /* Files, instead of all that; from where this program works, also if there is a `cwd`. Output empties them first, unless
-       it is to be appended; one that is not there is made (0666 and the umask). */
+       it is to be appended; one that is not there is made (0666 and the umask). Opening a fifo waits for its other end,
+       with the loop, and no scope ends that. */
     const char *in_path, *out_path, *err_path;
     bool append;
 

@@ -69,6 +69,7 @@ BARE static long outcome(long result)
     return result < 0 ? -errno : result;
 }
 
+/* Not clone3's CLONE_CLEAR_SIGHAND, which would spare the calls: it leaves those alone that the program ignores. */
 BARE static void reset_signals(void)
 {
     static const uint64_t by_default[8]; /* the kernel's struct sigaction, which is shorter; zeros are SIG_DFL */
