@@ -1,16 +1,9 @@
 /*
- * Open files.
- *
- * A file is held by its user and by each call that is under way; the last of them closes the descriptor. So a call that
- * was left behind never finds another file under its number.
+ * What is done with open files.
  *
  * Reading goes to bytes of the order's own, and is copied from there: a thread that was left behind must not write to what
  * its caller has long used for something else. A copy costs less than a tenth of the wake-up that comes with it, as long
  * as pieces are some hundred kilobytes; waiting until the system has really ended would cost what scopes promise.
- *
- * I1  `left` counts the calls that were left behind and have not ended. While there are some, those that come after them
- *     wait in the line. So what a call of ours finds, or leaves, is not changed by one that its caller has seen the end of.
- * I2  `holds` is 0 once, and who finds it so closes the file.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,81 +12,12 @@
 
 #include <salp/file.h>
 
+#include "file/opened.h"
 #include "file/order.h"
 #include "os/disk.h"
 #include "os/memory.h"
-#include "sync/line.h"
 
 enum { PIECE = 256 * 1024 };
-
-struct salp_file {
-    salp__latch latch;
-    int fd;          /* [const after open] */
-    unsigned holds;  /* [latch] */
-    unsigned left;   /* [latch] I1 */
-    salp__list line; /* [latch] of those who wait for these to end */
-};
-
-/* ---- holds ---- */
-
-void salp__opened_hold(salp_file *file)
-{
-    salp__latch_take(&file->latch);
-    file->holds++;
-    salp__latch_release(&file->latch);
-}
-
-/* Whether it was the last. */
-static bool drop(salp_file *file)
-{
-    salp__latch_take(&file->latch);
-    bool last = --file->holds == 0;
-    salp__latch_release(&file->latch);
-    return last;
-}
-
-void salp__opened_release(salp_file *file)
-{
-    if (!drop(file))
-        return;
-    (void)salp__disk_close(file->fd); /* nobody is there to be told */
-    salp__free(file);
-}
-
-void salp__opened_leave(salp_file *file)
-{
-    salp__latch_take(&file->latch);
-    file->left++;
-    salp__latch_release(&file->latch);
-}
-
-void salp__opened_return(salp_file *file)
-{
-    salp__list woken;
-    salp__list_open(&woken);
-    salp__latch_take(&file->latch);
-    if (--file->left == 0)
-        salp__claim_all(&file->line, &woken);
-    salp__latch_release(&file->latch);
-    salp__resume_all(&woken);
-}
-
-/* What each call begins with: I1. */
-static int begin(salp_file *file)
-{
-    for (;;) {
-        int error = salp__line_begin(&file->latch);
-        if (error < 0)
-            return error;
-        if (file->left == 0) {
-            salp__latch_release(&file->latch);
-            return 0;
-        }
-        error = salp__line_wait(&file->latch, &file->line, "a file", NULL);
-        if (error < 0 && error != -EINTR)
-            return error;
-    }
-}
 
 /* ---- opening and closing ---- */
 
@@ -110,7 +34,7 @@ int salp_file_open(salp_file **out, const char *path, int flags, unsigned mode)
     *out = NULL;
     if (!path)
         return -EINVAL;
-    salp_file *file = salp__allocate(sizeof *file);
+    salp_file *file = salp__opened_new();
     salp__order *order = file ? salp__order_open(call_open, path, NULL) : NULL;
     if (order) {
         order->flags = flags;
@@ -121,8 +45,6 @@ int salp_file_open(salp_file **out, const char *path, int flags, unsigned mode)
         goto free_file;
     error = order->result < 0 ? (int)order->result : 0;
     if (error == 0) {
-        salp__list_open(&file->line);
-        file->holds = 1;
         file->fd = order->fd;
         order->fd = -1;
         *out = file;
@@ -144,7 +66,7 @@ static int64_t call_close(salp__order *order)
 
 int salp_file_close(salp_file *file)
 {
-    if (!file || !drop(file))
+    if (!file || !salp__opened_drop(file))
         return 0;
     int fd = file->fd;
     salp__free(file);
@@ -167,7 +89,7 @@ static ssize_t read_some(salp_file *file, void *data, size_t size, int64_t offse
 {
     if (size > PIECE && !salp__errand_in_place())
         size = PIECE;
-    int error = begin(file);
+    int error = salp__opened_begin(file);
     if (error < 0)
         return error;
     salp__order *order = salp__order_of(file, salp__order_open_bytes(call_read, NULL, data, size));
@@ -212,7 +134,7 @@ static int64_t call_write(salp__order *order)
 
 static int write_piece(salp_file *file, const void *data, size_t size, int64_t offset)
 {
-    int error = begin(file);
+    int error = salp__opened_begin(file);
     if (error < 0)
         return error;
     salp__order *order = salp__order_of(file, salp__order_open_bytes(call_write, NULL, data, size));
@@ -263,7 +185,7 @@ static int64_t call_sync(salp__order *order)
 
 int salp_file_sync(salp_file *file)
 {
-    int error = file ? begin(file) : -EINVAL;
+    int error = file ? salp__opened_begin(file) : -EINVAL;
     if (error < 0)
         return error;
     return (int)salp__order_finish(salp__order_of(file, salp__order_open(call_sync, NULL, NULL)));
@@ -276,7 +198,7 @@ static int64_t call_resize(salp__order *order)
 
 int salp_file_resize(salp_file *file, int64_t size)
 {
-    int error = file && size >= 0 ? begin(file) : -EINVAL;
+    int error = file && size >= 0 ? salp__opened_begin(file) : -EINVAL;
     if (error < 0)
         return error;
     salp__order *order = salp__order_of(file, salp__order_open(call_resize, NULL, NULL));
@@ -296,7 +218,7 @@ static int64_t call_status(salp__order *order)
 
 int salp_file_status(salp_file *file, salp_file_info *info)
 {
-    int error = file && info ? begin(file) : -EINVAL;
+    int error = file && info ? salp__opened_begin(file) : -EINVAL;
     if (error < 0)
         return error;
     return salp__order_tell(salp__order_of(file, salp__order_open(call_status, NULL, NULL)), info);

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include <salp/time.h>
+
+#include "file/opened.h"
 #include "os/disk.h"
 #include "os/memory.h"
 
@@ -109,6 +112,35 @@ int salp__order_finish_close(salp__order *order)
 {
     order->errand.sort = &closings;
     return (int)salp__order_finish(order);
+}
+
+int salp__order_tell(salp__order *order, salp_file_info *info)
+{
+    int error = salp__order_do(order);
+    if (error < 0)
+        return error;
+    error = (int)order->result;
+    if (error == 0)
+        *info = order->info;
+    salp__order_free(order);
+    return error;
+}
+
+void salp__file_info_of(salp_file_info *info, const struct stat *status)
+{
+    *info = (salp_file_info){
+        .type = S_ISREG(status->st_mode)   ? SALP_FILE_REGULAR
+                : S_ISDIR(status->st_mode) ? SALP_FILE_DIRECTORY
+                                           : SALP_FILE_OTHER,
+        .mode = status->st_mode & 07777,
+        .size = status->st_size,
+        .modified = SALP_SECONDS(status->st_mtim.tv_sec) + status->st_mtim.tv_nsec,
+        .device = status->st_dev,
+        .inode = status->st_ino,
+        .links = status->st_nlink,
+        .user = status->st_uid,
+        .group = status->st_gid,
+    };
 }
 
 void salp__order_free(salp__order *order)

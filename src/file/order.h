@@ -64,10 +64,4 @@ void salp__file_info_of(salp_file_info *info, const struct stat *status);
 
 void salp__order_free(salp__order *order);
 
-/* What file.c has to know of orders that use a file. */
-void salp__opened_hold(salp_file *file);
-void salp__opened_release(salp_file *file);
-void salp__opened_leave(salp_file *file);  /* an order was left behind */
-void salp__opened_return(salp_file *file); /* that has ended */
-
 #endif

@@ -5,42 +5,12 @@
 #include <string.h>
 
 #include <salp/file.h>
-#include <salp/time.h>
 
 #include "file/order.h"
 #include "os/disk.h"
 #include "os/memory.h"
 
 /* ---- one name ---- */
-
-void salp__file_info_of(salp_file_info *info, const struct stat *status)
-{
-    *info = (salp_file_info){
-        .type = S_ISREG(status->st_mode)   ? SALP_FILE_REGULAR
-                : S_ISDIR(status->st_mode) ? SALP_FILE_DIRECTORY
-                                           : SALP_FILE_OTHER,
-        .mode = status->st_mode & 07777,
-        .size = status->st_size,
-        .modified = SALP_SECONDS(status->st_mtim.tv_sec) + status->st_mtim.tv_nsec,
-        .device = status->st_dev,
-        .inode = status->st_ino,
-        .links = status->st_nlink,
-        .user = status->st_uid,
-        .group = status->st_gid,
-    };
-}
-
-int salp__order_tell(salp__order *order, salp_file_info *info)
-{
-    int error = salp__order_do(order);
-    if (error < 0)
-        return error;
-    error = (int)order->result;
-    if (error == 0)
-        *info = order->info;
-    salp__order_free(order);
-    return error;
-}
 
 static int64_t call_status(salp__order *order)
 {
