@@ -46,12 +46,11 @@ static const salp__errand_sort closings = {
 
 static salp__order *open_order(salp__order_call *call, size_t room)
 {
-    salp__order *order = salp__allocate(sizeof *order + room);
+    /* What is behind it will be written before it is read, and may be large. */
+    salp__order *order = salp__allocate_raw(sizeof *order + room);
     if (!order)
         return NULL;
-    order->errand.sort = &orders;
-    order->call = call;
-    order->fd = -1;
+    *order = (salp__order){ .errand.sort = &orders, .call = call, .fd = -1 };
     return order;
 }
 
