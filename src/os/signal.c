@@ -51,9 +51,7 @@ static void forget_in_fork(void)
 
 static void watch_forks(void)
 {
-    static _Atomic bool watched;
-    if (!atomic_exchange(&watched, true))
-        salp__after_fork(forget_in_fork);
+    salp__after_fork(forget_in_fork);
 }
 
 static int install(int number, struct sigaction *before)
@@ -66,13 +64,14 @@ static int install(int number, struct sigaction *before)
 
 int salp__signal_catch(int number, salp__catcher *catcher)
 {
+    static salp__once watched = SALP__ONCE;
     salp__catcher *nobody = NULL;
     if (number <= 0 || number >= SALP__SIGNALS)
         return -EINVAL;
+    salp__do_once(&watched, watch_forks); /* before anybody can have one in a fork */
     entry *e = &entries[number];
     if (!atomic_compare_exchange_strong(&e->owner, &nobody, catcher))
         return -EBUSY;
-    watch_forks();
     atomic_store(&e->told, catcher);
     int error = install(number, &e->before);
     if (error < 0) {
