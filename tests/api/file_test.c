@@ -23,9 +23,11 @@ enum { MOST = 32 };
 /* ---- what the library calls ---- */
 
 /* These stand before those of libc, and tell when a call that may block is about to: of opening a path with "fifo" in it,
-   and of reading from one descriptor. */
+   and of reading from one descriptor. Bringing files to a slow disk waits at a gate. */
 static atomic_int opening, reading;
 static atomic_int read_from = -1;
+static atomic_bool disk_is_slow;
+static struct gate disk;
 
 int open(const char *path, int flags, ...)
 {
@@ -43,6 +45,13 @@ ssize_t read(int fd, void *data, size_t size)
     if (fd == atomic_load(&read_from))
         atomic_fetch_add(&reading, 1);
     return syscall(SYS_read, fd, data, size);
+}
+
+int fsync(int fd)
+{
+    if (atomic_load(&disk_is_slow))
+        EXPECT(gate_pass(&disk) == 0);
+    return (int)syscall(SYS_fsync, fd);
 }
 
 /* ---- a directory for each test ---- */
@@ -239,6 +248,11 @@ static int load_and_store(void *arg)
     expect_text("new", "");
     EXPECT(salp_file_store("./new", "x", 1) == 0);
     expect_text("new", "x");
+    /* a link that leads nowhere is replaced itself */
+    EXPECT(unlink("to") == 0 && symlink("nowhere", "to") == 0);
+    EXPECT(salp_file_store("to", "y", 1) == 0);
+    expect_text("to", "y");
+    EXPECT(lstat("to", &status) == 0 && S_ISREG(status.st_mode) && access("nowhere", F_OK) < 0);
     EXPECT(salp_file_store(".", "x", 1) == -EISDIR);
     EXPECT(salp_file_store("new/x", "x", 1) == -ENOTDIR);
     EXPECT(salp_file_store("none/x", "x", 1) == -ENOENT);
@@ -493,6 +507,15 @@ static void wait_for_descriptors(int wanted)
     }
 }
 
+/* Runs what opens scopes of its own: in a task, and in a plain thread. */
+static void in_both(salp_fn *function)
+{
+    open_folder();
+    EXPECT(salp_run(function, NULL) == 0);
+    EXPECT(function(NULL) == 0);
+    remove_folder();
+}
+
 static int leave_open_behind(void *arg)
 {
     salp_scope scope;
@@ -526,6 +549,61 @@ static void a_file_that_is_opened_too_late_is_closed(void **state)
         assert_int_equal(remove("other fifo"), 0);
     }
     remove_folder();
+}
+
+/* The reader of a pipe finds no end as long as somebody may write to it. */
+static int leave_load_behind(void *arg)
+{
+    salp_scope scope;
+    salp_buffer buffer = { 0 };
+    struct canceller canceller;
+    int writer, descriptors = test_count_descriptors();
+    (void)arg;
+    EXPECT(mkfifo("fifo", 0600) == 0);
+    EXPECT((writer = open("fifo", O_RDWR | O_CLOEXEC)) >= 0);
+    cancel_at(&canceller, &scope, &opening, atomic_load(&opening) + 1);
+    EXPECT(salp_file_load("fifo", &buffer) == -ECANCELED && !buffer.data);
+    was_cancelled(&canceller);
+    EXPECT(write(writer, "x", 1) == 1);
+    wait_for_descriptors(descriptors + 1);
+    close(writer);
+    EXPECT(remove("fifo") == 0);
+    return 0;
+}
+
+static void nobody_is_left_behind_with_a_file_without_an_end(void **state)
+{
+    (void)state;
+    in_both(leave_load_behind);
+}
+
+static int leave_store_behind(void *arg)
+{
+    salp_scope scope;
+    struct canceller canceller;
+    int descriptors = test_count_descriptors();
+    (void)arg;
+    put("kept", "as it was");
+    gate_reset(&disk);
+    atomic_store(&disk_is_slow, true);
+    cancel_at(&canceller, &scope, &disk.inside, 1);
+    EXPECT(salp_file_store("kept", "new", 3) == -ECANCELED);
+    was_cancelled(&canceller);
+    EXPECT(count_names() == 2); /* the new one is beside it */
+    atomic_store(&disk.open, 1);
+    atomic_store(&disk_is_slow, false);
+    for (int64_t end = clock_now() + patience(); count_names() == 2; doze(SALP_MICROSECONDS(200)))
+        EXPECT(clock_now() < end);
+    wait_for_descriptors(descriptors);
+    expect_text("kept", "as it was");
+    EXPECT(remove("kept") == 0);
+    return 0;
+}
+
+static void a_store_that_was_left_behind_leaves_the_file_as_it_was(void **state)
+{
+    (void)state;
+    in_both(leave_store_behind);
 }
 
 /* A read that was left behind ends; its bytes do not come to the memory of the caller, who goes on to read the next. */
@@ -562,10 +640,7 @@ static int leave_read_behind(void *arg)
 static void a_call_waits_for_one_that_was_left_behind(void **state)
 {
     (void)state;
-    open_folder();
-    assert_int_equal(salp_run(leave_read_behind, NULL), 0);
-    assert_int_equal(leave_read_behind(NULL), 0);
-    remove_folder();
+    in_both(leave_read_behind);
 }
 
 /* A descriptor is closed when nobody uses it any more, not before. */
@@ -853,6 +928,9 @@ int main(int argc, char **argv)
         TEST("misuse is refused", misuse_is_refused),
         TEST("the loop goes on while a file is slow", the_loop_goes_on_while_a_file_is_slow),
         TEST("a file that is opened too late is closed", a_file_that_is_opened_too_late_is_closed),
+        TEST("nobody is left behind with a file without an end", nobody_is_left_behind_with_a_file_without_an_end),
+        TEST("a store that was left behind leaves the file as it was",
+             a_store_that_was_left_behind_leaves_the_file_as_it_was),
         TEST("a call waits for one that was left behind", a_call_waits_for_one_that_was_left_behind),
         TEST("a file is closed when the last call has ended", a_file_is_closed_when_the_last_call_has_ended),
         TEST("callbacks cannot wait but can close", callbacks_cannot_wait_but_can_close),
