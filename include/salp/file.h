@@ -136,7 +136,7 @@ typedef struct salp_file_info {
     salp_file_type type;
     unsigned mode;    /* permissions */
     int64_t size;     /* bytes */
-    int64_t modified; /* nanoseconds since the beginning of 1970, UTC: when it was written last */
+    int64_t modified; /* nanoseconds since the beginning of 1970, UTC, at most to 2262: when it was written last */
     uint64_t device;  /* two files are the same when device and inode are */
     uint64_t inode;
     uint64_t links; /* names that it has */

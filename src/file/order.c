@@ -125,6 +125,16 @@ int salp__order_tell(salp__order *order, salp_file_info *info)
     return error;
 }
 
+/* File systems know of years that 64 bits of nanoseconds do not reach. */
+static int64_t nanoseconds_of(struct timespec time)
+{
+    int64_t result;
+    if (__builtin_mul_overflow((int64_t)time.tv_sec, SALP_SECONDS(1), &result) ||
+        __builtin_add_overflow(result, (int64_t)time.tv_nsec, &result))
+        return time.tv_sec < 0 ? INT64_MIN : INT64_MAX;
+    return result;
+}
+
 void salp__file_info_of(salp_file_info *info, const struct stat *status)
 {
     *info = (salp_file_info){
@@ -133,7 +143,7 @@ void salp__file_info_of(salp_file_info *info, const struct stat *status)
                                            : SALP_FILE_OTHER,
         .mode = status->st_mode & 07777,
         .size = status->st_size,
-        .modified = SALP_SECONDS(status->st_mtim.tv_sec) + status->st_mtim.tv_nsec,
+        .modified = nanoseconds_of(status->st_mtim),
         .device = status->st_dev,
         .inode = status->st_ino,
         .links = status->st_nlink,

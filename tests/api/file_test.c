@@ -377,6 +377,31 @@ static void names_are_made_changed_and_listed(void **state)
     everywhere(use_names);
 }
 
+/* As far as 64 bits of nanoseconds go, in the years 1677 and 2262. */
+static int use_strange_times(void *arg)
+{
+    static const int64_t seconds[] = { -1, INT64_C(9223372036), INT64_C(9223372037), INT64_C(16725225600) };
+    salp_file_info info;
+    struct stat status;
+    (void)arg;
+    put("a", "");
+    for (size_t i = 0; i < LENGTH(seconds); i++) {
+        struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = seconds[i], .tv_nsec = 854775808 } };
+        EXPECT(utimensat(AT_FDCWD, "a", times, 0) == 0 && stat("a", &status) == 0);
+        if (status.st_mtim.tv_sec != seconds[i] || status.st_mtim.tv_nsec != times[1].tv_nsec)
+            continue; /* a file system that knows no such times */
+        EXPECT(salp_path_status("a", &info) == 0);
+        EXPECT(info.modified == (seconds[i] < 0 ? -145224192 : INT64_MAX));
+    }
+    return 0;
+}
+
+static void times_that_are_too_far_away_are_the_farthest(void **state)
+{
+    (void)state;
+    everywhere(use_strange_times);
+}
+
 static int list_many(void *arg)
 {
     enum { MANY = 1000 };
@@ -924,6 +949,7 @@ int main(int argc, char **argv)
         TEST("a full disk leaves what was there", a_full_disk_leaves_what_was_there),
         TEST("a pipe without a reader is an error and no signal", a_pipe_without_a_reader_is_an_error_and_no_signal),
         TEST("names are made, changed and listed", names_are_made_changed_and_listed),
+        TEST("times that are too far away are the farthest", times_that_are_too_far_away_are_the_farthest),
         TEST("a list of names is sorted", a_list_of_names_is_sorted),
         TEST("misuse is refused", misuse_is_refused),
         TEST("the loop goes on while a file is slow", the_loop_goes_on_while_a_file_is_slow),
