@@ -123,6 +123,24 @@ static void everywhere(salp_fn *function)
     EXPECT(salp_scope_close(&scope) == 0);
 }
 
+static void note_call(void *called)
+{
+    *(bool *)called = true;
+}
+
+/* Runs it in a callback of a loop. */
+static void in_callback(salp_call_fn *function, void *arg)
+{
+    salp_loop *loop;
+    bool called = false;
+    assert_int_equal(salp_loop_open(&loop, NULL), 0);
+    assert_int_equal(salp_loop_call(loop, function, arg), 0);
+    assert_int_equal(salp_loop_call(loop, note_call, &called), 0);
+    while (!called)
+        salp_loop_turn(loop, SALP_SECONDS(1));
+    salp_loop_close(loop);
+}
+
 /* Looks up, and expects these addresses, in any order, each with a blank behind it. */
 static void expect_addresses(const char *host, const char *service, const salp_resolve_options *options,
                              const char *expected)
@@ -192,20 +210,16 @@ static int look_up_numbers(void *arg)
 static void call_look_up_numbers(void *called)
 {
     look_up_numbers(NULL);
-    *(bool *)called = true;
+    note_call(called);
 }
 
 static void numbers_are_told_without_asking(void **state)
 {
-    salp_loop *loop;
     bool called = false;
     (void)state;
     everywhere(look_up_numbers);
-    assert_int_equal(salp_loop_open(&loop, NULL), 0);
-    assert_int_equal(salp_loop_call(loop, call_look_up_numbers, &called), 0);
-    while (!called)
-        salp_loop_turn(loop, SALP_SECONDS(1));
-    salp_loop_close(loop);
+    in_callback(call_look_up_numbers, &called);
+    assert_true(called);
     assert_int_equal(atomic_load(&asked), 0);
 }
 
@@ -317,15 +331,10 @@ static void call_and_look_up(void *result)
 
 static void callbacks_cannot_ask(void **state)
 {
-    salp_loop *loop;
     int result = 0;
     (void)state;
-    assert_int_equal(salp_loop_open(&loop, NULL), 0);
-    assert_int_equal(salp_loop_call(loop, call_and_look_up, &result), 0);
-    while (result == 0)
-        salp_loop_turn(loop, SALP_SECONDS(1));
+    in_callback(call_and_look_up, &result);
     assert_int_equal(result, SALP_EINSIDE);
-    salp_loop_close(loop);
     assert_int_equal(atomic_load(&asked), 0);
 }
 
@@ -341,16 +350,29 @@ static int look_up_slowly(void *arg)
     return 0;
 }
 
+/* Opens the group, with MANY tasks that ask for slow names, and returns when all threads are held up by them. */
+static void go_many(salp_group *group, salp_fn *function)
+{
+    salp_group_open(group);
+    for (int i = 0; i < MANY; i++)
+        EXPECT(salp_go(group, function, NULL) == 0);
+    while (atomic_load(&gate.inside) < MOST)
+        EXPECT(salp_sleep(SALP_MICROSECONDS(100)) == 0);
+}
+
+/* All of them end. */
+static void close_many(salp_group *group)
+{
+    EXPECT(salp_group_close(group) == 0);
+    EXPECT(ended == MANY);
+}
+
 static int look_up_many_slowly(void *arg)
 {
     salp_group group;
     (void)arg;
-    salp_group_open(&group);
-    for (int i = 0; i < MANY; i++)
-        EXPECT(salp_go(&group, look_up_slowly, NULL) == 0);
+    go_many(&group, look_up_slowly);
     /* The loop goes on. */
-    while (atomic_load(&gate.inside) < MOST)
-        EXPECT(salp_sleep(SALP_MICROSECONDS(100)) == 0);
     for (int i = 0; i < 100; i++)
         EXPECT(salp_yield() == 0);
     /* And so do files, which others read. */
@@ -359,8 +381,7 @@ static int look_up_many_slowly(void *arg)
     salp_buffer_free(&file);
     EXPECT(ended == 0);
     atomic_store(&gate.open, 1);
-    EXPECT(salp_group_close(&group) == 0);
-    EXPECT(ended == MANY);
+    close_many(&group);
     return 0;
 }
 
@@ -413,16 +434,12 @@ static int run_out_of_time(void *arg)
     salp_scope scope;
     salp_address *addresses;
     (void)arg;
-    salp_group_open(&group);
-    for (int i = 0; i < MANY; i++)
-        EXPECT(salp_go(&group, look_up_slowly, NULL) == 0);
-    while (atomic_load(&gate.inside) < MOST)
-        EXPECT(salp_sleep(SALP_MICROSECONDS(100)) == 0);
+    go_many(&group, look_up_slowly);
     salp_scope_open(&scope, SALP_MILLISECONDS(1));
     EXPECT(salp_resolve(&addresses, "one.test", "80", NULL) == -ETIMEDOUT && !addresses);
     EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
     atomic_store(&gate.open, 1);
-    EXPECT(salp_group_close(&group) == 0);
+    close_many(&group);
     EXPECT(atomic_load(&asked) == MANY);
     return 0;
 }
@@ -446,14 +463,9 @@ static int cancel_many(void *arg)
 {
     salp_group group;
     (void)arg;
-    salp_group_open(&group);
-    for (int i = 0; i < MANY; i++)
-        EXPECT(salp_go(&group, be_cancelled, NULL) == 0);
-    while (atomic_load(&gate.inside) < MOST)
-        EXPECT(salp_sleep(SALP_MICROSECONDS(100)) == 0);
+    go_many(&group, be_cancelled);
     salp_group_cancel(&group);
-    EXPECT(salp_group_close(&group) == 0);
-    EXPECT(ended == MANY);
+    close_many(&group);
     return 0;
 }
 
@@ -497,11 +509,7 @@ static int fork_and_look_up(void *arg)
 {
     salp_group group;
     (void)arg;
-    salp_group_open(&group);
-    for (int i = 0; i < MANY; i++)
-        EXPECT(salp_go(&group, look_up_slowly, NULL) == 0);
-    while (atomic_load(&gate.inside) < MOST)
-        EXPECT(salp_sleep(SALP_MICROSECONDS(100)) == 0);
+    go_many(&group, look_up_slowly);
     pid_t child = fork();
     if (child == 0) {
         /* The run is the parent's, so this is done in a thread of its own. */
@@ -514,8 +522,7 @@ static int fork_and_look_up(void *arg)
     EXPECT(waitpid(child, &status, 0) == child);
     EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 7);
     atomic_store(&gate.open, 1);
-    EXPECT(salp_group_close(&group) == 0);
-    EXPECT(ended == MANY);
+    close_many(&group);
     return 0;
 }
 
