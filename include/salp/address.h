@@ -73,7 +73,7 @@ SALP_API int salp_address_set(salp_address *address, const void *sockaddr, size_
 
 /*
  * Writes it as salp_address_parse reads it: with the port, unless that is 0. Bytes of
- * abstract names that cannot be printed become \xNN.
+ * abstract names that cannot be printed become \xNN; a path that begins with @ gets ./ before it.
  *
  * Returns the length without the final zero. Errors: -EINVAL: address or text is NULL;
  * -ENOSPC: size, in bytes, is too small; -EAFNOSUPPORT: no address, or one of a
@@ -90,7 +90,7 @@ SALP_API int salp_address_port(const salp_address *address);
 /* Sets the port. Errors: the same; -EINVAL: port is above 65535. */
 SALP_API int salp_address_set_port(salp_address *address, unsigned port);
 
-/* Whether both are the same address, with the same port and zone. No address is equal to no address. */
+/* Whether both are the same address, with the same port and zone. Two that are no address are the same. */
 SALP_API bool salp_address_equal(const salp_address *a, const salp_address *b);
 
 SALP_END

@@ -284,8 +284,9 @@ static void write_unix(char text[SALP_ADDRESS_TEXT], const salp_address *address
     const char *name = unix_name(address);
     size_t size = unix_size(address);
     if (size == 0 || name[0] != '\0') {
-        /* The system counts the final zero of a path, but does not insist on it. */
-        snprintf(text, SALP_ADDRESS_TEXT, "%s%.*s", size > 0 && name[0] == '/' ? "" : "unix:", (int)size, name);
+        /* The system counts the final zero of a path, but does not insist on it. A path may begin as abstract names do. */
+        const char *before = size == 0 ? "unix:" : name[0] == '/' ? "" : name[0] == '@' ? "unix:./" : "unix:";
+        snprintf(text, SALP_ADDRESS_TEXT, "%s%.*s", before, (int)size, name);
         return;
     }
     *text++ = '@';

@@ -316,6 +316,13 @@ static void what_does_not_fit_is_refused(void **state)
     assert_int_equal(salp_address_set(&address, &other, sizeof other), -EINVAL);
     assert_int_equal(salp_address_family(NULL), SALP_NO_FAMILY);
 
+    /* a path that would be read as an abstract name */
+    char odd[SALP_ADDRESS_TEXT];
+    struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = "@x" };
+    assert_int_equal(salp_address_set(&address, &at, sizeof at), 0);
+    assert_int_equal(salp_address_text(&address, odd, sizeof odd), 9);
+    assert_string_equal(odd, "unix:./@x");
+
     /* a path without a final zero, as long as the system allows */
     char longest[SALP_ADDRESS_TEXT];
     memset(named.sun_path, 'x', sizeof named.sun_path);
