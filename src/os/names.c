@@ -45,6 +45,7 @@ int salp__hosts_find(const char *host, const char *service, const struct addrinf
 {
     SALP__FAULT(-ENOMEM);
     *found = NULL;
+    errno = 0;
     int result = getaddrinfo(host, service, hints, found);
     return error_of(result, errno);
 }
@@ -58,6 +59,7 @@ void salp__hosts_free(struct addrinfo *found)
 int salp__host_name(const struct sockaddr *address, size_t size, char *name, size_t room)
 {
     SALP__FAULT(-ENOMEM);
+    errno = 0;
     int result = getnameinfo(address, (socklen_t)size, name, (socklen_t)room, NULL, 0, NI_NAMEREQD);
     return error_of(result, errno);
 }
