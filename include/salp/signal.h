@@ -33,7 +33,7 @@ typedef struct salp_signals salp_signals;
  * Collects the signals with these numbers (SIGTERM and the like, of signal(7)), by a
  * handler for each of them and for no other. One at a time of those objects and of the
  * loops of the program has a signal. Some thread of the program must not block it.
- * Forks of the program do not collect.
+ * Forks of the program do not collect: there such a signal does nothing, until the fork arranges something of its own.
  *
  * The array need not stay. Threads: any. Waits: no. Errors, after which *signals is
  * NULL and nothing is collected: -EINVAL: a NULL argument, no numbers, or a signal that

@@ -57,6 +57,7 @@ bool salp__path_identify_socket(const char *path, salp__file_identity *identity)
 /* Whether it leads to a folder: 1 or 0, or an error. */
 int salp__path_is_folder(const char *path);
 
+/* Of a socket or a file that may be gone: never a directory, unlike salp__disk_remove (os/disk.h), and no matter if it fails. */
 void salp__path_remove(const char *path);
 int salp__path_chmod(const char *path, unsigned mode);
 

@@ -313,7 +313,7 @@ int salp__errand_do(salp__errand *errand)
         errand->sort->run(errand);
         return 0;
     }
-    int error = salp__cannot_wait() ? SALP_EINSIDE : salp__wait_refused();
+    int error = salp__cannot_wait() ? SALP_EINSIDE : salp__wait_begin();
     if (error < 0)
         return give_up(errand, error);
     post(errand);

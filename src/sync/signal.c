@@ -21,6 +21,7 @@
 #include "os/process.h"
 #include "os/signal.h"
 #include "task/descriptor.h"
+#include "task/scope.h"
 #include "task/wait.h"
 
 struct salp_signals {
@@ -92,7 +93,7 @@ int salp_signals_open(salp_signals **out, const int numbers[], int count)
 /* Its number, or 0: there is none. */
 static int take(salp_signals *signals)
 {
-    uint64_t seen = atomic_load(&signals->came);
+    uint64_t seen = atomic_load(&signals->came); /* seq_cst, here and below: with the handler's, I1 */
     while (seen != 0) {
         int number = __builtin_ctzll(seen) + 1;
         if (atomic_compare_exchange_weak(&signals->came, &seen, seen & ~bit_of(number)))
@@ -107,7 +108,7 @@ int salp_signals_wait(salp_signals *signals)
         return -EINVAL;
     if (signals->forks != salp__forks())
         return SALP_EFORKED;
-    int error = salp__wait_refused();
+    int error = salp__wait_begin();
     while (error >= 0) {
         int number = take(signals);
         if (number > 0)

@@ -225,8 +225,8 @@ static void a_fork_does_not_collect(void **state)
     pid_t child = fork();
     if (child == 0) {
         salp_signals *own = NULL;
-        bool right = salp_signals_wait(signals) == SALP_EFORKED && raise(SIGUSR1) == 0;
-        right = right && salp_signals_open(&own, (int[]){ SIGUSR1 }, 1) == 0; /* it may collect its own */
+        bool right = salp_signals_wait(signals) == SALP_EFORKED && raise(SIGUSR1) == 0; /* it does nothing */
+        right = right && salp_signals_open(&own, (int[]){ SIGUSR1 }, 1) == 0;           /* it may collect its own */
         salp_signals_close(signals);
         right = right && raise(SIGUSR1) == 0 && wait_for(own) == SIGUSR1;
         salp_signals_close(own);
