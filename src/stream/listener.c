@@ -5,6 +5,8 @@
  *     So who has learnt from a shutdown that it is over may close it, though the shutdown may not have returned yet.
  * I2  What is accepted inherits the options of the listener's socket, save for the sizes of a Unix socket's buffers. So they
  *     are set once, and hardly anything is left that could fail when a connection has been taken from the queue.
+ * I3  A stream has all the memory that it needs, and what TLS needs, before its connection is taken from the queue. The one
+ *     that found none is kept for the next: the spare.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -30,8 +32,18 @@
 
 /* ---- opening ---- */
 
+/* Frees one that was never connected; NULL is accepted. */
+static void drop_unconnected(salp_stream *stream)
+{
+    if (stream && stream->type->close)
+        stream->type->close(stream);
+    salp__free(stream);
+}
+
 static void free_listener(salp_listener *listener)
 {
+    /* relaxed: nobody is in a call with it any more. */
+    drop_unconnected(atomic_load_explicit(&listener->spare, memory_order_relaxed));
     salp__tls_context_let_go(listener->tls);
     salp__free(listener);
 }
@@ -236,28 +248,45 @@ static int accept_one(salp_listener *listener)
     return fd;
 }
 
+/* I3. The spare one, or a new one. */
+static int make_ready(salp_listener *listener, salp_stream **out)
+{
+    /* acquire: pairs with the release in keep. */
+    salp_stream *stream = atomic_exchange_explicit(&listener->spare, NULL, memory_order_acquire);
+    if (!stream) {
+        stream = salp__stream_new(-1, &salp__stream_socket);
+        int error = !stream ? -ENOMEM : listener->tls ? salp__tls_begin_server(stream, listener->tls) : 0;
+        if (error < 0) {
+            salp__free(stream);
+            return error;
+        }
+    }
+    *out = stream;
+    return 0;
+}
+
+static void keep(salp_listener *listener, salp_stream *stream)
+{
+    /* release: pairs with the acquire in make_ready, or here, of another thread that has brought one meanwhile. */
+    drop_unconnected(atomic_exchange_explicit(&listener->spare, stream, memory_order_acq_rel));
+}
+
 int salp__listener_take(salp_listener *listener, salp_stream **out)
 {
+    salp_stream *stream;
     *out = NULL;
     /* acquire: pairs with the release in salp_listener_shutdown. */
     if (atomic_load_explicit(&listener->stopped, memory_order_acquire))
         return -EPIPE;
-    salp_stream *stream =
-        salp__stream_new(-1, &salp__stream_socket); /* before: so no connection is lost for want of it */
-    if (!stream)
-        return -ENOMEM;
+    int error = make_ready(listener, &stream);
+    if (error < 0)
+        return error;
     int fd = accept_one(listener);
-    int error = fd < 0 ? fd : be_accepted(listener, stream, fd);
+    error = fd < 0 ? fd : be_accepted(listener, stream, fd);
     if (error < 0) {
         if (fd >= 0)
             salp__file_close(fd);
-        salp__free(stream);
-        return error;
-    }
-    error = listener->tls ? salp__tls_begin_server(stream, listener->tls) : 0;
-    if (error < 0) {
-        salp_stream_close(
-            stream); /* what TLS needs is too much to have it ready for a connection that may not be there */
+        keep(listener, stream);
         return error;
     }
     *out = stream;

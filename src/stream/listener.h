@@ -22,6 +22,7 @@ struct salp_listener {
     salp_listen_options options;
     salp__place place;
     struct salp__tls_context *tls; /* or NULL */
+    salp_stream *_Atomic spare;    /* I3 of listener.c, or NULL: release who puts it there, acquire who takes it */
 };
 
 /* Has the spot claimed when the listener is shut down; false: it is already. Until it is forgotten. */

@@ -174,7 +174,7 @@ void salp__stream_be_socket(salp_stream *stream, int fd, int family, bool tcp)
 {
     salp__port_open(&stream->port, fd);
     stream->whole = tcp; /* elsewhere a read ends with a message, or with descriptors that came along */
-    stream->unix_fds = family == AF_UNIX;
+    stream->unix_fds = family == AF_UNIX && stream->type == &salp__stream_socket; /* not beside TLS */
 }
 
 /* Leaves the descriptor open when it fails. */

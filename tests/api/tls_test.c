@@ -199,6 +199,15 @@ static int tries_descriptors(void *arg)
     EXPECT(salp_receive_fds(b, &byte, 1, &fd, 1, &count) == -ENOTSUP);
     EXPECT(salp_tls_start(a, "localhost", &client) == -EALREADY && salp_tls_start_server(b, &server) == -EALREADY);
     close_ends();
+
+    salp_listener *listener; /* nor to one that was accepted */
+    char name[40];
+    snprintf(name, sizeof name, "@salp-tls-%d", (int)getpid());
+    EXPECT(salp_unix_listen(&listener, name, &(salp_listen_options){ .tls = &server }) == 0);
+    EXPECT(salp_unix_connect(&a, name, NULL) == 0 && salp_accept(listener, &b) == 0);
+    EXPECT(salp_send_fds(b, "x", 1, (int[]){ 0 }, 1) == -ENOTSUP);
+    salp_listener_close(listener);
+    close_ends();
     return 0;
 }
 

@@ -5,6 +5,8 @@
  */
 #include "../api/secure.h"
 
+#include <poll.h>
+
 #include "os/fault.h"
 
 static salp_listener *listener;
@@ -108,10 +110,40 @@ static void each_call_succeeds_or_says_why_not(void **state)
     close_secure();
 }
 
+/* What a connection needs is there before it is taken from the listener. */
+static void a_connection_waits_until_there_is_memory(void **state)
+{
+    (void)state;
+    salp_address address;
+    salp_stream *stream, *peer;
+    int failures = 0, error;
+    open_secure();
+    assert_int_equal(salp_tcp_listen(&listener, "127.0.0.1", 0, &(salp_listen_options){ .tls = &server }), 0);
+    assert_int_equal(salp_listener_address(listener, &address), 0);
+    assert_int_equal(salp_stream_connect(&peer, &address, NULL), 0);
+    do {
+        salp__fault_arm(SALP__PROGRAM, failures + 1);
+        error = salp_accept(listener, &stream);
+        salp__fault_arm(SALP__PROGRAM, 0);
+        if (error < 0) {
+            struct pollfd connection = { .fd = salp_listener_fd(listener), .events = POLLIN };
+            assert_null(stream);
+            assert_int_equal(poll(&connection, 1, 0), 1); /* it still does */
+            failures++;
+        }
+    } while (error < 0);
+    assert_true(failures >= 5); /* the stream, what TLS needs, and the call that accepts */
+    salp_stream_close(stream);
+    salp_stream_close(peer);
+    salp_listener_close(listener);
+    close_secure();
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST("each call succeeds or says why not", each_call_succeeds_or_says_why_not),
+        TEST("a connection waits until there is memory", a_connection_waits_until_there_is_memory),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
