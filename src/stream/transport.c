@@ -28,7 +28,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/socket.h>
+
+#include <salp/task.h>
 
 #include "os/epoll.h"
 #include "os/memory.h"
@@ -66,7 +67,7 @@ struct salp_transport {
     bool unsent;             /* the stream has taken bytes that the system may not have */
     bool closing;            /* and so does all */
     bool over;               /* the next turn is the last one */
-    bool leaving;            /* a task makes a stream of it, and writes what is buffered */
+    salp_scope *leaving;     /* of a task that makes a stream of it, and writes what is buffered; or NULL */
     bool connecting;         /* somebody does; the last turn waits for him */
     void (*stop)(void *arg); /* tells him to stop */
     void *stop_arg;
@@ -500,14 +501,17 @@ static bool is_of_caller(int error)
 
 static int leave(salp_transport *transport, const void *unread, size_t size)
 {
-    transport->leaving = true;
+    salp_scope scope;
+    salp_scope_open(&scope, SALP_FOREVER); /* for who aborts it meanwhile */
+    transport->leaving = &scope;
     set_watch(transport, 0);
     int error = write_all(transport);
     if (error == 0 && (transport->closing || transport->ending))
         error = -EPIPE; /* meanwhile */
     if (error == 0 && size > 0)
         error = salp__held_put_back(transport->stream, unread, size);
-    transport->leaving = false;
+    transport->leaving = NULL;
+    salp_scope_close(&scope);
     if (error < 0 && !is_of_caller(error) && !transport->closing && !transport->ending)
         fail(transport, error);
     if (error < 0)
@@ -631,7 +635,7 @@ void salp_transport_abort(salp_transport *transport)
     if (!transport || transport->loop != salp__loop_here() || transport->over)
         return;
     if (transport->leaving)
-        salp__socket_shutdown(transport->stream->port.watch.fd, SHUT_RDWR); /* ends the task's wait */
+        salp_scope_cancel(transport->leaving);
     else
         salp__outbox_drop(&transport->outbox);
     fail(transport, -ECANCELED);

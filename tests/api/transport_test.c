@@ -970,6 +970,34 @@ static void a_task_waits_for_what_is_buffered(void **state)
     over_both(leaves_with_bytes);
 }
 
+/* Of a pipe, where only the wait itself can be ended. */
+static int leaves_a_pipe(void *arg)
+{
+    notes *n = new_notes(NULL);
+    int ends[2];
+    salp_stream *stream;
+    salp_transport *transport;
+    salp_group group;
+    (void)arg;
+    EXPECT(pipe2(ends, O_CLOEXEC) == 0 && salp_stream_from_fd(&stream, ends[1], NULL) == 0);
+    EXPECT(salp_transport_of_stream(&transport, stream, &noting, n, &tight) == 0);
+    write_until_full(transport);
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, abort_it, transport) == 0);
+    EXPECT(salp_stream_of_transport(&stream, transport, NULL, 0) == -ECANCELED && !stream);
+    EXPECT(salp_group_close(&group) == 0);
+    wait_until_lost(n, -ECANCELED);
+    close(ends[0]);
+    free_notes(n);
+    return 0;
+}
+
+static void aborting_ends_the_wait_for_what_is_buffered(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(leaves_a_pipe, NULL), 0);
+}
+
 static void write_in_callback(void *arg)
 {
     notes *n = arg;
@@ -1231,6 +1259,7 @@ int main(int argc, char **argv)
         TEST("bytes that a stream holds come first", bytes_that_a_stream_holds_come_first),
         TEST("a protocol hands its connection to a task and back", a_protocol_hands_its_connection_to_a_task_and_back),
         TEST("a task waits for what is buffered", a_task_waits_for_what_is_buffered),
+        TEST("aborting ends the wait for what is buffered", aborting_ends_the_wait_for_what_is_buffered),
         TEST("a callback does not wait for what is buffered", a_callback_does_not_wait_for_what_is_buffered),
         TEST("pipes are transports, too", pipes_are_transports_too),
         TEST("what is left is lost with the loop", what_is_left_is_lost_with_the_loop),
