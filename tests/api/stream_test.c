@@ -248,28 +248,15 @@ static void a_write_is_of_all_bytes(void **state)
     assert_int_equal(salp_run(writes_large_text, NULL), 0);
 }
 
-static void *read_in_thread(void *arg)
-{
-    read_large(arg);
-    return NULL;
-}
-
-static void *write_in_loop(void *arg)
-{
-    EXPECT(salp_run(write_large, arg) == 0);
-    return NULL;
-}
-
 static void one_thread_reads_while_a_loop_writes(void **state)
 {
     (void)state;
-    pthread_t threads[2];
+    struct thread_call threads[2];
     for (int tcp = 0; tcp < 2; tcp++) {
         tcp ? open_tcp() : open_pair();
-        assert_int_equal(pthread_create(&threads[0], NULL, read_in_thread, NULL), 0);
-        assert_int_equal(pthread_create(&threads[1], NULL, write_in_loop, NULL), 0);
-        assert_int_equal(pthread_join(threads[0], NULL), 0);
-        assert_int_equal(pthread_join(threads[1], NULL), 0);
+        start_thread(&threads[0], false, read_large, NULL);
+        start_thread(&threads[1], true, write_large, NULL);
+        join_threads(threads, 2);
         close_pair();
     }
 }
@@ -493,16 +480,10 @@ static int write_too_much(void *result)
     return 0;
 }
 
-static void *read_one_in_thread(void *result)
-{
-    read_one(result);
-    return NULL;
-}
-
 /* The second one is told, be it a task or a thread. */
 static int two_read_at_once(void *threads)
 {
-    pthread_t thread;
+    struct thread_call thread;
     salp_group group;
     int64_t results[2] = { 0, 0 };
     open_pair();
@@ -510,8 +491,8 @@ static int two_read_at_once(void *threads)
     EXPECT(salp_go(&group, read_one, &results[0]) == 0);
     let_others_wait();
     if (threads) {
-        EXPECT(pthread_create(&thread, NULL, read_one_in_thread, &results[1]) == 0);
-        EXPECT(pthread_join(thread, NULL) == 0);
+        start_thread(&thread, false, read_one, &results[1]);
+        join_threads(&thread, 1);
     } else {
         EXPECT(salp_go(&group, read_one, &results[1]) == 0);
         let_others_wait();

@@ -34,6 +34,34 @@ static inline void in_both(salp_fn *function)
     assert_int_equal(function(NULL), 0);
 }
 
+/* A thread that calls a function, by itself or in a loop of its own. */
+struct thread_call {
+    salp_fn *function;
+    void *arg;
+    bool in_loop;
+    pthread_t thread;
+};
+
+static inline void *call_in_thread(void *arg)
+{
+    const struct thread_call *c = arg;
+    EXPECT((c->in_loop ? salp_run(c->function, c->arg) : c->function(c->arg)) == 0);
+    return NULL;
+}
+
+static inline void start_thread(struct thread_call *c, bool in_loop, salp_fn *function, void *arg)
+{
+    *c = (struct thread_call){ .function = function, .arg = arg, .in_loop = in_loop };
+    EXPECT(pthread_create(&c->thread, NULL, call_in_thread, c) == 0);
+}
+
+/* Waits for all of them. */
+static inline void join_threads(const struct thread_call calls[], int count)
+{
+    for (int i = 0; i < count; i++)
+        EXPECT(pthread_join(calls[i].thread, NULL) == 0);
+}
+
 /* A thread that cancels a scope as soon as a count is reached. */
 struct canceller {
     salp_scope *scope;

@@ -97,43 +97,18 @@ static void one_task_reads_while_another_one_writes(void **state)
     in_task(writes_both_ways);
 }
 
-static void *read_in_thread(void *stream)
-{
-    read_large(stream);
-    return NULL;
-}
-
-static void *write_in_thread(void *stream)
-{
-    write_large(stream);
-    return NULL;
-}
-
-static void *write_in_loop(void *stream)
-{
-    EXPECT(salp_run(write_large, stream) == 0);
-    return NULL;
-}
-
-static void *read_in_loop(void *stream)
-{
-    EXPECT(salp_run(read_large, stream) == 0);
-    return NULL;
-}
-
 static void one_thread_reads_while_another_one_writes(void **state)
 {
     (void)state;
     open_secure();
     for (int loops = 0; loops < 4; loops++) {
-        pthread_t threads[4];
+        struct thread_call threads[4];
         open_ends(loops % 2);
-        assert_int_equal(pthread_create(&threads[0], NULL, loops & 1 ? read_in_loop : read_in_thread, a), 0);
-        assert_int_equal(pthread_create(&threads[1], NULL, loops & 2 ? write_in_loop : write_in_thread, a), 0);
-        assert_int_equal(pthread_create(&threads[2], NULL, loops & 2 ? read_in_loop : read_in_thread, b), 0);
-        assert_int_equal(pthread_create(&threads[3], NULL, loops & 1 ? write_in_loop : write_in_thread, b), 0);
-        for (int i = 0; i < 4; i++)
-            assert_int_equal(pthread_join(threads[i], NULL), 0);
+        start_thread(&threads[0], loops & 1, read_large, a);
+        start_thread(&threads[1], loops & 2, write_large, a);
+        start_thread(&threads[2], loops & 2, read_large, b);
+        start_thread(&threads[3], loops & 1, write_large, b);
+        join_threads(threads, 4);
         close_ends();
     }
     close_secure();
@@ -700,33 +675,20 @@ static void who_reads_and_who_writes_may_both_begin(void **state)
     in_task(begins_both_ways);
 }
 
-static void *read_word_in_thread(void *result)
-{
-    read_word(result);
-    return NULL;
-}
-
-static void *write_word_in_thread(void *arg)
-{
-    write_word(arg);
-    return NULL;
-}
-
 static void two_threads_may_both_begin(void **state)
 {
     (void)state;
     open_secure();
     for (int i = 0; i < test_scale(100); i++) {
-        pthread_t threads[2];
+        struct thread_call threads[2];
         int read = 0;
         assert_true(salp_stream_pair(&a, &b) == 0 && salp_tls_start_server(b, &server) == 0);
-        assert_int_equal(pthread_create(&threads[0], NULL, read_word_in_thread, &read), 0);
-        assert_int_equal(pthread_create(&threads[1], NULL, write_word_in_thread, NULL), 0);
+        start_thread(&threads[0], false, read_word, &read);
+        start_thread(&threads[1], false, write_word, NULL);
         assert_int_equal(salp_tls_start(a, "localhost", &client), 0);
         write_text(a, "ping");
         assert_true(read_text(a, "pong"));
-        assert_int_equal(pthread_join(threads[0], NULL), 0);
-        assert_int_equal(pthread_join(threads[1], NULL), 0);
+        join_threads(threads, 2);
         assert_true(read);
         close_ends();
     }
