@@ -34,15 +34,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include <openssl/x509v3.h>
-
 #include <salp/sync.h>
 
 #include "os/fault.h"
 #include "os/memory.h"
 #include "os/process.h"
 #include "os/thread.h"
-#include "stream/held.h"
 #include "stream/stream.h"
 #include "stream/tls_wire.h"
 

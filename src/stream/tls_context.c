@@ -2,8 +2,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <openssl/err.h>
-
 #include "os/fault.h"
 #include "os/file.h"
 #include "os/memory.h"
