@@ -106,8 +106,8 @@ SALP_API int salp_transport_connect_unix(salp_transport **transport, const char 
  *
  * Errors, after which the stream is the caller's as before: the same; -EBUSY: a task is
  * waiting in a call with it, its descriptor is watched in this loop, or salp_serve will
- * close it when its handler returns; -ENOTSUP: it is always ready, as /dev/null is;
- * SALP_EFORKED: it belongs to another process.
+ * close it when its handler returns; -ENOTSUP: it is always ready, as /dev/null is,
+ * and the loop's poller is epoll; SALP_EFORKED: it belongs to another process.
  */
 SALP_API int salp_transport_of_stream(salp_transport **transport, salp_stream *stream, const salp_protocol *protocol,
                                       void *arg, const salp_transport_options *options);

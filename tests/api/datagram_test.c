@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <salp/datagram.h>
 #include <salp/loop.h>
@@ -211,6 +212,35 @@ static int at_paths(void *arg)
     EXPECT(salp_datagram_open(&datagram, &address, NULL) == -EADDRINUSE);
     EXPECT(rmdir(path) == 0);
     return 0;
+}
+
+/* The child cannot wait with it, and its closing removes no path. */
+static int is_forked(void *arg)
+{
+    char text[110];
+    salp_address address;
+    int status;
+    (void)arg;
+    snprintf(text, sizeof text, "unix:/tmp/salp-datagram-%d", (int)getpid());
+    salp_datagram *datagram = open_at(text, NULL, &address);
+    pid_t child = fork();
+    if (child == 0) {
+        char byte;
+        EXPECT(salp_datagram_receive(datagram, &byte, 1, NULL) == SALP_EFORKED);
+        salp_datagram_close(datagram);
+        _exit(0);
+    }
+    EXPECT(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+    send_text(datagram, "still mine", &address); /* the path is there */
+    EXPECT(receive_text(datagram, "still mine", NULL));
+    salp_datagram_close(datagram);
+    return 0;
+}
+
+static void a_fork_leaves_the_parents_alone(void **state)
+{
+    (void)state;
+    in_both(is_forked);
 }
 
 static void a_path_is_taken_over_and_removed(void **state)
@@ -560,6 +590,7 @@ int main(int argc, char **argv)
         TEST("one with a peer hears nobody else", one_with_a_peer_hears_nobody_else),
         TEST("it is told that nobody is there", it_is_told_that_nobody_is_there),
         TEST("a path is taken over and removed", a_path_is_taken_over_and_removed),
+        TEST("a fork leaves the parent's alone", a_fork_leaves_the_parents_alone),
         TEST("a task waits for a datagram", a_task_waits_for_a_datagram),
         TEST("a scope ends the wait and nothing is lost", a_scope_ends_the_wait_and_nothing_is_lost),
         TEST("several tasks receive and who sends too fast waits", several_tasks_receive_and_who_sends_too_fast_waits),

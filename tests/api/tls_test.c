@@ -947,11 +947,6 @@ static const salp_protocol *new_echo(void *arg, void **own)
     return &echoing;
 }
 
-static int write_all(void *stream)
-{
-    return write_large(stream);
-}
-
 /* A server of callbacks, and a client that is a stream: its handshake is made by tries of the transport. */
 static int serves_by_transports(void *arg)
 {
@@ -972,7 +967,7 @@ static int serves_by_transports(void *arg)
     EXPECT(salp_tcp_connect(&a, "localhost", salp_listener_port(listener), &(salp_stream_options){ .tls = &client }) ==
            0);
     salp_group_open(&group);
-    EXPECT(salp_go(&group, write_all, a) == 0);
+    EXPECT(salp_go(&group, write_large, a) == 0);
     EXPECT(read_all(a) == large()); /* until its farewell */
     EXPECT(salp_group_close(&group) == 0);
     salp_stream_close(a);

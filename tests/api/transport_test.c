@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <salp/loop.h>
 #include <salp/sync.h>
@@ -1188,6 +1189,57 @@ static int refuses(void *arg)
     return 0;
 }
 
+static bool may_be(const char *name)
+{
+    const char *poller = getenv("SALP_POLLER");
+    return !poller || strcmp(poller, name) == 0;
+}
+
+/* What is always ready is nothing for epoll, and what is another process's is left to it. */
+static int refuses_these_streams(void *arg)
+{
+    salp_stream *nothing, *a, *b;
+    salp_transport *transport = (salp_transport *)&a;
+    salp_transport_server *server = (salp_transport_server *)&a;
+    notes *n = new_notes(NULL);
+    int status;
+    (void)arg;
+    EXPECT(salp_stream_from_fd(&nothing, open("/dev/null", O_RDWR | O_CLOEXEC), NULL) == 0);
+    int error = salp_transport_of_stream(&transport, nothing, &short_noting, n, NULL);
+    if (error == 0) {
+        EXPECT(may_be("io_uring"));
+        wait_until_lost(n, 0); /* it is at its end */
+    } else {
+        EXPECT(error == -ENOTSUP && !transport && may_be("epoll"));
+        EXPECT(salp_write(nothing, "x", 1) == 1); /* it is the caller's as before */
+        salp_stream_close(nothing);
+    }
+    free_notes(n);
+    n = new_notes(NULL);
+
+    salp_listener *listener = listen_for(NULL);
+    open_streams(&a, &b);
+    pid_t child = fork();
+    if (child == 0) {
+        EXPECT(salp_transport_of_stream(&transport, b, &noting, n, NULL) == SALP_EFORKED && !transport);
+        EXPECT(salp_transport_serve(&server, listener, new_echo, NULL, NULL) == SALP_EFORKED && !server);
+        _exit(0);
+    }
+    EXPECT(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+    salp_stream_close(a);
+    salp_stream_close(b);
+    salp_listener_close(listener);
+    EXPECT(strcmp(n->trace, "") == 0);
+    free_notes(n);
+    return 0;
+}
+
+static void only_streams_of_its_own_become_transports(void **state)
+{
+    (void)state;
+    in_both(refuses_these_streams);
+}
+
 static int served_error;
 
 static int become_transport(salp_stream *stream, void *arg)
@@ -1265,6 +1317,7 @@ int main(int argc, char **argv)
         TEST("what is left is lost with the loop", what_is_left_is_lost_with_the_loop),
         TEST("transports live within a foreign loop", transports_live_within_a_foreign_loop),
         TEST("a transport may change its protocol", a_transport_may_change_its_protocol),
+        TEST("only streams of its own become transports", only_streams_of_its_own_become_transports),
         TEST("misuse is refused", misuse_is_refused),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
