@@ -48,10 +48,8 @@ static int set_ended(salp__process_engine *engine, int error, const char *reason
         atomic_store_explicit(&engine->ended, error, memory_order_release);
         ended = error;
     }
-    salp__list woken; /* without a slot: they look, and find the pool ended */
-    salp__claim_all(&engine->line, &woken);
     salp__lock_release(&engine->lock);
-    salp__resume_all(&woken);
+    salp__vacancy_end(engine);
     wake_all(engine);
     return ended;
 }
@@ -367,12 +365,11 @@ static int open_engine(salp_pool *pool)
         return -ENOMEM;
     engine->pool = pool;
     engine->control.arena = engine->door = -1;
-    engine->free_slots = UINT64_MAX;
     engine->closer.what = "a thread of a pool";
     salp__lock_open(&engine->lock);
     salp__lock_open(&engine->telling);
     salp__list_open(&engine->attended);
-    salp__list_open(&engine->line);
+    salp__vacancy_open(engine);
     furnishing f = { .engine = engine };
     salp__on_large_stack(furnish_on_large_stack, &f);
     int error = f.error < 0 ? f.error : start_steward(engine);

@@ -7,6 +7,7 @@
 #define SALP__PROCESSES_H
 
 #include "base/list.h"
+#include "lockfree/latch.h"
 #include "os/modules.h"
 #include "os/symbols.h"
 #include "os/thread.h"
@@ -25,6 +26,13 @@ typedef struct salp__slot {
     uint64_t room_offset, room_size; /* for long answers, outside of the region; memory only while it is in use */
 } salp__slot;
 
+typedef struct salp__vacancy {
+    salp__latch latch;
+    salp__list line; /* [latch] of those who wait for a slot, and are handed one */
+    uint64_t free;   /* [latch] slots, a bit for each */
+    bool over;       /* [latch] the pool has ended, and nobody waits any more */
+} salp__vacancy;
+
 typedef struct salp__process_engine {
     salp_pool *pool;
     salp__control control;
@@ -33,9 +41,8 @@ typedef struct salp__process_engine {
     pid_t steward_pid;         /* 0 when it is not our child */
     salp__module_map *modules; /* what existed when the workers were started; NULL: they find functions by module */
 
+    salp__vacancy vacancy;
     salp__lock lock;
-    salp__list line;               /* [lock] of those who wait for a slot, and are handed one */
-    uint64_t free_slots;           /* [lock] a bit for each */
     _Atomic uint64_t tickets;      /* given out so far */
     uint64_t arena_end;            /* [lock] where the next region may begin */
     uint32_t module_count;         /* [lock] entries of the table that are in use */
@@ -82,6 +89,18 @@ int salp__slot_function(salp__process_engine *engine, void *address, salp__funct
 
 /* Reserves and maps room in the arena, outside of all regions. */
 int salp__arena_take(salp__process_engine *engine, uint64_t size, uint64_t *offset);
+
+/* ---- vacancy.c ---- */
+
+void salp__vacancy_open(salp__process_engine *engine);
+
+/* A slot that nobody else has. `wait`: for one, when none is free, after those who have come before, and until a scope is
+   over; else -EAGAIN. Errors: what has ended the pool, or the wait. */
+int salp__vacancy_take(salp__process_engine *engine, bool wait);
+void salp__vacancy_give(salp__process_engine *engine, int slot);
+
+/* The pool has ended: all who wait go on. After `ended` was set. */
+void salp__vacancy_end(salp__process_engine *engine);
 
 /* ---- failures.c ---- */
 

@@ -5,8 +5,9 @@
  *                                                                                      (holes until written)
  *
  * The program copies the inputs in (long ones while the workers run already, see salp__params), the workers map the
- * region read-only, and put results, states and errors in with pwrite. At the end the program copies the results out. What an item left is judged by its state alone: results and
- * errors of an item without one are never looked at, so they need not be cleared between calls.
+ * region read-only, and put results, states and errors in with pwrite. At the end the program copies the results out. What
+ * an item left is judged by its state alone: results and errors of an item without one are never looked at, so they need
+ * not be cleared between calls.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,7 +21,6 @@
 #include "os/memory.h"
 #include "os/process.h"
 #include "pool/processes.h"
-#include "sync/line.h"
 #include "task/park.h"
 
 enum {
@@ -84,106 +84,11 @@ int salp__slot_function(salp__process_engine *engine, void *address, salp__funct
 
 /* ---- taking and giving slots ---- */
 
-/* A worker may still be on its way out of the slot's last call: control.h, I3. */
-static bool is_left(const salp__process_engine *engine, int slot)
-{
-    uint64_t ticket = engine->slots[slot].ticket;
-    return ticket == 0 || salp__unattended(&engine->control, slot, ticket);
-}
-
-/* Rather one that is left; `left`: only such a one. -1: there is none. */
-static int take_free_locked(salp__process_engine *engine, bool left)
-{
-    int found = -1;
-    for (uint64_t free_slots = engine->free_slots; free_slots != 0; free_slots &= free_slots - 1) {
-        int slot = __builtin_ctzl(free_slots);
-        if (is_left(engine, slot)) {
-            found = slot;
-            break;
-        }
-        if (found < 0 && !left)
-            found = slot;
-    }
-    if (found >= 0)
-        engine->free_slots &= ~(1UL << found);
-    return found;
-}
-
-/* To who has waited longest for one; else it is free. So none is free while anybody waits. */
-static void give(salp__process_engine *engine, int slot)
-{
-    salp__lock_take(&engine->lock);
-    salp__spot *spot = salp__line_next_locked(&engine->line);
-    if (spot)
-        *(int *)spot->item = slot;
-    else
-        engine->free_slots |= 1UL << slot;
-    salp__lock_release(&engine->lock);
-    if (spot)
-        salp__resume(spot);
-}
-
-/* Waits until a slot is handed over, or the pool has ended: then it stays -1. [lock held on entry, released] */
-static int wait_in_line_locked(salp__process_engine *engine, int *slot)
-{
-    salp__waiter waiter;
-    salp__waiter_open(&waiter, "a place in a pool");
-    salp__spot spot = { .waiter = &waiter, .item = slot };
-    salp__list_append(&engine->line, &spot.link);
-    salp__lock_release(&engine->lock);
-    int error = salp__wait(&waiter);
-    if (error == 0)
-        return 0;
-    salp__lock_take(&engine->lock);
-    if (spot.link.next)
-        salp__list_remove(&spot.link);
-    salp__lock_release(&engine->lock);
-    int over = error == -EINTR ? 0 : salp__scope_feel(waiter.actor);
-    return over < 0 ? over : error;
-}
-
-/* Nobody rings when a worker has left, since that takes it microseconds. */
-static int wait_until_left(salp__process_engine *engine, int slot)
-{
-    enum { PAUSES = 5, PATIENCE = 100 };
-    for (unsigned tries = 0; !is_left(engine, slot); tries++) {
-        /* The steward deals with one that died on its way, if it lives. */
-        int error = tries % PATIENCE < PATIENCE - 1 ? salp__processes_ended(engine) : salp__processes_look(engine);
-        if (error == 0 && tries < PAUSES)
-            salp__pause(tries);
-        else if (error == 0)
-            error = salp_sleep(SALP_MICROSECONDS(50));
-        if (error < 0)
-            return error;
-    }
-    return 0;
-}
-
 static int take_slot(salp__process_engine *engine, salp__call *call, bool wait)
 {
-    int slot = -1, error = 0;
-    while (slot < 0) {
-        error = salp__processes_ended(engine);
-        if (error < 0)
-            return error;
-        salp__lock_take(&engine->lock);
-        slot = take_free_locked(engine, !wait);
-        /* relaxed: under the lock, as the change. Who ends the pool wakes those who are in the line by then. */
-        bool ended = atomic_load_explicit(&engine->ended, memory_order_relaxed) < 0;
-        if (slot < 0 && wait && !ended)
-            error = wait_in_line_locked(engine, &slot);
-        else
-            salp__lock_release(&engine->lock);
-        if (slot < 0 && !wait)
-            return -EAGAIN;
-        if (error < 0 && error != -EINTR)
-            return error;
-    }
-    error = wait ? wait_until_left(engine, slot) : 0;
-    if (error < 0) {
-        give(engine, slot);
-        return error;
-    }
+    int slot = salp__vacancy_take(engine, wait);
+    if (slot < 0)
+        return slot;
     /* relaxed: no two get the same; the state of the call publishes it. */
     engine->slots[slot].ticket = atomic_fetch_add_explicit(&engine->tickets, 1, memory_order_relaxed) + 1;
     call->engine.processes.slot = slot;
@@ -197,7 +102,7 @@ static void give_slot(salp__process_engine *engine, const salp__call *call)
         salp__file_punch(engine->control.arena, s->offset, s->size);
         s->reserved = 0;
     }
-    give(engine, call->engine.processes.slot);
+    salp__vacancy_give(engine, call->engine.processes.slot);
 }
 
 /* ---- regions ---- */
