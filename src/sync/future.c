@@ -158,10 +158,8 @@ int salp_future_wait(salp_future *future)
             salp__line_leave(&future->latch, &spot);
         if (salp_future_ready(future))
             return future->result; /* though a scope is over as well: it has ended nothing */
-        if (error < 0 && error != -EINTR) {
-            int over = salp__scope_feel(waiter.actor);
-            return over < 0 ? over : error;
-        }
+        if (error < 0 && error != -EINTR)
+            return salp__wait_end(waiter.actor, error);
     }
 }
 

@@ -1,8 +1,6 @@
 /* Waiting in a line; the header tells how. SPDX-License-Identifier: MIT */
 #include "sync/line.h"
 
-#include <errno.h>
-
 void salp__line_leave(salp__latch *latch, salp__spot *spot)
 {
     salp__latch_take(latch);
@@ -17,8 +15,7 @@ int salp__line_wait_at(salp__latch *latch, salp__spot *spot)
     if (error == 0)
         return spot->result;
     salp__line_leave(latch, spot);
-    int over = error == -EINTR ? 0 : salp__scope_feel(spot->waiter->actor);
-    return over < 0 ? over : error;
+    return salp__wait_end(spot->waiter->actor, error);
 }
 
 int salp__line_wait(salp__latch *latch, salp__list *line, const char *what, void *item)

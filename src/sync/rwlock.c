@@ -101,8 +101,7 @@ static int wait_for(salp_rwlock *rwlock, bool writes)
     if (spot.link.next)
         salp__list_remove(&spot.link);
     let_in(rwlock); /* those who were only waiting behind him */
-    int over = error == -EINTR ? 0 : salp__scope_feel(waiter.actor);
-    return over < 0 ? over : error;
+    return salp__wait_end(waiter.actor, error);
 }
 
 static int lock(salp_rwlock *rwlock, bool writes)

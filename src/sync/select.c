@@ -224,10 +224,8 @@ static int wait_for_first(salp_case *cases, int count, int in_time, int64_t unti
             cases[in_time].result = 0;
             return in_time;
         }
-        if (result == -EINTR)
-            continue;
-        int over = salp__scope_feel(waiter.actor);
-        return over < 0 ? over : result;
+        if (result != -EINTR)
+            return salp__wait_end(waiter.actor, result);
     }
 }
 

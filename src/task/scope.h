@@ -17,6 +17,7 @@
 #ifndef SALP__SCOPE_H
 #define SALP__SCOPE_H
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -122,6 +123,13 @@ static inline int salp__scope_feel(salp__actor *actor)
 static inline int salp__wait_begin(void)
 {
     return salp__scope_is_quiet(salp__self()) ? 0 : salp__wait_refused();
+}
+
+/* And what it ends with when its wait has ended with an error, and it is in no line any more. -EINTR: it begins again. */
+static inline int salp__wait_end(salp__actor *actor, int error)
+{
+    int over = error == -EINTR ? 0 : salp__scope_feel(actor);
+    return over < 0 ? over : error;
 }
 
 /* Of a plain thread: when the first of its scopes is over. */

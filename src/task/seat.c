@@ -31,9 +31,8 @@ int salp__seat_wait(salp__seat *seat, salp__lock *lock, salp__is_so *is_so_locke
         salp__lock_take(lock);
         seat->taken = NULL;
         salp__lock_release(lock);
-        int over = error == -EINTR ? 0 : salp__scope_feel(waiter.actor);
         if (error != -EINTR)
-            return over < 0 ? over : error;
+            return salp__wait_end(waiter.actor, error);
     }
 }
 

@@ -1,7 +1,7 @@
 /*
  * A seat for one who waits until something is so that a lock protects.
  *
- *     change it;                                   salp__seat_wait(&seat, &lock, is_so_locked, object, how)
+ *     change it;                                   salp__seat_wait(&seat, &lock, is_so_locked, object)
  *     salp__seat_call_locked(&seat);
  *     release the lock
  *

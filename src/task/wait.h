@@ -74,7 +74,7 @@ void salp__waiter_open(salp__waiter *waiter, const char *what);
 
 /*
  * Waits. 0: it was claimed and resumed. -ECANCELED, -ETIMEDOUT, ...: a scope ends it, and a call that ends for this
- * returns salp__scope_feel. -EINTR: for no reason; begin again. SALP_EINSIDE: a callback of a loop cannot wait. After an
+ * returns salp__wait_end. -EINTR: for no reason; begin again. SALP_EINSIDE: a callback of a loop cannot wait. After an
  * error its spots are still in their lines, unless a claimer has taken them off in vain.
  */
 int salp__wait(salp__waiter *waiter);
