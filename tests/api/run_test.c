@@ -588,28 +588,34 @@ static int a_waiting_task(void *arg)
     return waits_deep_inside(arg);
 }
 
-static int dumping(void *arg)
+/* Keeps the dump of all tasks as the text. */
+static void dump(void)
 {
     int ends[2];
-    salp_group group, inner;
-    (void)arg;
     EXPECT(pipe2(ends, O_CLOEXEC) == 0);
     EXPECT(fcntl(ends[1], F_SETPIPE_SZ, 65536) > 0);
+    EXPECT(salp_task_dump(ends[1]) == 0);
+    close(ends[1]);
+    ssize_t length = read(ends[0], text, sizeof text - 1);
+    EXPECT(length > 0);
+    text[length] = 0;
+    close(ends[0]);
+}
+
+static int dumping(void *arg)
+{
+    salp_group group, inner;
+    (void)arg;
     EXPECT(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = 1 }) == 0);
     salp_group_open(&group);
     EXPECT(salp_go_with(&group, a_waiting_task, queue, &(salp_task_options){ .name = "patient" }) == 0);
     salp_group_open(&inner);
     EXPECT(salp_go(&inner, a_waiting_task, queue) == 0);
     EXPECT(salp_yield() == 0);
-    EXPECT(salp_task_dump(ends[1]) == 0);
+    dump();
     EXPECT(salp_task_dump(-1) == -EBADF);
     EXPECT(salp_queue_shutdown(queue) == 0);
     EXPECT(salp_group_close(&inner) == 0 && salp_group_close(&group) == 0);
-    close(ends[1]);
-    ssize_t length = read(ends[0], text, sizeof text - 1);
-    EXPECT(length > 0);
-    text[length] = 0;
-    close(ends[0]);
     salp_queue_close(queue);
     return 0;
 }
@@ -782,24 +788,17 @@ static int has_hardly_any_stack_left(void *arg)
 
 static int dumping_a_full_stack(void *arg)
 {
-    int ends[2];
     salp_group group;
     (void)arg;
-    EXPECT(pipe2(ends, O_CLOEXEC) == 0);
     EXPECT(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = 1 }) == 0);
     salp_group_open(&group);
     EXPECT(salp_go_with(&group, has_hardly_any_stack_left, queue,
                         &(salp_task_options){ .name = "full", .stack_size = 65536 }) == 0);
     EXPECT(salp_go_with(&group, a_waiting_task, queue, &(salp_task_options){ .name = "patient" }) == 0);
     EXPECT(salp_yield() == 0);
-    EXPECT(salp_task_dump(ends[1]) == 0);
+    dump();
     EXPECT(salp_queue_shutdown(queue) == 0);
     EXPECT(salp_group_close(&group) == 0);
-    close(ends[1]);
-    ssize_t length = read(ends[0], text, sizeof text - 1);
-    EXPECT(length > 0);
-    text[length] = 0;
-    close(ends[0]);
     salp_queue_close(queue);
     return 0;
 }
