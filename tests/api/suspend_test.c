@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "page.h"
 #include "tasks.h"
 
 static int job_doze(const void *in, void *out, void *context)
@@ -494,27 +495,16 @@ static void stand_at_barrier(void)
 /* In a copy of this program, which is to become a steward or the server of stewards: before it is either. */
 __attribute__((constructor)) static void find_barrier(void)
 {
-    const char *path = getenv(BARRIER);
-    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    if (fd < 0)
-        return;
-    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
-    if (page != MAP_FAILED)
-        barrier = page;
+    barrier = page_found(BARRIER);
     stand_at_barrier();
 }
 
 /* Returns a descriptor to close in the end. */
 static int make_barrier(void)
 {
-    char path[64];
-    int fd = memfd_create("salp-test-barrier", MFD_CLOEXEC);
-    assert_true(fd >= 0 && ftruncate(fd, 4096) == 0);
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), fd);
-    barrier = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    assert_true(barrier != MAP_FAILED);
-    assert_int_equal(setenv(BARRIER, path, 1), 0);
+    int fd = page_hand_on(BARRIER);
+    barrier = page_found(BARRIER);
+    assert_non_null(barrier);
     return fd;
 }
 

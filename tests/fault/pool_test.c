@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "page.h"
 #include "sweep.h"
 
 #define PLAN "SALP_TEST_PLAN"
@@ -15,25 +16,15 @@ enum { LARGE = 70000, LARGE_ITEMS = 3, CRASHES = 40, CRASHES_AT = 7 };
 /* Before the library's own constructor diverts the copy: it comes last. */
 __attribute__((constructor)) static void find_plan(void)
 {
-    const char *path = getenv(PLAN);
-    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    if (fd < 0)
-        return;
-    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
-    if (page != MAP_FAILED)
+    void *page = page_found(PLAN);
+    if (page)
         salp__fault_share(page);
 }
 
 /* Has the plan of the test shared with the copies that it starts. Returns the descriptor to close in the end. */
 static int share_plan(void)
 {
-    char path[64];
-    int fd = memfd_create("salp-test-plan", MFD_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(ftruncate(fd, 4096), 0);
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), fd);
-    assert_int_equal(setenv(PLAN, path, 1), 0);
+    int fd = page_hand_on(PLAN);
     find_plan();
     return fd;
 }
