@@ -533,7 +533,7 @@ static void wait_for_descriptors(int wanted)
 }
 
 /* Runs what opens scopes of its own: in a task, and in a plain thread. */
-static void in_both(salp_fn *function)
+static void in_both_with_folder(salp_fn *function)
 {
     open_folder();
     EXPECT(salp_run(function, NULL) == 0);
@@ -599,7 +599,7 @@ static int leave_load_behind(void *arg)
 static void nobody_is_left_behind_with_a_file_without_an_end(void **state)
 {
     (void)state;
-    in_both(leave_load_behind);
+    in_both_with_folder(leave_load_behind);
 }
 
 static int leave_store_behind(void *arg)
@@ -628,7 +628,7 @@ static int leave_store_behind(void *arg)
 static void a_store_that_was_left_behind_leaves_the_file_as_it_was(void **state)
 {
     (void)state;
-    in_both(leave_store_behind);
+    in_both_with_folder(leave_store_behind);
 }
 
 /* A read that was left behind ends; its bytes do not come to the memory of the caller, who goes on to read the next. */
@@ -665,7 +665,7 @@ static int leave_read_behind(void *arg)
 static void a_call_waits_for_one_that_was_left_behind(void **state)
 {
     (void)state;
-    in_both(leave_read_behind);
+    in_both_with_folder(leave_read_behind);
 }
 
 /* A descriptor is closed when nobody uses it any more, not before. */

@@ -25,7 +25,7 @@
 
 #include "processes.h"
 
-enum { OUTPUT_SHOWN = 64 * 1024 }; /* the end of what a failed test printed */
+enum { OUTPUT_SHOWN = 16 * 1024 }; /* the end of what a failed test printed */
 
 static struct names shared_before; /* in /dev/shm */
 static struct names shared_after;
