@@ -1237,7 +1237,7 @@ static int refuses_these_streams(void *arg)
 static void only_streams_of_its_own_become_transports(void **state)
 {
     (void)state;
-    in_both(refuses_these_streams);
+    over_both(refuses_these_streams);
 }
 
 static int served_error;
