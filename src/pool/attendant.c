@@ -98,7 +98,7 @@ void salp__attendant_take(salp__process_engine *engine, salp__call *call)
 {
     salp__lock_take(&engine->lock);
     salp__list_append(&engine->attended, &call->link);
-    if (call->engine.processes.override < 0)
+    if (atomic_load_explicit(&call->engine.processes.override, memory_order_relaxed) < 0)
         salp__slot_stop(engine, call); /* it was cancelled while it was begun */
     salp__lock_release(&engine->lock);
     /* It may have ended before it was in the list. */

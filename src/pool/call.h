@@ -83,7 +83,9 @@ typedef struct salp__process_call {
     int64_t progress_at;
     bool slept;        /* a worker had to be woken for it */
     uint64_t room;     /* bytes of room that its answer was given; 0: none */
-    int override;      /* [lock: engine] the result when it was cancelled, or 0 */
+    /* The result when it was cancelled, or 0. Written under the engine's lock; relaxed where the call ends: who cancels it then
+       may come too late. */
+    _Atomic int override;
     salp__spell spell; /* of its beginning, in a task */
 } salp__process_call;
 

@@ -136,7 +136,7 @@ static void cancel(salp_pool *pool, salp__call *call)
 {
     salp__process_engine *engine = pool->state;
     salp__lock_take(&engine->lock);
-    call->engine.processes.override = -ECANCELED;
+    atomic_store_explicit(&call->engine.processes.override, -ECANCELED, memory_order_relaxed);
     /* Before it is in the attendant's list, it may have no slot; once it was taken off, the slot may be another call's. */
     if (call->link.next)
         salp__slot_stop(engine, call);

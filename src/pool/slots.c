@@ -654,7 +654,7 @@ int salp__slot_end(salp__process_engine *engine, salp__call *call, int ended)
     int refused = atomic_load_explicit(&live->refused, memory_order_relaxed);
     int stopped = ended < 0 ? ended : refused;
     if (stopped == 0)
-        stopped = call->engine.processes.override;
+        stopped = atomic_load_explicit(&call->engine.processes.override, memory_order_relaxed);
     adopt_single(engine, call);
     int error = collect(&c, stopped < 0 ? stopped : -ECANCELED);
     if (error == 0 && call->kind == SALP__MESSAGE && c.ran > 0)
