@@ -81,8 +81,8 @@ typedef struct salp__process_call {
     int slot;             /* index of its place in the control block, once it has one */
     size_t progress_told; /* what on_progress was told last */
     int64_t progress_at;
-    bool slept;        /* a worker had to be woken for it */
-    uint64_t room;     /* bytes of room that its answer was given; 0: none */
+    bool slept;    /* a worker had to be woken for it */
+    uint64_t room; /* bytes of room that its answer was given; 0: none */
     /* The result when it was cancelled, or 0. Written under the engine's lock; relaxed where the call ends: who cancels it then
        may come too late. */
     _Atomic int override;
