@@ -1,9 +1,9 @@
 /*
  * salp.c - an echo server on Salp: a task for each connection. SALP_POLLER chooses epoll or io_uring.
  *
- *     stream-salp echo buffer=4096
+ *     stream-salp echo buffer=1024
  *
- * Small buffers lie on the task's stack, as they would in a program; larger ones are allocated.
+ * Small buffers lie on the task's stack, as they would in a program; those that would need a page of it are allocated.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,6 +14,8 @@
 #include <salp.h>
 
 #include "server.h"
+
+enum { LITTLE = 1024 };
 
 static size_t buffer_size;
 
@@ -29,7 +31,7 @@ static int echo_by(salp_stream *stream, char *buffer)
 
 static int echo_little(salp_stream *stream, void *arg)
 {
-    char buffer[4096];
+    char buffer[LITTLE];
     (void)arg;
     return echo_by(stream, buffer);
 }
@@ -49,7 +51,7 @@ static salp_listener *listener;
 static int serve(void *arg)
 {
     (void)arg;
-    return salp_serve(listener, buffer_size <= 4096 ? echo_little : echo_much, NULL);
+    return salp_serve(listener, buffer_size <= LITTLE ? echo_little : echo_much, NULL);
 }
 
 /* Whether this system has the poller that was asked for. */
