@@ -194,7 +194,8 @@ static void run_function(void **state)
     static const int faults[] = { SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS };
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
         signal(faults[i], SIG_DFL);
-    if (under_valgrind() && current.has_engine && current.engine == SALP_PROCESSES)
+    bool on_processes = current.has_engine && current.engine == SALP_PROCESSES;
+    if (under_valgrind() && (on_processes || current.test->processes))
         test_skip("valgrind has no pidfds");
     names_read("/proc/self/fd", &descriptors);
     settle_threads();

@@ -60,29 +60,35 @@ extern "C" {
 struct test {
     const char *name; /* a sentence that says what holds */
     void (*function)(void **state);
-    int limit;    /* seconds; ten times as many in slow builds, see test_slow */
-    bool engines; /* run once for each engine, see test_engine */
+    int limit;      /* seconds; ten times as many in slow builds, see test_slow */
+    bool engines;   /* run once for each engine, see test_engine */
+    bool processes; /* needs a pool of processes, also if it is run once */
 };
 
 #define TEST_SECONDS 30
 
 /* What is it called, which function shows it; how many seconds may it take (else TEST_SECONDS). */
-#define TEST(name, function)                \
-    {                                       \
-        name, function, TEST_SECONDS, false \
+#define TEST(name, function)                       \
+    {                                              \
+        name, function, TEST_SECONDS, false, false \
     }
-#define TEST_LIMIT(name, function, seconds) \
-    {                                       \
-        name, function, seconds, false      \
+#define TEST_LIMIT(name, function, seconds)   \
+    {                                         \
+        name, function, seconds, false, false \
+    }
+/* The same, of a test that opens pools of processes itself. */
+#define TEST_PROCESSES(name, function)            \
+    {                                             \
+        name, function, TEST_SECONDS, false, true \
     }
 /* The same, once on threads and once on processes. */
-#define TEST_ENGINES(name, function)       \
-    {                                      \
-        name, function, TEST_SECONDS, true \
+#define TEST_ENGINES(name, function)              \
+    {                                             \
+        name, function, TEST_SECONDS, true, false \
     }
 #define TEST_ENGINES_LIMIT(name, function, seconds) \
     {                                               \
-        name, function, seconds, true               \
+        name, function, seconds, true, false        \
     }
 
 /* Ends the test, from any task or thread: there is no way back to the framework from another stack. */
