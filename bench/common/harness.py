@@ -57,6 +57,13 @@ def arguments(purpose):
     return parser
 
 
+def processors(count):
+    """Something to call in a new process: it stays on one processor, or on two that are far from each other."""
+    allowed = sorted(os.sched_getaffinity(0))
+    chosen = {allowed[-1]} if count == 1 else {allowed[0], allowed[-1]}
+    return lambda: os.sched_setaffinity(0, chosen)
+
+
 class Bench:
     """Where the programs are, and how to run them in turn."""
 
