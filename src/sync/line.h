@@ -17,6 +17,8 @@
 #include "task/scope.h"
 #include "task/wait.h"
 
+enum { SALP__LOOKS = 12 }; /* of a thread, before it stands in a line: some 20 to 100 microseconds */
+
 /* Takes the latch. Returns 0, or -ECANCELED or -ETIMEDOUT without the latch. */
 static inline int salp__line_begin(salp__latch *latch)
 {

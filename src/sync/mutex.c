@@ -23,7 +23,6 @@
 #include "task/task.h"
 
 enum { WANTED = 1 }; /* added to an actor's address */
-enum { LOOKS = 12 }; /* of a thread, before it sleeps: some 20 to 100 microseconds */
 
 struct salp_mutex {
     _Atomic uintptr_t
@@ -120,7 +119,7 @@ static bool look_for(salp_mutex *mutex, salp__actor *self)
 {
     if (self->task)
         return false; /* its loop has better things to do */
-    for (unsigned tries = 0; tries < LOOKS; tries++) {
+    for (unsigned tries = 0; tries < SALP__LOOKS; tries++) {
         salp__pause(tries);
         /* relaxed: a hint. */
         uintptr_t word = atomic_load_explicit(&mutex->word, memory_order_relaxed);

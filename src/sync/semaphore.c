@@ -1,5 +1,7 @@
 /*
- * A semaphore. A unit that is released while somebody waits is handed to the one who has waited longest.
+ * A semaphore. A unit that is released while somebody waits is handed to the one who has waited longest. So a thread
+ * looks for a while before it stands in the line: where units are held shortly, nobody has to be woken, and no unit is
+ * given to one who still sleeps while others could use it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -41,18 +43,50 @@ int salp_semaphore_open(salp_semaphore **out, const salp_semaphore_options *opti
     return 0;
 }
 
+/* [latch] */
+static bool take_locked(salp_semaphore *semaphore)
+{
+    bool there = semaphore->value > 0;
+    semaphore->value -= there;
+    return there;
+}
+
+static bool take(salp_semaphore *semaphore)
+{
+    salp__latch_take(&semaphore->latch);
+    bool there = take_locked(semaphore);
+    salp__latch_release(&semaphore->latch);
+    return there;
+}
+
+/* A thread looks for one that may be released sooner than a sleep and a wake take. */
+static bool look_for(salp_semaphore *semaphore)
+{
+    for (unsigned tries = 0; tries < SALP__LOOKS; tries++) {
+        salp__pause(tries);
+        if (take(semaphore))
+            return true;
+    }
+    return false;
+}
+
 int salp_semaphore_acquire(salp_semaphore *semaphore)
 {
     if (!semaphore)
         return -EINVAL;
-    for (;;) {
+    for (bool looked = salp__self()->task != NULL;; looked = true) {
         int error = salp__line_begin(&semaphore->latch);
         if (error < 0)
             return error;
-        if (semaphore->value > 0) {
-            semaphore->value--;
+        if (take_locked(semaphore)) {
             salp__latch_release(&semaphore->latch);
             return 0;
+        }
+        if (!looked) {
+            salp__latch_release(&semaphore->latch);
+            if (look_for(semaphore))
+                return 0;
+            continue;
         }
         error = salp__line_wait(&semaphore->latch, &semaphore->line, "a semaphore", NULL);
         if (error != -EINTR)
@@ -64,11 +98,7 @@ int salp_semaphore_try_acquire(salp_semaphore *semaphore)
 {
     if (!semaphore)
         return -EINVAL;
-    salp__latch_take(&semaphore->latch);
-    bool there = semaphore->value > 0;
-    semaphore->value -= there;
-    salp__latch_release(&semaphore->latch);
-    return there ? 0 : -EAGAIN;
+    return take(semaphore) ? 0 : -EAGAIN;
 }
 
 int salp_semaphore_release(salp_semaphore *semaphore, unsigned count)
