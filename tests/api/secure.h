@@ -11,8 +11,9 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-#include <salp/stream.h>
 #include <salp/tls.h>
+
+#include "streams.h"
 
 static certificate root, localhost;
 static salp_tls server, client;
@@ -105,16 +106,10 @@ static inline outcome meet(const salp_tls *server_side, const salp_tls *client_s
 /* Two that get on well with each other: a pair of Unix sockets, or TCP. */
 static inline void open_ends(bool tcp)
 {
-    if (tcp) {
-        salp_listener *listener;
-        salp_address address;
-        EXPECT(salp_tcp_listen(&listener, "127.0.0.1", 0, NULL) == 0);
-        EXPECT(salp_listener_address(listener, &address) == 0);
-        EXPECT(salp_stream_connect(&a, &address, NULL) == 0 && salp_accept(listener, &b) == 0);
-        salp_listener_close(listener);
-    } else {
+    if (tcp)
+        open_tcp_pair(&a, &b);
+    else
         EXPECT(salp_stream_pair(&a, &b) == 0);
-    }
     outcome result = secure(&server, &client, "localhost");
     EXPECT(result.client == 0 && result.server == 0);
 }
@@ -133,18 +128,6 @@ static inline void in_task(salp_fn *function)
     open_secure();
     assert_int_equal(salp_run(function, NULL), 0);
     close_secure();
-}
-
-static inline void write_text(salp_stream *stream, const char *text)
-{
-    EXPECT(salp_write(stream, text, strlen(text)) == (int64_t)strlen(text));
-}
-
-static inline bool read_text(salp_stream *stream, const char *text)
-{
-    char data[200];
-    int64_t size = salp_read_exactly(stream, data, strlen(text));
-    return size == (int64_t)strlen(text) && memcmp(data, text, strlen(text)) == 0;
 }
 
 #endif

@@ -16,19 +16,8 @@
 #include <unistd.h>
 
 #include <salp/queue.h>
-#include <salp/stream.h>
 
-static void write_text(salp_stream *stream, const char *text)
-{
-    EXPECT(salp_write(stream, text, strlen(text)) == (int64_t)strlen(text));
-}
-
-static bool read_text(salp_stream *stream, const char *text)
-{
-    char data[200];
-    int64_t size = salp_read_exactly(stream, data, strlen(text));
-    return size == (int64_t)strlen(text) && memcmp(data, text, strlen(text)) == 0;
-}
+#include "streams.h"
 
 static salp_stream *a, *b;
 
@@ -44,16 +33,10 @@ static void close_pair(void)
     a = b = NULL;
 }
 
-/* A pair that is TCP: of other rules for short reads. */
+/* Of other rules for short reads. */
 static void open_tcp(void)
 {
-    salp_listener *listener;
-    salp_address address;
-    EXPECT(salp_tcp_listen(&listener, "127.0.0.1", 0, NULL) == 0);
-    EXPECT(salp_listener_address(listener, &address) == 0);
-    EXPECT(salp_stream_connect(&a, &address, NULL) == 0);
-    EXPECT(salp_accept(listener, &b) == 0);
-    salp_listener_close(listener);
+    open_tcp_pair(&a, &b);
 }
 
 /* ---- reading ---- */

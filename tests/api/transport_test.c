@@ -15,6 +15,8 @@
 #include <salp/sync.h>
 #include <salp/transport.h>
 
+#include "streams.h"
+
 /* ---- a protocol that notes what it is told ---- */
 
 enum { ROOM = 100000 };
@@ -158,14 +160,7 @@ static salp_transport *open_pair(const salp_protocol *protocol, notes *n, const 
 
 static void send_text(const char *text)
 {
-    EXPECT(salp_write(peer, text, strlen(text)) == (int64_t)strlen(text));
-}
-
-static bool read_text(salp_stream *stream, const char *text)
-{
-    char data[300];
-    int64_t size = salp_read_exactly(stream, data, strlen(text));
-    return size == (int64_t)strlen(text) && memcmp(data, text, strlen(text)) == 0;
+    write_text(peer, text);
 }
 
 static bool is_at_end(salp_stream *stream)
