@@ -281,17 +281,6 @@ static void a_future_of_ones_own_is_cancelled_at_once(void **state)
     salp_future_free(future); /* never resolved */
 }
 
-static void futures_refuse_null(void **state)
-{
-    (void)state;
-    assert_int_equal(salp_future_open(NULL), -EINVAL);
-    assert_int_equal(salp_future_resolve(NULL, 0), -EINVAL);
-    assert_int_equal(salp_future_wait(NULL), -EINVAL);
-    assert_int_equal(salp_future_cancel(NULL), -EINVAL);
-    assert_false(salp_future_ready(NULL));
-    salp_future_free(NULL);
-}
-
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -303,7 +292,6 @@ int main(int argc, char **argv)
         TEST("a job cannot wait for its own pool", a_job_cannot_wait_for_its_own_pool),
         TEST("a future of one's own takes the first result", a_future_of_ones_own_takes_the_first_result),
         TEST("a future of one's own is cancelled at once", a_future_of_ones_own_is_cancelled_at_once),
-        TEST("futures refuse NULL", futures_refuse_null),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
 }
