@@ -602,21 +602,27 @@ static void dump(void)
     close(ends[0]);
 }
 
-static int dumping(void *arg)
+/* Dumps all while two tasks wait for a queue: "patient", and within another group one that is as asked for. */
+static void dump_with_two_waiting(salp_fn *other, const salp_task_options *options)
 {
     salp_group group, inner;
-    (void)arg;
     EXPECT(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = 1 }) == 0);
     salp_group_open(&group);
     EXPECT(salp_go_with(&group, a_waiting_task, queue, &(salp_task_options){ .name = "patient" }) == 0);
     salp_group_open(&inner);
-    EXPECT(salp_go(&inner, a_waiting_task, queue) == 0);
+    EXPECT(salp_go_with(&inner, other, queue, options) == 0);
     EXPECT(salp_yield() == 0);
     dump();
-    EXPECT(salp_task_dump(-1) == -EBADF);
     EXPECT(salp_queue_shutdown(queue) == 0);
     EXPECT(salp_group_close(&inner) == 0 && salp_group_close(&group) == 0);
     salp_queue_close(queue);
+}
+
+static int dumping(void *arg)
+{
+    (void)arg;
+    dump_with_two_waiting(a_waiting_task, NULL);
+    EXPECT(salp_task_dump(-1) == -EBADF);
     return 0;
 }
 
@@ -788,18 +794,8 @@ static int has_hardly_any_stack_left(void *arg)
 
 static int dumping_a_full_stack(void *arg)
 {
-    salp_group group;
     (void)arg;
-    EXPECT(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = 1 }) == 0);
-    salp_group_open(&group);
-    EXPECT(salp_go_with(&group, has_hardly_any_stack_left, queue,
-                        &(salp_task_options){ .name = "full", .stack_size = 65536 }) == 0);
-    EXPECT(salp_go_with(&group, a_waiting_task, queue, &(salp_task_options){ .name = "patient" }) == 0);
-    EXPECT(salp_yield() == 0);
-    dump();
-    EXPECT(salp_queue_shutdown(queue) == 0);
-    EXPECT(salp_group_close(&group) == 0);
-    salp_queue_close(queue);
+    dump_with_two_waiting(has_hardly_any_stack_left, &(salp_task_options){ .name = "full", .stack_size = 65536 });
     return 0;
 }
 
