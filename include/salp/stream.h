@@ -182,6 +182,11 @@ SALP_API int64_t salp_send_fds(salp_stream *stream, const void *data, size_t siz
 /*
  * Reads as salp_read, and takes the descriptors that came along: *count of them, at
  * most `max`; what there is no room for is closed. They are close-on-exec, and the caller's.
+ *
+ * Errors, after which *count is 0: those of reading; -ENOTSUP: no Unix socket; -EMFILE:
+ * the process may have no more descriptors open, or the system refuses it one of these.
+ * Those that came with the bytes are then gone, all of them: the system does not keep
+ * what it cannot hand out. The bytes are not: the next call that reads gets them.
  */
 SALP_API int64_t salp_receive_fds(salp_stream *stream, void *data, size_t size, int fds[], int max, int *count);
 

@@ -121,11 +121,15 @@ int64_t salp__socket_send(int fd, const void *data, size_t size)
     return AGAIN_IF_INTERRUPTED(send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
-enum { MAX_FDS = 253 }; /* the kernel's */
+enum {
+    MAX_FDS = 253, /* the kernel's */
+    BESIDES =
+        512, /* credentials and labels, which options of a socket ask for: they must not take the room of descriptors */
+};
 
 typedef union rights {
     struct cmsghdr header;
-    char bytes[CMSG_SPACE(MAX_FDS * sizeof(int))];
+    char bytes[CMSG_SPACE(MAX_FDS * sizeof(int)) + BESIDES];
 } rights;
 
 int64_t salp__socket_send_parts(int fd, const struct iovec parts[], int count, const int fds[], int fd_count)
@@ -175,6 +179,12 @@ int64_t salp__socket_receive_fds(int fd, void *data, size_t size, int fds[], int
     };
     int64_t got = AGAIN_IF_INTERRUPTED(recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
     *count = got < 0 ? 0 : take_fds(&message, fds, max);
+    /* What was dropped behind the last one that there is room for would have been closed. */
+    if (got < 0 || *count == max || !(message.msg_flags & MSG_CTRUNC))
+        return got;
+    while (*count > 0)
+        close(fds[--*count]);
+    *count = -EMFILE;
     return got;
 }
 

@@ -38,7 +38,10 @@ int salp__socket_bind(int fd, const salp_address *address);
 int salp__socket_listen(int fd, int backlog);
 int salp__socket_accept(int fd, salp_address *from); /* a descriptor */
 
-/* Bytes; 0: the end. `fds` are those that came along, at most `max` of them. */
+/*
+ * Bytes; 0: the end. `fds` are those that came along, at most `max` of them. *count: how many; -EMFILE: the bytes are there,
+ * but the system has dropped descriptors that belong to them, and none was taken.
+ */
 int64_t salp__socket_receive(int fd, void *data, size_t size);
 int64_t salp__socket_receive_fds(int fd, void *data, size_t size, int fds[], int max, int *count);
 

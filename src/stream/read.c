@@ -103,6 +103,14 @@ int64_t salp_read(salp_stream *stream, void *data, size_t size)
     return error < 0 || size == 0 ? error : read_some(stream, data, size);
 }
 
+/* The next call begins with these bytes. Returns the error that this one ends with. */
+static int64_t put_back(salp_stream *stream, const void *data, size_t size, int64_t error)
+{
+    if (salp__held_put_back(stream, data, size) < 0)
+        return stream->broken = -ENOMEM;
+    return error;
+}
+
 int64_t salp_read_exactly(salp_stream *stream, void *data, size_t size)
 {
     int64_t result = begin(stream, data);
@@ -116,12 +124,8 @@ int64_t salp_read_exactly(salp_stream *stream, void *data, size_t size)
     }
     if (got == size && result >= 0)
         return (int64_t)size;
-    if (got > 0) {
-        /* Nothing is lost: the next call begins with it. */
-        if (salp__held_put_back(stream, data, got) < 0)
-            return stream->broken = -ENOMEM;
-        return result == 0 ? SALP_EINCOMPLETE : result;
-    }
+    if (got > 0)
+        return put_back(stream, data, got, result == 0 ? SALP_EINCOMPLETE : result);
     return result;
 }
 
@@ -193,6 +197,14 @@ int64_t salp_read_line(salp_stream *stream, char *data, size_t size)
 
 /* ---- with descriptors ---- */
 
+/* The system has dropped descriptors that came with these bytes: so that it is not missed, this is an error. */
+static int64_t without_fds(salp_stream *stream, const void *data, size_t size, int *count)
+{
+    int error = *count;
+    *count = 0;
+    return put_back(stream, data, size, error);
+}
+
 int64_t salp_receive_fds(salp_stream *stream, void *data, size_t size, int fds[], int max, int *count)
 {
     if (!count || max < 0 || (max > 0 && !fds))
@@ -208,6 +220,8 @@ int64_t salp_receive_fds(salp_stream *stream, void *data, size_t size, int fds[]
     salp__stream_took_turn();
     for (;;) {
         int64_t got = salp__socket_receive_fds(stream->port.watch.fd, data, size, fds, max, count);
+        if (*count < 0)
+            return without_fds(stream, data, (size_t)got, count);
         if (got != -EAGAIN)
             return got;
         if (salp__port_is_home(&stream->port))

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,6 +18,7 @@
 
 #include <salp/queue.h>
 
+#include "sleepers.h"
 #include "streams.h"
 
 static salp_stream *a, *b;
@@ -692,6 +694,108 @@ static void descriptors_come_along(void **state)
     assert_int_equal(now, lowest); /* none is left open */
 }
 
+/* So many more descriptors can be opened: none or one. Returns the limit that was. */
+static struct rlimit allow_descriptors(int more)
+{
+    struct rlimit before;
+    int lowest = dup(0);
+    EXPECT(lowest > 0 && close(lowest) == 0 && getrlimit(RLIMIT_NOFILE, &before) == 0);
+    EXPECT(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ (rlim_t)(lowest + more), before.rlim_max }) == 0);
+    return before;
+}
+
+static void send_two(void)
+{
+    EXPECT(salp_send_fds(a, "two", 3, (int[]){ 0, 0 }, 2) == 3);
+}
+
+/* A thread that sends when it is told to, and a receiver that it may wait for. */
+static struct {
+    pthread_t thread;
+    atomic_int may_send;
+    struct sleepers receiver;
+} sender;
+
+static void *send_when_told(void *awaited)
+{
+    EXPECT(reaches(&sender.may_send, 1));
+    EXPECT(!awaited || sleepers_all_sleep(&sender.receiver, 1));
+    send_two();
+    return NULL;
+}
+
+static void start_sender(void *awaited)
+{
+    memset(&sender, 0, sizeof sender);
+    EXPECT(pthread_create(&sender.thread, NULL, send_when_told, awaited) == 0);
+}
+
+static int64_t receive_while_it_sends(char data[3], int got[2], int *count)
+{
+    sleepers_add(&sender.receiver);
+    atomic_store(&sender.may_send, 1);
+    int64_t size = salp_receive_fds(b, data, 3, got, 2, count);
+    EXPECT(pthread_join(sender.thread, NULL) == 0);
+    return size;
+}
+
+static void lose_two(int more, bool meanwhile)
+{
+    char data[3];
+    int got[2] = { -1, -1 }, count = -1;
+    if (meanwhile)
+        start_sender(NULL);
+    else
+        send_two();
+    struct rlimit before = allow_descriptors(more);
+    int64_t size = meanwhile ? receive_while_it_sends(data, got, &count) : salp_receive_fds(b, data, 3, got, 2, &count);
+    EXPECT(size == -EMFILE && count == 0);
+    int lowest = dup(0);
+    EXPECT((lowest >= 0) == (more == 1)); /* the one that did come is closed */
+    close(lowest);
+    EXPECT(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    EXPECT(salp_receive_fds(b, data, 2, got, 2, &count) == 2 && count == 0 && memcmp(data, "tw", 2) == 0);
+    EXPECT(salp_read(b, data, 3) == 1 && data[0] == 'o');
+}
+
+/* Where there are as few as can be taken, none is missed. */
+static void take_as_many_as_there_is_room_for(int more)
+{
+    char data[3];
+    int got = -1, count = -1;
+    send_two();
+    struct rlimit before = allow_descriptors(more);
+    EXPECT(salp_receive_fds(b, data, 3, &got, more, &count) == 3 && count == more);
+    EXPECT(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    close(got);
+}
+
+static int lose_descriptors(void *arg)
+{
+    char data[3];
+    int got[2], count;
+    (void)arg;
+    open_pair();
+    /* Waits for certain, so that whatever a wait needs is open before there is a limit. */
+    start_sender(&sender);
+    EXPECT(receive_while_it_sends(data, got, &count) == 3 && count == 2);
+    close(got[0]);
+    close(got[1]);
+    for (int more = 0; more <= 1; more++) {
+        lose_two(more, false);
+        lose_two(more, true);
+        take_as_many_as_there_is_room_for(more);
+    }
+    close_pair();
+    return 0;
+}
+
+static void descriptors_that_the_system_drops_are_missed(void **state)
+{
+    (void)state;
+    in_both(lose_descriptors);
+}
+
 static int note_turn(void *turns)
 {
     return ++*(int *)turns, 0;
@@ -898,6 +1002,7 @@ int main(int argc, char **argv)
         TEST("streams are handed between loops", streams_are_handed_between_loops),
         TEST("a fork leaves the parent's streams alone", a_fork_leaves_the_parents_streams_alone),
         TEST("descriptors come along", descriptors_come_along),
+        TEST("descriptors that the system drops are missed", descriptors_that_the_system_drops_are_missed),
         TEST("who always finds bytes lets others run", who_always_finds_bytes_lets_others_run),
         TEST("pipes are streams", pipes_are_streams),
         TEST("a pipe without a reader raises no signal", a_pipe_without_a_reader_raises_no_signal),
