@@ -233,8 +233,14 @@ SALP_API int salp_tcp_listen(salp_listener **listener, const char *host, int por
  */
 SALP_API int salp_unix_listen(salp_listener **listener, const char *path, const salp_listen_options *options);
 
-/* Takes over a socket that listens already, as service managers hand them out, and sets .stream on it, for all that is
-   accepted. Errors: as salp_stream_from_fd; -ENOTSUP: it is none that listens. */
+/*
+ * Takes over a socket that listens already, as service managers hand them out, and sets .stream on it, for all that is
+ * accepted. It is set to O_NONBLOCK, too, and stays so when the listener is closed: copies of the descriptor, here and
+ * in other processes, share that, and a plain accept on one of them ends with EAGAIN where it would have waited.
+ *
+ * Errors, after which the socket is as it was, save for options that were set: as salp_stream_from_fd; -ENOTSUP: it is
+ * none that listens.
+ */
 SALP_API int salp_listener_from_fd(salp_listener **listener, int fd, const salp_listen_options *options);
 
 /*

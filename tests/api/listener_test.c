@@ -374,6 +374,20 @@ static void a_socket_that_listens_is_taken_over(void **state)
     assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
+static void who_shares_a_socket_that_was_taken_over_does_not_wait_either(void **state)
+{
+    (void)state;
+    salp_listener *listener;
+    salp_address address;
+    int fd = open_socket_that_listens(&address), copy = dup(fd);
+    assert_int_equal(fcntl(copy, F_GETFL) & O_NONBLOCK, 0);
+    assert_int_equal(salp_listener_from_fd(&listener, fd, NULL), 0);
+    assert_true(accept(copy, NULL, NULL) == -1 && errno == EAGAIN);
+    salp_listener_close(listener);
+    assert_true(accept(copy, NULL, NULL) == -1 && errno == EAGAIN);
+    close(copy);
+}
+
 static void what_does_not_listen_is_refused(void **state)
 {
     (void)state;
@@ -683,6 +697,8 @@ int main(int argc, char **argv)
         TEST("a path that is somebody else's now stays", a_path_that_is_somebody_elses_now_stays),
         TEST("names need no file", names_need_no_file),
         TEST("a socket that listens is taken over", a_socket_that_listens_is_taken_over),
+        TEST("who shares a socket that was taken over does not wait either",
+             who_shares_a_socket_that_was_taken_over_does_not_wait_either),
         TEST("what does not listen is refused", what_does_not_listen_is_refused),
         TEST("each connection is accepted once", each_connection_is_accepted_once),
         TEST("a shutdown wakes all, wherever they wait", a_shutdown_wakes_all_wherever_they_wait),
