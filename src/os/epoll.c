@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -75,10 +76,16 @@ static int wait_precisely(int epoll, struct epoll_event events[], int max, int64
 
 static int wait_once(int epoll, struct epoll_event events[], int max, int64_t deadline)
 {
-    int count = wait_precisely(epoll, events, max, deadline);
-    if (count < 0 && (errno == ENOSYS || errno == EPERM)) /* old kernels; filters that do not know the call */
-        count = epoll_wait(epoll, events, max, milliseconds_until(deadline));
-    return count;
+    /* A kernel does not learn the call, and a filter is not taken off: once is enough, for the process and its forks.
+       [atomic: relaxed, since it says nothing of other memory; a thread that does not see it yet asks once more] */
+    static atomic_bool unknown;
+    if (!atomic_load_explicit(&unknown, memory_order_relaxed)) {
+        int count = wait_precisely(epoll, events, max, deadline);
+        if (count >= 0 || (errno != ENOSYS && errno != EPERM)) /* old kernels; filters that do not know the call */
+            return count;
+        atomic_store_explicit(&unknown, true, memory_order_relaxed);
+    }
+    return epoll_wait(epoll, events, max, milliseconds_until(deadline));
 }
 
 int salp__epoll_wait(int epoll, salp__readiness ready[], int max, int64_t deadline)
