@@ -18,6 +18,7 @@
 #include "base/assert.h"
 #include "os/clock.h"
 #include "os/fault.h"
+#include "os/pretend.h"
 
 enum { HIGH_DESCRIPTOR = 500 };
 
@@ -272,6 +273,8 @@ int salp__poll_for(salp__pollee set[], int count, int64_t deadline)
     salp__must(count <= SALP__MAX_POLLEES);
     for (int i = 0; i < count; i++)
         polled[i] = (struct pollfd){ .fd = set[i].fd, .events = (short)set[i].events };
+    if (deadline > 0 && salp__skips_to(deadline))
+        deadline = 0;
     int result = ppoll(polled, (nfds_t)count, limit(&time, deadline) ? &time : NULL, NULL);
     if (result < 0) {
         /* ENOMEM: the kernel could not allocate; the caller looks at everything and polls again. */

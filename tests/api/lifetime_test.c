@@ -289,18 +289,6 @@ static void several_threads_may_map_on_one_pool(void **state)
     assert_int_equal(salp_pool_close(pool), 0);
 }
 
-/* Nobody answers any more, but to SIGKILL. */
-static void a_steward_that_was_stopped_does_not_hold_up_the_end(void **state)
-{
-    pid_t steward = -1;
-    salp_pool *pool = open_pool(SALP_PROCESSES, 2);
-    (void)state;
-    assert_int_equal(children_of(getpid(), &steward, 1), 1);
-    assert_int_equal(kill(steward, SIGSTOP), 0);
-    assert_int_equal(salp_pool_terminate(pool), 0);
-    assert_int_equal(salp_pool_close(pool), 0);
-}
-
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -309,8 +297,6 @@ int main(int argc, char **argv)
         TEST_ENGINES("a pool may be terminated while it is idle", a_pool_may_be_terminated_while_it_is_idle),
         TEST_ENGINES("closing waits for calls under way", closing_waits_for_calls_under_way),
         TEST_ENGINES("pools may be opened and closed very often", pools_may_be_opened_and_closed_very_often),
-        TEST("a steward that was stopped does not hold up the end",
-             a_steward_that_was_stopped_does_not_hold_up_the_end),
         TEST("several pools may be open at once", several_pools_may_be_open_at_once),
         TEST_ENGINES("a pool outlives the thread that opened it", a_pool_outlives_the_thread_that_opened_it),
         TEST_ENGINES("several threads may map on one pool", several_threads_may_map_on_one_pool),

@@ -1,12 +1,16 @@
 /*
  * A worker dies between any two steps of what it does for a call. Whichever they are, the call ends, one item has its
- * error at most, the others have run once and have their results, and the pool works on.
+ * error at most, the others have run once and have their results, and the pool works on. And a steward that neither dies
+ * nor answers holds up nobody for ever.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../api/jobs.h"
+#include "../api/processes.h"
+
+#include <salp/task.h>
 
 #include "os/fault.h"
+#include "os/pretend.h"
 
 enum { ITEMS = 24, LONG_ANSWER = 9000, UNTOUCHED = 12345 };
 
@@ -347,6 +351,36 @@ SWEEP(use_call)
 SWEEP(use_call_with_a_long_answer)
 SWEEP(use_imap)
 
+/* ---- the steward ---- */
+
+/* Nobody answers any more, but to SIGKILL. How long that is waited for, the clock that jumps tells. */
+static int ends_a_stopped_pool(void *arg)
+{
+    pid_t steward = -1;
+    salp_pool *pool = open_pool(SALP_PROCESSES, 2);
+    (void)arg;
+    EXPECT(children_of(getpid(), &steward, 1) == 1 && kill(steward, SIGSTOP) == 0);
+    salp__pretend_time();
+    int64_t begin = salp_now();
+    EXPECT(salp_pool_terminate(pool) == 0);
+    int64_t took = salp_now() - begin;
+    EXPECT(took >= SALP_SECONDS(12) && took < SALP_SECONDS(20)); /* a steward that lives needs 12 seconds at most */
+    EXPECT(salp_pool_close(pool) == 0);
+    return 0;
+}
+
+static void a_steward_that_was_stopped_does_not_hold_up_a_thread(void **state)
+{
+    (void)state;
+    assert_int_equal(ends_a_stopped_pool(NULL), 0);
+}
+
+static void a_steward_that_was_stopped_does_not_hold_up_a_task(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(ends_a_stopped_pool, NULL), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -362,6 +396,9 @@ int main(int argc, char **argv)
         TEST("a death at any step of a call", use_call_sweep),
         TEST("a death at any step of a call with a long answer", use_call_with_a_long_answer_sweep),
         TEST("a death at any step of an imap", use_imap_sweep),
+        TEST("a steward that was stopped does not hold up a thread",
+             a_steward_that_was_stopped_does_not_hold_up_a_thread),
+        TEST("a steward that was stopped does not hold up a task", a_steward_that_was_stopped_does_not_hold_up_a_task),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
