@@ -25,7 +25,6 @@
 #include "task/descriptor.h"
 #include "task/task.h"
 
-static const int64_t liveness_interval = SALP_MILLISECONDS(250);
 static const int64_t steward_patience = SALP_SECONDS(15); /* it takes 12 s at most to end everything: steward.c */
 
 /* ---- has it ended? ---- */
@@ -211,7 +210,7 @@ static void wait_for_news(salp__process_engine *engine, uint32_t seen)
         (void)salp_sleep(
             SALP_MILLISECONDS(1)); /* of scopes the caller knows; else there was no memory, or descriptor */
     else if (error < 0)
-        salp__park(&engine->control.shared->opened, seen, salp__later(liveness_interval), true, SALP__SLEEP);
+        salp__park(&engine->control.shared->opened, seen, salp__later(SALP__LIVENESS_INTERVAL), true, SALP__SLEEP);
 }
 
 /* Until the steward has started the workers, or cannot; or a scope is over. */

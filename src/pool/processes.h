@@ -6,6 +6,8 @@
 #ifndef SALP__PROCESSES_H
 #define SALP__PROCESSES_H
 
+#include <salp/time.h>
+
 #include "base/list.h"
 #include "lockfree/latch.h"
 #include "os/modules.h"
@@ -15,6 +17,15 @@
 #include "pool/engine.h"
 #include "task/seat.h"
 #include "task/stuck.h"
+
+/* How often who waits looks whether the steward lives, since nobody could ring for its death. */
+enum {
+#ifdef SALP_HOSTILE
+    SALP__LIVENESS_INTERVAL = SALP_MILLISECONDS(2),
+#else
+    SALP__LIVENESS_INTERVAL = SALP_MILLISECONDS(250),
+#endif
+};
 
 /* A slot as the program knows it. A region stays with its slot, so that the next call finds warm pages. */
 typedef struct salp__slot {

@@ -36,7 +36,6 @@ enum {
 };
 
 static const uint64_t region_kept = 256UL << 20; /* bytes that stay allocated between calls */
-static const int64_t liveness_interval = SALP_MILLISECONDS(250);
 
 /* ---- functions ---- */
 
@@ -510,7 +509,7 @@ void salp__slot_serve(salp__process_engine *engine, salp__call *call)
 
 int64_t salp__slot_pause(const salp__call *call)
 {
-    return call->options.on_progress ? SALP__PROGRESS_INTERVAL : liveness_interval;
+    return call->options.on_progress ? SALP__PROGRESS_INTERVAL : SALP__LIVENESS_INTERVAL;
 }
 
 /* ---- the end ---- */
