@@ -154,33 +154,42 @@ static void lines_survive(void **state)
     sweep_both(tell);
 }
 
-/* Its tree has somebody outside of its group; all are gone, whatever has failed. */
-static void note(int fd, const char *line, size_t size, void *arg)
+/* Its tree has somebody outside of its group, and is ended as soon as he has told his number; all are gone, whatever has
+   failed. */
+typedef struct ending {
+    salp_scope scope;
+    pid_t pid;
+} ending;
+
+static void note_and_cancel(int fd, const char *line, size_t size, void *arg)
 {
+    ending *e = arg;
     (void)fd, (void)size;
-    *(pid_t *)arg = atoi(line);
+    e->pid = atoi(line);
+    salp_scope_cancel(&e->scope);
 }
 
-static int time_out(void *arg)
+static int end_tree(void *arg)
 {
-    pid_t pid = 0;
+    ending e = { .pid = 0 };
     salp_output o;
     (void)arg;
-    int result =
-        salp_command_run(ARGV("sh", "-c", "setsid sh -c 'echo $$; exec sleep 100000' & wait"),
-                         &(salp_command_options){ .timeout = SALP_MILLISECONDS(50), .on_line = note, .arg = &pid }, &o);
+    salp_scope_open(&e.scope, SALP_FOREVER);
+    int result = salp_command_run(ARGV("sh", "-c", "setsid sh -c 'echo $$; exec sleep 100000' & wait"),
+                                  &(salp_command_options){ .on_line = note_and_cancel, .arg = &e }, &o);
+    salp_scope_close(&e.scope);
     EXPECT(result < 0);
-    if (result == -ETIMEDOUT)
-        EXPECT(o.timed_out && o.exit_status == -1);
-    EXPECT(pid == 0 || test_gone(pid, SALP_SECONDS(20)));
+    if (result == -ECANCELED)
+        EXPECT(e.pid > 0 && !o.timed_out && o.exit_status == -1);
+    EXPECT(e.pid == 0 || test_gone(e.pid, SALP_SECONDS(20)));
     salp_output_free(&o);
-    return result == -ETIMEDOUT ? 0 : result;
+    return result == -ECANCELED ? 0 : result;
 }
 
 static void ending_a_tree_survives(void **state)
 {
     (void)state;
-    sweep_both(time_out);
+    sweep_both(end_tree);
 }
 
 static int start(void *arg)
