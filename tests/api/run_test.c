@@ -539,7 +539,7 @@ static void give_just_in_time(enum giver giver, struct giving *giving)
 
 static void what_comes_just_in_time_is_no_deadlock(void **state)
 {
-    enum { ROUNDS = SALP__STUCK_PAUSE > SALP_MILLISECONDS(10) ? 12 : 1000 };
+    enum { ROUNDS = SALP__STUCK_PAUSE > SALP_MILLISECONDS(10) ? 3 : 1000 };
     (void)state;
     assert_int_equal(salp_queue_open(&queue, &(salp_queue_options){ .item_size = 4, .capacity = 1 }), 0);
     struct giving giving = { .pool = open_pool(SALP_THREADS, 2) };
