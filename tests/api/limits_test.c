@@ -26,43 +26,74 @@ static int job_hang_or_square(const void *in, void *out, void *context)
     return job_square(&item->number, out, context);
 }
 
+/* Maps side by side, each in a pool of its own: what hangs in them waits for its limit at the same time. */
+enum { MOST_ITEMS = 60, SIDES = 3 };
+
+static struct side {
+    size_t chunk;
+    salp_pool *pool;
+    salp_future *future;
+    int out[MOST_ITEMS], errors[MOST_ITEMS];
+    struct failures failures;
+    int64_t begin;
+} sides[SIDES];
+
+static void start_side(struct side *side, const salp_pool_options *options, salp_job *job, const void *in,
+                       size_t in_size, size_t count)
+{
+    side->pool = open_with(options);
+    side->begin = clock_now();
+    assert_int_equal(salp_map_async(&side->future, side->pool, job, in, in_size, side->out, sizeof *side->out, count,
+                                    &(salp_map_options){ .chunk = side->chunk,
+                                                         .errors = side->errors,
+                                                         .on_failure = note_failure,
+                                                         .on_failure_arg = &side->failures }),
+                     0);
+}
+
+/* The pool works on. */
+static void end_side(struct side *side, int expected)
+{
+    assert_int_equal(salp_future_wait(side->future), expected);
+    assert_true(clock_now() - side->begin >= LIMIT);
+    salp_future_free(side->future);
+    assert_int_equal(check_squares(side->pool, 100, NULL), 0);
+    assert_int_equal(salp_pool_close(side->pool), 0);
+}
+
 static void an_item_that_hangs_is_ended_and_the_others_are_not(void **state)
 {
-    enum { COUNT = 60 };
-    struct item in[COUNT];
-    int out[COUNT], errors[COUNT];
-    static struct failures failures;
-    salp_pool *pool;
+    enum { COUNT = MOST_ITEMS };
+    static struct item in[SIDES][COUNT];
 
     (void)state;
-    runs = shared_memory(COUNT * sizeof *runs);
-    pool = open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 3, .item_timeout = LIMIT });
-    for (int i = 0; i < COUNT; i++)
-        in[i] = (struct item){ i, i == 0 || i == 31 || i == COUNT - 1 };
-    for (size_t chunk = 0; chunk < 20; chunk += 10) {
-        int64_t start = clock_now();
+    runs = shared_memory(SIDES * COUNT * sizeof *runs);
+    for (int k = 0; k < SIDES; k++) {
+        for (int i = 0; i < COUNT; i++)
+            in[k][i] = (struct item){ k * COUNT + i, i == 0 || i == 31 || i == COUNT - 1 };
+        sides[k].chunk = (size_t)k * 10;
+        start_side(&sides[k], &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 3, .item_timeout = LIMIT },
+                   job_hang_or_square, in[k], sizeof(struct item), COUNT);
+    }
+    for (int k = 0; k < SIDES; k++) {
+        const struct side *side = &sides[k];
 
-        memset(&failures, 0, sizeof failures);
-        assert_int_equal(
-            salp_map(pool, job_hang_or_square, in, sizeof *in, out, sizeof *out, COUNT,
-                     &(salp_map_options){
-                         .chunk = chunk, .errors = errors, .on_failure = note_failure, .on_failure_arg = &failures }),
-            -ETIMEDOUT);
-        assert_true(clock_now() - start >= LIMIT);
-        assert_int_equal(failures.count, 3);
+        end_side(&sides[k], -ETIMEDOUT);
+        assert_int_equal(side->failures.count, 3);
         for (int i = 0; i < COUNT; i++) {
-            assert_int_equal(errors[i], in[i].hangs ? -ETIMEDOUT : 0);
-            if (!in[i].hangs)
-                assert_int_equal(out[i], i * i);
-            assert_int_equal(atomic_exchange(&runs[i], 0), 1);
+            const struct item *item = &in[k][i];
+
+            assert_int_equal(side->errors[i], item->hangs ? -ETIMEDOUT : 0);
+            if (!item->hangs)
+                assert_int_equal(side->out[i], item->number * item->number);
+            assert_int_equal(runs[item->number], 1);
         }
         for (int i = 0; i < 3; i++) {
-            assert_int_equal(failures.each[i].error, -ETIMEDOUT);
-            assert_int_equal(failures.each[i].attempt, 1);
-            assert_true(failures.each[i].worker > 0);
+            assert_int_equal(side->failures.each[i].error, -ETIMEDOUT);
+            assert_int_equal(side->failures.each[i].attempt, 1);
+            assert_true(side->failures.each[i].worker > 0);
         }
     }
-    assert_int_equal(salp_pool_close(pool), 0);
 }
 
 /* The limit is for one item, not for the chunk or the map. */
@@ -71,15 +102,14 @@ static int job_rest(const void *in, void *out, void *context)
     (void)in;
     (void)out;
     (void)context;
-    doze(SALP_MILLISECONDS(400));
+    doze(LIMIT / 10);
     return 0;
 }
 
 static void the_limit_of_time_is_for_each_item_of_a_chunk(void **state)
 {
     int errors[12];
-    salp_pool *pool =
-        open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 1, .item_timeout = SALP_SECONDS(4) });
+    salp_pool *pool = open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 1, .item_timeout = LIMIT });
 
     (void)state;
     assert_int_equal(
@@ -89,18 +119,18 @@ static void the_limit_of_time_is_for_each_item_of_a_chunk(void **state)
 
 static void no_item_is_ended_early(void **state)
 {
+    const int64_t brief = SALP_MILLISECONDS(50); /* all items hang: none is hurt by it */
     struct item hang = { 3, 1 }, fine = { 3, 0 };
     int out;
-    salp_pool *pool = open_with(
-        &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 1, .item_timeout = SALP_MILLISECONDS(300) });
+    salp_pool *pool = open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 1, .item_timeout = brief });
 
     (void)state;
     for (int i = 0; i < 4; i++) {
         int64_t start = clock_now();
 
         assert_int_equal(salp_apply(pool, job_hang_or_square, &hang, sizeof hang, &out, sizeof out, NULL), -ETIMEDOUT);
-        assert_true(clock_now() - start >= SALP_MILLISECONDS(300));
-        doze(SALP_MILLISECONDS(400)); /* an idle worker is not looked at */
+        assert_true(clock_now() - start >= brief);
+        doze(2 * brief); /* an idle worker is not looked at */
     }
     assert_int_equal(salp_pool_close(pool), 0);
     pool = open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 1, .item_timeout = SALP_FOREVER });
@@ -123,23 +153,6 @@ static int job_busy(const void *in, void *out, void *context)
     return job_square(&item->number, out, context);
 }
 
-static void an_item_that_is_busy_for_ever_and_deaf_is_ended(void **state)
-{
-    struct item in[10];
-    int out[10], errors[10];
-    salp_pool *pool = open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .item_timeout = LIMIT });
-
-    (void)state;
-    for (int i = 0; i < 10; i++)
-        in[i] = (struct item){ i, i == 4 };
-    assert_int_equal(
-        salp_map(pool, job_busy, in, sizeof *in, out, sizeof *out, 10, &(salp_map_options){ .errors = errors }),
-        -ETIMEDOUT);
-    for (int i = 0; i < 10; i++)
-        assert_int_equal(errors[i], i == 4 ? -ETIMEDOUT : 0);
-    assert_int_equal(salp_pool_close(pool), 0);
-}
-
 static int job_stop_or_square(const void *in, void *out, void *context)
 {
     const struct item *item = in;
@@ -149,21 +162,23 @@ static int job_stop_or_square(const void *in, void *out, void *context)
     return job_square(&item->number, out, context);
 }
 
-static void an_item_that_stops_itself_is_ended(void **state)
+static void an_item_that_is_busy_and_deaf_or_stops_itself_is_ended(void **state)
 {
-    struct item in[10];
-    int out[10], errors[10];
-    salp_pool *pool = open_with(&(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .item_timeout = LIMIT });
+    enum { COUNT = 10 };
+    salp_job *const jobs[] = { job_busy, job_stop_or_square };
+    struct item in[COUNT];
 
     (void)state;
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < COUNT; i++)
         in[i] = (struct item){ i, i == 4 };
-    assert_int_equal(salp_map(pool, job_stop_or_square, in, sizeof *in, out, sizeof *out, 10,
-                              &(salp_map_options){ .errors = errors }),
-                     -ETIMEDOUT);
-    for (int i = 0; i < 10; i++)
-        assert_int_equal(errors[i], i == 4 ? -ETIMEDOUT : 0);
-    assert_int_equal(salp_pool_close(pool), 0);
+    for (int k = 0; k < 2; k++)
+        start_side(&sides[k], &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .item_timeout = LIMIT },
+                   jobs[k], in, sizeof *in, COUNT);
+    for (int k = 0; k < 2; k++) {
+        end_side(&sides[k], -ETIMEDOUT);
+        for (int i = 0; i < COUNT; i++)
+            assert_int_equal(sides[k].errors[i], i == 4 ? -ETIMEDOUT : 0);
+    }
 }
 
 #define MEGABYTE ((size_t)1 << 20)
@@ -220,10 +235,10 @@ static void an_item_that_eats_memory_is_ended_and_the_others_are_not(void **stat
     free(own);
 }
 
-/* Item 3 works at its second try, item 5 at its third, item 8 never; 11 hangs the first time. */
+/* Item 3 works at its second try, item 5 at its third, item 8 never; 11 hangs the first time. So do 103, 105 ... */
 static int job_try(const void *in, void *out, void *context)
 {
-    int i = *(const int *)in, tries = atomic_fetch_add(&runs[i], 1) + 1;
+    int number = *(const int *)in, i = number % 100, tries = atomic_fetch_add(&runs[number], 1) + 1;
 
     if ((i == 3 && tries < 2) || (i == 5 && tries < 3) || i == 8)
         raise(i == 3 ? SIGKILL : SIGSEGV);
@@ -237,41 +252,40 @@ static int job_try(const void *in, void *out, void *context)
 static void items_whose_worker_died_are_tried_again(void **state)
 {
     enum { COUNT = 50, RETRIES = 2 };
-    int in[COUNT], out[COUNT], errors[COUNT];
-    static struct failures failures;
-    salp_pool *pool;
+    static int in[SIDES][COUNT];
 
     (void)state;
-    runs = shared_memory(COUNT * sizeof *runs);
-    pool = open_with(
-        &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .item_timeout = LIMIT, .retries = RETRIES });
-    for (int i = 0; i < COUNT; i++)
-        in[i] = i;
-    for (size_t chunk = 0; chunk <= 25; chunk += 10) {
-        memset(&failures, 0, sizeof failures);
-        assert_int_equal(
-            salp_map(pool, job_try, in, sizeof *in, out, sizeof *out, COUNT,
-                     &(salp_map_options){
-                         .chunk = chunk, .errors = errors, .on_failure = note_failure, .on_failure_arg = &failures }),
-            SALP_ECRASHED);
+    runs = shared_memory(SIDES * 100 * sizeof *runs);
+    for (int k = 0; k < SIDES; k++) {
+        for (int i = 0; i < COUNT; i++)
+            in[k][i] = k * 100 + i;
+        sides[k].chunk = (size_t)k * 10;
+        start_side(
+            &sides[k],
+            &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2, .item_timeout = LIMIT, .retries = RETRIES },
+            job_try, in[k], sizeof(int), COUNT);
+    }
+    for (int k = 0; k < SIDES; k++) {
+        const struct side *side = &sides[k];
+
+        end_side(&sides[k], SALP_ECRASHED);
         for (int i = 0; i < COUNT; i++) {
             int expected = i == 3 || i == 11 ? 2 : i == 5 || i == 8 ? 3 : 1;
 
-            assert_int_equal(atomic_exchange(&runs[i], 0), expected);
-            assert_int_equal(errors[i], i == 8 ? SALP_ECRASHED : i == 14 ? -EDOM : 0);
-            if (errors[i] == 0)
-                assert_int_equal(out[i], i * i);
+            assert_int_equal(runs[in[k][i]], expected);
+            assert_int_equal(side->errors[i], i == 8 ? SALP_ECRASHED : i == 14 ? -EDOM : 0);
+            if (side->errors[i] == 0)
+                assert_int_equal(side->out[i], in[k][i] * in[k][i]);
         }
-        assert_int_equal(failures.count, 2);
+        assert_int_equal(side->failures.count, 2);
         for (int i = 0; i < 2; i++) {
-            const salp_failure *f = &failures.each[i];
+            const salp_failure *f = &side->failures.each[i];
 
             assert_int_equal(f->attempt, f->index == 8 ? RETRIES + 1 : 1);
             assert_int_equal(f->signal, f->index == 8 ? SIGSEGV : 0);
             assert_true(f->index == 8 || f->index == 14);
         }
     }
-    assert_int_equal(salp_pool_close(pool), 0);
 }
 
 static void an_item_tried_again_does_not_stop_the_map(void **state)
@@ -379,8 +393,8 @@ int main(int argc, char **argv)
         TEST("an item that hangs is ended and the others are not", an_item_that_hangs_is_ended_and_the_others_are_not),
         TEST("the limit of time is for each item of a chunk", the_limit_of_time_is_for_each_item_of_a_chunk),
         TEST("no item is ended early", no_item_is_ended_early),
-        TEST("an item that is busy for ever and deaf is ended", an_item_that_is_busy_for_ever_and_deaf_is_ended),
-        TEST("an item that stops itself is ended", an_item_that_stops_itself_is_ended),
+        TEST("an item that is busy and deaf, or stops itself, is ended",
+             an_item_that_is_busy_and_deaf_or_stops_itself_is_ended),
         TEST("an item that eats memory is ended and the others are not",
              an_item_that_eats_memory_is_ended_and_the_others_are_not),
         TEST_LIMIT("items whose worker died are tried again", items_whose_worker_died_are_tried_again, 60),
