@@ -8,8 +8,23 @@
  * registers lie let a debugger walk the stack of a task that is not running, from salp__switch_arrive (tools/salp.gdb);
  * the stack ends where the task began.
  *
+ * A processor foretells where a return goes by the calls that it has seen, of whatever stack. One task is mostly left by the
+ * same calls as the next, so that is right as long as calls and returns are paired: hence a fresh stack is begun by a jump,
+ * which leaves the call of salp__switch to the return of whoever goes on when the task has ended, and nothing there is
+ * called that does not return.
+ *
  * SPDX-License-Identifier: MIT
  */
+    .macro  saved_at_the_pointer
+    .cfi_def_cfa_offset 64
+    .cfi_rel_offset %rbp, 48
+    .cfi_rel_offset %rbx, 40
+    .cfi_rel_offset %r12, 32
+    .cfi_rel_offset %r13, 24
+    .cfi_rel_offset %r14, 16
+    .cfi_rel_offset %r15, 8
+    .endm
+
     .text
     .globl  salp__switch
     .hidden salp__switch
@@ -76,29 +91,51 @@ salp__switch_arrive:
     popq    %rbp
     .cfi_adjust_cfa_offset -8
     .cfi_restore %rbp
+    leaq    salp__switch_first(%rip), %rcx
+    cmpq    %rcx, (%rsp)
+    je      3f
     ret
+3:
+    addq    $8, %rsp
+    .cfi_adjust_cfa_offset -8
+    jmp     salp__switch_first
 2:
-    .cfi_adjust_cfa_offset 56
-    .cfi_rel_offset %rbp, 48
-    .cfi_rel_offset %rbx, 40
-    .cfi_rel_offset %r12, 32
-    .cfi_rel_offset %r13, 24
-    .cfi_rel_offset %r14, 16
-    .cfi_rel_offset %r15, 8
+    saved_at_the_pointer
     ldmxcsr (%rsp)
     fldcw   4(%rsp)
     jmp     1b
     .cfi_endproc
     .size   salp__switch, . - salp__switch
 
+/* From a stack that is left for ever. */
+    .globl  salp__switch_last
+    .hidden salp__switch_last
+    .type   salp__switch_last, @function
+    .p2align 4
+salp__switch_last:
+    .cfi_startproc
+    endbr64
+    stmxcsr -8(%rsp)
+    fnstcw  -4(%rsp)
+    movl    -8(%rsp), %eax
+    movzwl  -4(%rsp), %ecx
+    movq    %rdi, %rsp
+    saved_at_the_pointer
+    jmp     salp__switch_arrive
+    .cfi_endproc
+    .size   salp__switch_last, . - salp__switch_last
+
 /*
- * Where a fresh stack begins: rbx(r12), as salp__switch_prepare has put them there. Its first return address is that of
- * the first instruction; whoever walks a stack looks up what comes before a return address, so that has to be here, too.
+ * Where a fresh stack begins: rbx(r12), as salp__switch_prepare has put them there, and with salp__switch_bottom as the
+ * return address. Whoever walks a stack looks up what comes before a return address: so something has to come before the
+ * first instruction, too, which is the return address of a stack that was not begun.
  */
     .globl  salp__switch_begin
     .hidden salp__switch_begin
     .globl  salp__switch_first
     .hidden salp__switch_first
+    .globl  salp__switch_bottom
+    .hidden salp__switch_bottom
     .type   salp__switch_begin, @function
     .p2align 4
 salp__switch_begin:
@@ -109,7 +146,8 @@ salp__switch_first:
     endbr64
     movq    %r12, %rdi
     xorl    %ebp, %ebp
-    call    *%rbx
+    jmp     *%rbx
+salp__switch_bottom:
     ud2
     .cfi_endproc
     .size   salp__switch_begin, . - salp__switch_begin

@@ -75,21 +75,27 @@ static void look_how_long(salp__runtime *runtime, const salp__task *task)
     salp__loop_soon(&runtime->loop, &runtime->slow);
 }
 
-/* From a task, or the loop (NULL), to another one. */
-static void go(salp__runtime *runtime, salp__task *from, salp__task *to)
+/* Is about to leave a stack, for ever if `kept` is NULL. Returns the pointer of the other one. */
+static void *leave(salp__runtime *runtime, const salp__task *from, salp__task *to, void **kept)
 {
-    void *kept = NULL;
-    bool ends = from && runtime->ended == from;
     if (runtime->options.slow > 0)
         look_how_long(runtime, from);
     runtime->left_loop = !from;
     runtime->current = to; /* I1 */
     salp__task_now = to ? &to->actor : NULL;
     if (to)
-        salp__fiber_leave(ends ? NULL : &kept, to->stack, to->stack_size, to->fiber);
+        salp__fiber_leave(kept, to->stack, to->stack_size, to->fiber);
     else
-        salp__fiber_leave(ends ? NULL : &kept, runtime->loop_memory, runtime->loop_size, runtime->fiber);
-    salp__switch(from ? &from->pointer : &runtime->pointer, to ? to->pointer : runtime->pointer);
+        salp__fiber_leave(kept, runtime->loop_memory, runtime->loop_size, runtime->fiber);
+    return to ? to->pointer : runtime->pointer;
+}
+
+/* From a task, or the loop (NULL), to another one. */
+static void go(salp__runtime *runtime, salp__task *from, salp__task *to)
+{
+    void *kept = NULL;
+    void *pointer = leave(runtime, from, to, &kept);
+    salp__switch(from ? &from->pointer : &runtime->pointer, pointer);
     arrive(runtime, kept);
 }
 
@@ -202,8 +208,7 @@ static void live(void *arg)
     salp__list_remove(&task->link);
     salp__group_lost(task->group, result);
     runtime->ended = task;
-    go(runtime, task, next_ready(runtime));
-    __builtin_unreachable();
+    salp__switch_last(leave(runtime, task, next_ready(runtime), NULL));
 }
 
 int salp__task_start(salp__runtime *runtime, salp__members *group, salp_fn *function, void *arg,
