@@ -52,8 +52,11 @@ void salp__group_lost(salp__members *group, int result)
         if (group->scope.actor)
             salp__scope_end(&group->scope, -ECANCELED);
     }
-    if (salp__list_empty(&group->tasks) && group->closer && salp__claim(group->closer))
-        salp__resume(group->closer);
+    salp__task *closer = group->closer;
+    if (salp__list_empty(&group->tasks) && closer) {
+        group->closer = NULL;
+        salp__task_ready(closer);
+    }
 }
 
 int salp_group_close(salp_group *opaque)
@@ -62,10 +65,8 @@ int salp_group_close(salp_group *opaque)
     while (!salp__list_empty(&group->tasks)) {
         salp__waiter waiter;
         salp__waiter_open(&waiter, "its group");
-        salp__spot closer = salp__spot_of(&waiter);
-        group->closer = &closer;
+        group->closer = waiter.actor->task; /* nobody else ends this wait, so it need not be claimed */
         salp__wait_through(&waiter);
-        group->closer = NULL;
     }
     int error = salp__scope_leave(&group->scope);
     if (group->failure < 0)

@@ -60,7 +60,7 @@ typedef struct salp__members {
     salp__scope scope;
     salp__list tasks; /* not ended */
     int failure;      /* the first, or 0 */
-    salp__spot *closer;
+    struct salp__task *closer; /* waits for all of them; NULL: nobody does */
 } salp__members;
 
 extern SALP__NOW salp__actor salp__thread_now;
