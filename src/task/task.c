@@ -222,21 +222,26 @@ int salp__task_start(salp__runtime *runtime, salp__members *group, salp_fn *func
     salp__fiber_clean(stack, room);
     size_t size = (room - sizeof(salp__task)) / SALP__CACHE_LINE * SALP__CACHE_LINE;
     salp__task *task = (salp__task *)((char *)stack + size);
-    *task = (salp__task){
-        .event = { .run = resume },
-        .actor = { .scope = &group->scope, .task = task, .inside = runtime->inside },
-        .runtime = runtime,
-        .pointer = salp__switch_prepare(stack, size, live, task, runtime->control),
-        .stack = stack,
-        .stack_size = size,
-        .room = room,
-        .name = options ? options->name : NULL,
-        .born = runtime->loop.clock_now,
-        .group = group,
-        .function = function,
-        .arg = arg,
-        .fiber = salp__fiber_open(),
-    };
+    /* One by one: to clear all of it first would take as long as the rest of this. What is not set belongs to threads, or is
+       set before it is read. */
+    task->event.run = resume;
+    task->actor.scope = &group->scope;
+    task->actor.waiting = NULL;
+    task->actor.what = NULL;
+    task->actor.task = task;
+    task->actor.inside = runtime->inside;
+    task->runtime = runtime;
+    task->pointer = salp__switch_prepare(stack, size, live, task, runtime->control);
+    task->stack = stack;
+    task->stack_size = size;
+    task->room = room;
+    task->name = options ? options->name : NULL;
+    task->born = runtime->loop.clock_now;
+    task->begun = false;
+    task->group = group;
+    task->function = function;
+    task->arg = arg;
+    task->fiber = salp__fiber_open();
     salp__list_append(&group->tasks, &task->link);
     salp__loop_soon(&runtime->loop, &task->event);
     return 0;
