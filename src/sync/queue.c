@@ -115,50 +115,66 @@ static bool get_locked(void *object, void *item, int *result, salp__spot **woken
 
 typedef bool try_locked(void *object, void *item, int *result, salp__spot **woken);
 
+/* [latch] Whether it is done; lets go of the latch then. */
+static inline bool finish_locked(salp_queue *queue, try_locked *function, void *item, int *result)
+{
+    salp__spot *woken = NULL;
+    if (!function(queue, item, result, &woken))
+        return false;
+    salp__latch_release(&queue->latch);
+    if (woken)
+        salp__resume(woken);
+    return true;
+}
+
 static int try(salp_queue *queue, try_locked *function, void *item)
 {
     if (!queue || !item)
         return -EINVAL;
-    salp__spot *woken = NULL;
     int result;
     salp__latch_take(&queue->latch);
-    if (!function(queue, item, &result, &woken))
-        result = -EAGAIN;
+    if (finish_locked(queue, function, item, &result))
+        return result;
     salp__latch_release(&queue->latch);
-    if (woken)
-        salp__resume(woken);
-    return result;
+    return -EAGAIN;
 }
 
-static inline int wait_for(salp_queue *queue, try_locked *function, salp__list *line, const char *what, void *item)
+/*
+ * [latch held on entry, released] It could not be done at once. Apart from those who call it last of all: so that what goes
+ * without waiting saves no registers for this, and so that the calls above who waits are the same for all.
+ */
+static __attribute__((noinline)) int wait_for(salp_queue *queue, try_locked *function, salp__list *line,
+                                              const char *what, void *item)
 {
-    if (!item)
-        return -EINVAL;
     for (;;) {
-        int result = salp__line_begin(&queue->latch);
-        if (result < 0)
-            return result;
-        salp__spot *woken = NULL;
-        if (function(queue, item, &result, &woken)) {
-            salp__latch_release(&queue->latch);
-            if (woken)
-                salp__resume(woken);
-            return result;
-        }
-        result = salp__line_wait(&queue->latch, line, what, item);
+        int result = salp__line_wait(&queue->latch, line, what, item);
         if (result != -EINTR)
+            return result;
+        result = salp__line_begin(&queue->latch);
+        if (result < 0 || finish_locked(queue, function, item, &result))
             return result;
     }
 }
 
 int salp_queue_put(salp_queue *queue, const void *item)
 {
-    return queue ? wait_for(queue, put_locked, &queue->putters, "room in a queue", (void *)(uintptr_t)item) : -EINVAL;
+    void *from = (void *)(uintptr_t)item;
+    if (!queue || !item)
+        return -EINVAL;
+    int result = salp__line_begin(&queue->latch);
+    if (result < 0 || finish_locked(queue, put_locked, from, &result))
+        return result;
+    return wait_for(queue, put_locked, &queue->putters, "room in a queue", from);
 }
 
 int salp_queue_get(salp_queue *queue, void *item)
 {
-    return queue ? wait_for(queue, get_locked, &queue->getters, "an item of a queue", item) : -EINVAL;
+    if (!queue || !item)
+        return -EINVAL;
+    int result = salp__line_begin(&queue->latch);
+    if (result < 0 || finish_locked(queue, get_locked, item, &result))
+        return result;
+    return wait_for(queue, get_locked, &queue->getters, "an item of a queue", item);
 }
 
 int salp_queue_try_put(salp_queue *queue, const void *item)

@@ -58,8 +58,8 @@ typedef struct salp__scope {
 /* A group: its scope, and its tasks. */
 typedef struct salp__members {
     salp__scope scope;
-    salp__list tasks; /* not ended */
-    int failure;      /* the first, or 0 */
+    salp__list tasks;          /* not ended */
+    int failure;               /* the first, or 0 */
     struct salp__task *closer; /* waits for all of them; NULL: nobody does */
 } salp__members;
 
