@@ -47,7 +47,8 @@ static bool has_tasks(const salp__runtime *runtime)
 
 static void turn(salp__runtime *runtime, int64_t deadline)
 {
-    enum { WHILE_BUSY = 16, WHILE_IDLE = 256 };
+    /* To give one back takes as long as many events, and a turn may have no more than 16 of these. */
+    enum { WHILE_BUSY = 1, WHILE_IDLE = 256 };
     salp__stacks_trim(&runtime->stacks, runtime->loop.first ? WHILE_BUSY : WHILE_IDLE);
     salp__loop_turn(&runtime->loop, runtime->stacks.surplus ? 0 : deadline); /* it sleeps when all is tidy */
 }

@@ -4,8 +4,9 @@
  *   slab:  | guard | stack 0 ... | guard | stack 1 ... | ... |     one mapping; guards are made as stacks are first used
  *
  * A stack that is given back goes to the front of a list, so the next task gets warm memory. Of those beyond some hundreds
- * the pages are given back to the system, all but the one with the link: a few in each turn of the loop, and more before
- * it sleeps, so that a million tasks that end at once do not wait for a million system calls. Slabs stay until the end.
+ * the pages are given back to the system, all but the one with the link: those of one in each turn of the loop, and more
+ * before it sleeps, so that a million tasks that end at once do not wait for a million system calls. Slabs stay until the
+ * end.
  *
  * What tasks use most is the upper end of their stacks. If all ended at the same offset of a page, it would lie in the
  * same few sets of the processor's caches; so some lines at the end are left out, of each stack another number.
