@@ -3,7 +3,8 @@
  *
  * To end a scope is to set `ended` and to interrupt everybody who waits inside: its actor, the tasks of groups that are
  * open inside, the tasks of theirs, and so on; but nobody behind a shield. The walk uses a list and no recursion, since
- * it may run on a small stack.
+ * it may run on a small stack. It takes those first who were started last: of many that sleep equally long these are the
+ * leaves in the heap of timers, each of which is taken off in a few steps; the first would be its root again and again.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -50,7 +51,7 @@ static void interrupt_within(salp__list *doomed, salp__actor *actor, const salp_
 static void interrupt_doomed(salp__list *doomed)
 {
     while (!salp__list_empty(doomed)) {
-        salp__task *task = SALP__CONTAINER(doomed->next, salp__task, doomed);
+        salp__task *task = SALP__CONTAINER(doomed->previous, salp__task, doomed);
         salp__list_remove(&task->doomed);
         interrupt_within(doomed, &task->actor, &task->group->scope);
     }
@@ -139,7 +140,7 @@ void salp__scope_look(salp__runtime *runtime)
     }
     salp__scope_collect(runtime, &tasks);
     while (!salp__list_empty(&tasks)) {
-        salp__task *task = SALP__CONTAINER(tasks.next, salp__task, doomed);
+        salp__task *task = SALP__CONTAINER(tasks.previous, salp__task, doomed);
         salp__list_remove(&task->doomed);
         if (task->actor.waiting && is_inside_ended(&task->actor))
             salp__interrupt(task->actor.waiting);
