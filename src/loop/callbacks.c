@@ -1,5 +1,5 @@
 /*
- * Functions that users have called by a loop: soon, or at a time.
+ * Functions that users have called by a loop at a time.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,59 +8,28 @@
 #include "loop/loop.h"
 #include "os/memory.h"
 
-/* ---- soon ---- */
-
-typedef struct call {
-    salp__event event;
-    salp_call_fn *function;
-    void *arg;
-} call;
-
-static void run_call(salp__event *event)
-{
-    call *c = (call *)event; /* its first member */
-    salp_call_fn *function = c->function;
-    void *arg = c->arg;
-    salp__free(c);
-    if (!salp__loop_here()->closing)
-        function(arg);
-}
-
-/* `c` comes from an allocation that may have failed; it is the first member of what is sent. */
-static int send(salp_loop *loop, call *c, void (*run)(salp__event *event), salp_call_fn *function, void *arg)
-{
-    if (!c)
-        return -ENOMEM;
-    c->event.run = run;
-    c->function = function;
-    c->arg = arg;
-    salp__loop_send(loop, &c->event);
-    return 0;
-}
-
-int salp_loop_call(salp_loop *loop, salp_call_fn *function, void *arg)
-{
-    if (!loop || !function)
-        return -EINVAL;
-    return send(loop, salp__allocate(sizeof(call)), run_call, function, arg);
-}
-
-/* ---- at a time ---- */
+/* ---- for good ---- */
 
 typedef struct timed_call {
-    call call;
+    salp__event event;
     salp__timer timer;
     int64_t when;
+    salp_call_fn *function;
+    void *arg;
 } timed_call;
 
 static void fire_call(salp__timer *timer)
 {
-    run_call(&SALP__CONTAINER(timer, timed_call, timer)->call.event);
+    timed_call *c = SALP__CONTAINER(timer, timed_call, timer);
+    salp_call_fn *function = c->function;
+    void *arg = c->arg;
+    salp__free(c);
+    function(arg);
 }
 
 static void set_call(salp__event *event)
 {
-    timed_call *c = (timed_call *)event; /* its first member's first */
+    timed_call *c = (timed_call *)event; /* its first member */
     salp__timer_set(salp__loop_here(), &c->timer, c->when, fire_call);
 }
 
@@ -69,10 +38,17 @@ int salp_loop_call_at(salp_loop *loop, int64_t when, salp_call_fn *function, voi
     if (!loop || !function)
         return -EINVAL;
     timed_call *c = salp__allocate(sizeof *c);
-    if (c)
-        c->when = when;
-    return send(loop, c ? &c->call : NULL, set_call, function, arg);
+    if (!c)
+        return -ENOMEM;
+    c->event.run = set_call;
+    c->when = when;
+    c->function = function;
+    c->arg = arg;
+    salp__loop_send(loop, &c->event);
+    return 0;
 }
+
+/* ---- to be taken back ---- */
 
 typedef struct user_timer {
     salp__timer timer;

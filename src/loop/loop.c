@@ -84,6 +84,7 @@ void salp__loop_open(salp__loop *loop, salp_poller choice)
     salp__list_open(&loop->user_signals);
     salp__list_open(&loop->dependents);
     salp__list_open(&loop->ports);
+    salp__calls_open(loop);
     loop_here = loop;
 }
 
@@ -402,6 +403,7 @@ void salp__loop_close(salp__loop *loop)
             run_ready(loop);
         /* relaxed: who may still send does so before what we have just run tells him otherwise. */
     } while (atomic_load_explicit(&loop->inbox, memory_order_relaxed) != 0);
+    salp__calls_close(loop);
     salp__callbacks_close(loop);
     close_poller(loop);
     salp__free(loop->lent);

@@ -20,6 +20,7 @@
 #include "base/assert.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "lockfree/latch.h"
 #include "loop/poller.h"
 #include "os/pretend.h"
 
@@ -34,6 +35,19 @@ typedef struct salp__timer {
     salp__heap_node node;
     void (*fire)(struct salp__timer *timer);
 } salp__timer;
+
+/* What salp_loop_call has sent: calls.c. What other threads write to lies apart from what the loop does. */
+typedef struct salp__calls {
+    salp__event event;              /* stands for all of them */
+    struct salp__call_block *taken; /* those that the loop has, some of which may have been made [owner] */
+    unsigned made;                  /* of the first block that was taken [owner] */
+    char apart[SALP__CACHE_LINE];
+    salp__latch latch;
+    bool sent;                             /* the event is under way [latch] */
+    struct salp__call_block *first, *last; /* calls that the loop has not taken [latch] */
+    struct salp__call_block *spare;        /* empty blocks, one or a few [latch] */
+    char apart_also[SALP__CACHE_LINE];
+} salp__calls;
 
 /* What floors above have that ends with the loop. */
 typedef struct salp__dependent {
@@ -61,7 +75,8 @@ typedef struct salp_loop {
     _Atomic uintptr_t
         inbox; /* events, newest first, or a mark; release in post, acquire when it is taken: I1 in loop.c */
 
-    /* What users have asked for: callbacks.c, watches.c, signals.c. */
+    /* What users have asked for: calls.c, callbacks.c, watches.c, signals.c. */
+    salp__calls calls;
     char *lent;                             /* memory that floors above lend each other; freed at the end [owner] */
     salp__list dependents;                  /* told when it is closed, before all else [owner] */
     salp__list ports;                       /* that its poller knows: port.c [owner] */
@@ -169,7 +184,9 @@ static inline void salp__loop_operated(salp__loop *loop)
     loop->watches--;
 }
 
-/* Parts of closing. */
+/* Parts of opening and closing. */
+void salp__calls_open(salp__loop *loop);
+void salp__calls_close(salp__loop *loop);
 void salp__callbacks_close(salp__loop *loop);
 void salp__watches_close(salp__loop *loop);
 void salp__ports_close(salp__loop *loop);
