@@ -115,7 +115,7 @@ typedef enum salp_start {
  * A job whose module cannot be found or differs gets SALP_EUNKNOWN. Pointers to data mean nothing there: .context needs
  * .context_size, .initializer_arg needs .initializer_arg_size. Not available (-ENOTSUP) in statically linked programs, in programs with more rights than their user (setuid), and where
  * the library was loaded by dlopen.
- * The environment variable SALP_STEWARD carries the hand-over to the copy, which removes it.
+ * The environment variable SALP_HANDOVER carries the hand-over to the copy, which removes it.
  */
 
 typedef struct salp_pool_options {

@@ -1,7 +1,8 @@
-/* Descriptors that travel, unix(7). SPDX-License-Identifier: MIT */
+/* Messages with descriptors, unix(7). SPDX-License-Identifier: MIT */
 #include "os/channel.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -20,26 +21,30 @@ int salp__channel_open(int ends[2])
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0 ? -errno : 0;
 }
 
-int salp__channel_send(int end, const int fds[], int count)
+static void attach(struct msghdr *message, control *buffer, const int fds[], int count)
 {
-    SALP__FAULT(-EPIPE);
-    char byte = 0;
-    struct iovec vector = { .iov_base = &byte, .iov_len = 1 };
-    control buffer = { 0 };
-    salp__must(count <= SALP__CHANNEL_MAX);
-    struct msghdr message = {
-        .msg_iov = &vector,
-        .msg_iovlen = 1,
-        .msg_control = &buffer,
-        .msg_controllen = CMSG_SPACE((size_t)count * sizeof *fds),
-    };
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    size_t size = (size_t)count * sizeof *fds;
+    memset(buffer, 0, sizeof *buffer); /* its padding is sent, too */
+    message->msg_control = buffer;
+    message->msg_controllen = CMSG_SPACE(size);
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
     *header = (struct cmsghdr){
-        .cmsg_len = CMSG_LEN((size_t)count * sizeof *fds),
+        .cmsg_len = CMSG_LEN(size),
         .cmsg_level = SOL_SOCKET,
         .cmsg_type = SCM_RIGHTS,
     };
-    memcpy(CMSG_DATA(header), fds, (size_t)count * sizeof *fds);
+    memcpy(CMSG_DATA(header), fds, size);
+}
+
+int salp__channel_send(int end, const void *data, size_t size, const int fds[], int count)
+{
+    SALP__FAULT(-EPIPE);
+    struct iovec vector = { .iov_base = (void *)(uintptr_t)data, .iov_len = size };
+    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
+    control buffer;
+    salp__must(count <= SALP__CHANNEL_MAX);
+    if (count > 0)
+        attach(&message, &buffer, fds, count);
     while (sendmsg(end, &message, MSG_NOSIGNAL) < 0) {
         if (errno != EINTR)
             return -errno;
@@ -47,28 +52,12 @@ int salp__channel_send(int end, const int fds[], int count)
     return 0;
 }
 
-int salp__channel_receive(int end, int fds[], int max)
+/* The descriptors of a message become ours, or are closed. Returns how many are. */
+static int take_descriptors(struct msghdr *message, int fds[], int max)
 {
-    SALP__FAULT(-EMFILE);
-    char byte;
-    struct iovec vector = { .iov_base = &byte, .iov_len = 1 };
-    control buffer = { 0 };
-    struct msghdr message = {
-        .msg_iov = &vector,
-        .msg_iovlen = 1,
-        .msg_control = &buffer,
-        .msg_controllen = sizeof buffer,
-    };
-    ssize_t size;
-    while ((size = recvmsg(end, &message, MSG_CMSG_CLOEXEC)) < 0) {
-        if (errno != EINTR)
-            return -errno;
-    }
-    if (size == 0)
-        return 0;
-    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
     if (!header || header->cmsg_type != SCM_RIGHTS)
-        return -EMFILE; /* the kernel had no numbers left for them */
+        return 0;
     int count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof *fds), received[SALP__CHANNEL_MAX];
     memcpy(received, CMSG_DATA(header), (size_t)count * sizeof *received);
     for (int i = 0; i < count; i++) {
@@ -77,9 +66,35 @@ int salp__channel_receive(int end, int fds[], int max)
         else
             salp__file_close(received[i]);
     }
-    if ((message.msg_flags & MSG_CTRUNC) == 0)
-        return count < max ? count : max;
-    for (int i = 0; i < count && i < max; i++)
+    return count < max ? count : max;
+}
+
+int salp__channel_receive(int end, void *data, size_t size, int fds[], int max, int *count)
+{
+    *count = 0;
+    SALP__FAULT(-EMFILE);
+    struct iovec vector = { .iov_base = data, .iov_len = size };
+    control buffer;
+    struct msghdr message = {
+        .msg_iov = &vector,
+        .msg_iovlen = 1,
+        .msg_control = &buffer,
+        .msg_controllen = sizeof buffer,
+    };
+    ssize_t received;
+    while ((received = recvmsg(end, &message, MSG_CMSG_CLOEXEC)) < 0) {
+        if (errno != EINTR)
+            return -errno;
+    }
+    int taken = take_descriptors(&message, fds, max);
+    /* Cut off: the kernel had no numbers left for all descriptors. */
+    int error = message.msg_flags & MSG_CTRUNC                                                ? -EMFILE
+                : received > 0 && ((size_t)received != size || message.msg_flags & MSG_TRUNC) ? -EPROTO
+                                                                                              : 0;
+    for (int i = 0; i < taken && error < 0; i++)
         salp__file_close(fds[i]);
-    return -EMFILE;
+    if (error < 0)
+        return error;
+    *count = taken;
+    return received > 0;
 }

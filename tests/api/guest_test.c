@@ -49,7 +49,7 @@ static void a_pool_changes_nothing_of_the_settings_of_its_program(void **state)
         assert_int_equal(subreaper, subreaper_now);
         assert_int_equal(group, getpgrp());
         assert_int_equal(session, getsid(0));
-        assert_null(getenv("SALP_STEWARD"));
+        assert_null(getenv("SALP_HANDOVER"));
         assert_int_equal(umask(022), 022);
     }
     umask(creation);

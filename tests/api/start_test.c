@@ -64,7 +64,7 @@ static int job_look(const void *in, void *out, void *context)
     look->constructed = constructed;
     look->main_has_run = main_has_run;
     look->number = number;
-    look->variable = getenv("SALP_STEWARD") != NULL;
+    look->variable = getenv("SALP_HANDOVER") != NULL;
     look->pid = getpid();
     for (int fd = 0; fd < 3; fd++)
         if (fstat(fd, &look->standard[fd]) < 0)
