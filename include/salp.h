@@ -19,6 +19,7 @@
 #include <salp/loop.h>
 #include <salp/name.h>
 #include <salp/pool.h>
+#include <salp/process.h>
 #include <salp/queue.h>
 #include <salp/select.h>
 #include <salp/signal.h>

@@ -51,6 +51,7 @@
 #include <salp/buffer.h>
 #include <salp/error.h>
 #include <salp/future.h>
+#include <salp/process.h>
 #include <salp/time.h>
 
 SALP_BEGIN
@@ -101,21 +102,10 @@ typedef enum salp_engine {
     SALP_CLUSTER,     /* workers on other machines: not built yet, refused with -ENOTSUP */
 } salp_engine;
 
-/* Where worker processes come from. */
-typedef enum salp_start {
-    SALP_FORK = 0, /* from this process, as it is when the pool is opened: memory, open files, working directory */
-    SALP_SERVER,   /* from a clean copy of this program, started once and kept for all pools: safe and cheap in
-                      programs with many threads or much memory */
-    SALP_SPAWN,    /* from a clean copy of this program, started for this pool */
-} salp_start;
 /*
- * For SALP_SERVER and SALP_SPAWN the program is executed anew and stopped before main: constructors have run, main has
- * not; only standard input, output and error stay open. A job is found again by its module (the program or a shared
- * library, checked by build ID) and its offset in it; a library that the program loaded later is loaded by the workers.
- * A job whose module cannot be found or differs gets SALP_EUNKNOWN. Pointers to data mean nothing there: .context needs
- * .context_size, .initializer_arg needs .initializer_arg_size. Not available (-ENOTSUP) in statically linked programs, in programs with more rights than their user (setuid), and where
- * the library was loaded by dlopen.
- * The environment variable SALP_HANDOVER carries the hand-over to the copy, which removes it.
+ * Where worker processes come from, .start: see salp_start (salp/process.h); for a fork, memory is as it is when the pool
+ * is opened. A job whose module cannot be found or differs gets SALP_EUNKNOWN. In SALP_SERVER and SALP_SPAWN pointers to
+ * data mean nothing: .context needs .context_size, .initializer_arg needs .initializer_arg_size.
  */
 
 typedef struct salp_pool_options {

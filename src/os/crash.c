@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "os/mappings.h"
 #include "os/memory.h"
 #include "os/process.h"
 #include "os/symbols.h"
@@ -28,6 +29,8 @@ enum { FAULT_COUNT = sizeof faults / sizeof *faults };
 
 /* Handlers get no argument of ours, so this has to be found from nowhere. One process is one worker. */
 static salp__crash_note *note_here;
+static char *mappings_here; /* or NULL */
+static size_t mappings_size;
 static pid_t process_here; /* a fork of it has no note to write */
 static struct sigaction before[FAULT_COUNT];
 
@@ -69,6 +72,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
     note->frames = 0;
     /* release: the reader waits for the end of this process; the order matters to the compiler alone. */
     atomic_store_explicit(&note->signal, number, memory_order_release);
+    if (mappings_here)
+        salp__mappings_keep(mappings_here, mappings_size);
     note->frames = salp__backtrace_capture(context, note->addresses, SALP_BACKTRACE_MAX);
     pass_on(number, info, context);
 }
@@ -81,13 +86,24 @@ int salp__crash_watch(salp__crash_note *note)
         return error;
     salp__must(sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = STACK_SIZE }, NULL) == 0);
     note_here = note;
+    mappings_here = NULL;
     process_here = salp__process_self();
     for (int i = 0; i < FAULT_COUNT; i++) {
         struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
         sigemptyset(&action.sa_mask);
-        salp__must(sigaction(faults[i], &action, &before[i]) == 0);
+        struct sigaction found;
+        salp__must(sigaction(faults[i], &action, &found) == 0);
+        /* In a fork of one that watches itself, ours was there; what was before that is still known. */
+        if (!(found.sa_flags & SA_SIGINFO) || found.sa_sigaction != on_fault)
+            before[i] = found;
     }
     return 0;
+}
+
+void salp__crash_keep_mappings(char *text, size_t size)
+{
+    mappings_here = text;
+    mappings_size = size;
 }
 
 static void on_exit_called(int status, void *arg)
@@ -111,6 +127,15 @@ void salp__crash_watch_exit(void)
     /* on_exit, since atexit does not tell the status; registered last, so called first. No memory: exit() then runs
        the program's own handlers as well, which is what a plain fork does. */
     (void)on_exit(on_exit_called, NULL);
+}
+
+int salp__crash_call(int (*function)(void *arg), void *arg)
+{
+    int result;
+    pthread_cleanup_push(on_thread_exit, NULL);
+    result = function(arg);
+    pthread_cleanup_pop(0);
+    return result;
 }
 
 void salp__forget_unflushed(void)

@@ -7,6 +7,7 @@
 #define SALP__CRASH_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <salp/pool.h>
@@ -29,9 +30,16 @@ typedef struct salp__crash_note {
  */
 int salp__crash_watch(salp__crash_note *note);
 
+/* Has what is mapped kept with the note, as text, since the addresses mean nothing in a process that has it elsewhere. */
+void salp__crash_keep_mappings(char *text, size_t size);
+
 /* exit() or pthread_exit() called by a job ends the process with that status at once: what the program registered with atexit was meant
    for the program, not for its worker. Standard output is flushed. */
 void salp__crash_watch_exit(void);
+
+/* Calls function(arg). pthread_exit in there ends the process as above, also before main, where the C library has nothing to go back
+   to. */
+int salp__crash_call(int (*function)(void *arg), void *arg);
 
 /* Throws away what the program had not flushed when this process was forked: it will flush it itself. */
 void salp__forget_unflushed(void);

@@ -176,6 +176,26 @@ int salp__file_move_high(int fd)
     return high;
 }
 
+int salp__file_move_above(int fd, int least)
+{
+    SALP__FAULT(-EMFILE);
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, least);
+    if (moved < 0)
+        return -errno;
+    salp__file_close(fd);
+    return moved;
+}
+
+int salp__file_copy_to(int fd, int number)
+{
+    SALP__FAULT(-EMFILE);
+    while (dup3(fd, number, number > STDERR_FILENO ? O_CLOEXEC : 0) < 0) {
+        if (errno != EINTR && errno != EBUSY)
+            return -errno;
+    }
+    return 0;
+}
+
 bool salp__file_identify(int fd, salp__file_identity *identity)
 {
     struct stat status;

@@ -45,6 +45,14 @@ int salp__file_append(int fd, const void *data, size_t size);
 /* A copy of the descriptor with a high number, out of the way of what jobs open and close by number. */
 int salp__file_move_high(int fd);
 
+/* A copy of the descriptor with the number `least` or above, close-on-exec, in its place. Errors: -EMFILE; -EINVAL there are no
+   such numbers: then it stays. */
+int salp__file_move_above(int fd, int least);
+
+/* Another number for the same open file, this one: what was open there is closed. Close-on-exec, but not as standard input,
+   output or error. Errors: -EBADF: too high a number; -EMFILE. */
+int salp__file_copy_to(int fd, int number);
+
 /* Which file this is: two descriptors are of one file when both numbers are equal. false: not open. */
 typedef struct salp__file_identity {
     uint64_t device;

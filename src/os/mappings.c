@@ -2,11 +2,13 @@
 #include "os/mappings.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "os/fault.h"
 
@@ -49,4 +51,29 @@ int salp__mappings_each(salp__mapping_fn *function, void *arg)
     free(line);
     fclose(file);
     return error;
+}
+
+void salp__mappings_each_in(char *text, salp__mapping_fn *function, void *arg)
+{
+    for (char *end; (end = strchr(text, '\n')); text = end + 1) {
+        salp__mapping mapping;
+        *end = '\0';
+        if (parse(text, &mapping) && !function(&mapping, arg))
+            return;
+    }
+}
+
+void salp__mappings_keep(char *text, size_t size)
+{
+    size_t kept = 0;
+    ssize_t count = 1;
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && count > 0 && kept < size - 1) {
+        count = read(fd, text + kept, size - 1 - kept);
+        if (count > 0)
+            kept += (size_t)count;
+    }
+    if (fd >= 0)
+        close(fd);
+    text[kept] = '\0';
 }

@@ -10,6 +10,7 @@
 #define SALP__MAPPINGS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct salp__mapping {
@@ -27,5 +28,11 @@ typedef bool salp__mapping_fn(const salp__mapping *mapping, void *arg);
 
 /* Returns 0, or the error of opening or reading the list; -ENOMEM. */
 int salp__mappings_each(salp__mapping_fn *function, void *arg);
+
+/* The same of a list that was kept as text: its whole lines. It is cut into lines by this. */
+void salp__mappings_each_in(char *text, salp__mapping_fn *function, void *arg);
+
+/* Keeps the list of this process: as much of it as there is room for, with a zero behind it. Safe in a signal handler: yes. */
+void salp__mappings_keep(char *text, size_t size);
 
 #endif

@@ -60,6 +60,16 @@ int salp__map_wiped_on_fork(void **address, size_t size)
     return error;
 }
 
+int salp__map_shared(void **address, size_t size)
+{
+    SALP__FAULT(-ENOMEM);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    *address = memory;
+    return 0;
+}
+
 int salp__map_file(void **address, int fd, size_t offset, size_t size, bool writable)
 {
     SALP__FAULT(-ENOMEM);

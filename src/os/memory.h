@@ -24,6 +24,9 @@ int salp__map_private(void **address, size_t size);
 /* Pages of which a child made by fork sees zeros. Returns 0, -ENOMEM or -EINVAL. */
 int salp__map_wiped_on_fork(void **address, size_t size);
 
+/* Zeroed pages that this process and its forks share. Returns 0 or -ENOMEM. */
+int salp__map_shared(void **address, size_t size);
+
 /* Pages of a file, shared. Returns 0, -ENOMEM, -EBADF, ... */
 int salp__map_file(void **address, int fd, size_t offset, size_t size, bool writable);
 

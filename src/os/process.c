@@ -160,6 +160,26 @@ void salp__process_own_group(pid_t pid)
     (void)setpgid(pid, 0);
 }
 
+pid_t salp__process_group(void)
+{
+    return getpgrp();
+}
+
+void salp__process_join_group(pid_t group)
+{
+    (void)setpgid(0, group); /* EPERM: it is gone, or of another session */
+}
+
+pid_t salp__process_parent(void)
+{
+    return getppid();
+}
+
+void salp__process_rename(const char *name)
+{
+    (void)prctl(PR_SET_NAME, name); /* an emulator may refuse it */
+}
+
 int salp__process_ended(salp__ending *ending)
 {
     siginfo_t info = { 0 };

@@ -53,6 +53,15 @@ void salp__process_adopt_orphans(void);
 /* Puts a process (0: this one) into a group of its own: a Ctrl-C at the terminal is not for it. */
 void salp__process_own_group(pid_t pid);
 
+/* The group of this process; and enters that of another one of the same session, if it is still there. */
+pid_t salp__process_group(void);
+void salp__process_join_group(pid_t group);
+
+pid_t salp__process_parent(void);
+
+/* What ps and top call this process: the first 15 bytes of it. */
+void salp__process_rename(const char *name);
+
 typedef struct salp__ending {
     pid_t pid;
     int signal;      /* that ended it, or 0 */

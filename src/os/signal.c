@@ -22,6 +22,7 @@ typedef struct entry {
     _Atomic(salp__catcher *) owner; /* who has it; NULL: nobody */
     _Atomic(salp__catcher *) told;  /* whom the handler tells: the same, but NULL sooner */
     struct sigaction before;        /* [owner] */
+    bool installed; /* [owner; in a fork: whoever runs it] our handler stands in the place of `before` */
 } entry;
 
 static entry entries[SALP__SIGNALS];
@@ -74,6 +75,7 @@ int salp__signal_catch(int number, salp__catcher *catcher)
         return -EBUSY;
     atomic_store(&e->told, catcher);
     int error = install(number, &e->before);
+    e->installed = error == 0;
     if (error < 0) {
         atomic_store(&e->told, NULL);
         atomic_store(&e->owner, NULL);
@@ -87,8 +89,18 @@ void salp__signal_let_go(int number, salp__catcher *catcher)
     if (atomic_load(&e->owner) != catcher)
         return;
     salp__must(sigaction(number, &e->before, NULL) == 0);
+    e->installed = false;
     atomic_store(&e->told, NULL);
     while (atomic_load(&handlers) > 0) /* I1 */
         salp__give_way();
     atomic_store(&e->owner, NULL); /* the last: now it may be another one's */
+}
+
+void salp__signal_give_back_all(void)
+{
+    for (int i = 0; i < SALP__SIGNALS; i++) {
+        if (entries[i].installed)
+            salp__must(sigaction(i, &entries[i].before, NULL) == 0);
+        entries[i].installed = false;
+    }
 }

@@ -29,4 +29,7 @@ int salp__signal_catch(int number, salp__catcher *catcher);
    who catches it. */
 void salp__signal_let_go(int number, salp__catcher *catcher);
 
+/* In a fork that is to be a process of its own: each signal that was caught here does what was done before. */
+void salp__signal_give_back_all(void);
+
 #endif
