@@ -105,7 +105,7 @@ typedef struct salp_process salp_process;
  *
  * Owns: *process, until salp_process_close.
  * Threads: any, and tasks. Waits: but for a fork, until the function was found; in a task only that waits. The fork
- * itself, and executing a copy, hold up the loop. After an error there is no process; one that had begun was killed.
+ * itself, and executing a copy, hold up the loop. After an error there is no process, and the function was not called.
  * Errors: -EINVAL: process or function is NULL; an option is out of range; an argument without a size where that is no
  * fork; an argument_size without an argument; -EBADF: a descriptor is not open; SALP_EUNKNOWN: the function's module cannot be
  * found by a fresh copy, or differs there; -ENOTSUP: see above; -EAGAIN: the system allows no more processes, or

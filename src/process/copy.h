@@ -49,7 +49,7 @@ void salp__copy_close_others(int keep[], int count);
    server, who has reaped it. Of one that was executed: the first only. */
 typedef struct salp__copy_news {
     bool ended;
-    int error;           /* not ended: 0, it begins now; or why it cannot */
+    int error;           /* not ended: 0, it is ready; or why it cannot be */
     salp__ending ending; /* ended */
 } salp__copy_news;
 

@@ -12,11 +12,12 @@
  *     page 0                            copies only ----------------------------------------
  *
  * A fork shares it by itself. A copy (process/copy.h) is handed the file, finds its order there, and gives word over a channel,
- * the news, when it begins. The program maps the first two parts only, and writes the others by write(2), so that it has no
+ * the news, when it is ready. The program maps the first two parts only, and writes the others by write(2), so that it has no
  * mapping for which there may be no memory.
  *
  * I1  The pidfd `watch` stays open as long as the process is: signals go by it, so they reach this process or nobody.
- * I2  A child of ours waits until we have its pidfd (`go`): so its number is not another one's by then, whoever reaps.
+ * I2  The function is called only when we have the pidfd, and know that all is well: a fork waits for `go`, a copy for an
+ *     answer to its word. So its number is not another one's by then, whoever reaps, and a start that fails has called nothing.
  * I3  Whoever finds out how it has ended holds the lock, and stores it; everybody later looks at that.
  * I4  A process that the server has forked is not our child: its end comes by the news, after its pidfd has said that it has come.
  *
@@ -40,7 +41,7 @@
 
 /* What the process says of itself. */
 typedef struct salp__sheet {
-    _Atomic uint32_t go;       /* I2. release: the program has its pidfd */
+    _Atomic uint32_t go;       /* of a fork. I2. release: the program has its pidfd */
     _Atomic uint32_t returned; /* release: the function has, and `result` is what */
     int32_t result;
     salp__crash_note note;
@@ -63,6 +64,11 @@ typedef struct salp__terms {
     sigset_t signals; /* to be blocked */
 } salp__terms;
 
+/* The answer to a copy that is ready. */
+typedef struct salp__go {
+    char nothing;
+} salp__go;
+
 /* What a copy is to do. */
 typedef struct salp__order {
     salp__module module;
@@ -70,7 +76,6 @@ typedef struct salp__order {
     uint64_t argument_size;
     salp__terms terms;
     pid_t group;
-    pid_t parent;                                      /* lets it go; 0: it need not wait */
     int32_t count;                                     /* of descriptors */
     int32_t numbers[SALP_PROCESS_DESCRIPTORS_MAX + 3]; /* under which it has them */
 } salp__order;

@@ -2,7 +2,7 @@
  * In the process: from its beginning to its end.
  *
  *   fork:   waits until the program has its pidfd (I2)                                   \
- *   copy:   the same; takes its descriptors, finds the function, gives word of that      / prepares, calls the function, ends
+ *   copy:   takes its descriptors, finds the function, gives word, waits for an answer   / prepares, calls the function, ends
  *
  * A daemon has a thread that looks whether the program is still there. PR_SET_PDEATHSIG would not do: it is about the
  * thread that has started the process, which may end long before its program.
@@ -66,18 +66,23 @@ static int prepare(salp__sheet *sheet, char *mappings, const salp__terms *terms,
     return 0;
 }
 
-static _Noreturn void live(salp__sheet *sheet, char *mappings, const salp__terms *terms, int program, salp_fn *function,
-                           void *arg)
+static _Noreturn void end(salp__sheet *sheet, int result)
 {
-    int result = prepare(sheet, mappings, terms, program);
-    if (result == 0)
-        result = salp__crash_call(function, arg);
     sheet->result = result;
     /* release: whoever reads it does so after this process has ended; the order matters to the compiler alone. */
     atomic_store_explicit(&sheet->returned, 1, memory_order_release);
     salp__flush_output();
     salp__process_leave(salp__process_exit_status(result));
 }
+
+static _Noreturn void live(salp__sheet *sheet, char *mappings, const salp__terms *terms, int program, salp_fn *function,
+                           void *arg)
+{
+    int result = prepare(sheet, mappings, terms, program);
+    end(sheet, result < 0 ? result : salp__crash_call(function, arg));
+}
+
+/* ---- a fork ---- */
 
 /* I2. A program that has been killed lets nobody go. */
 static void wait_for_program(salp__sheet *sheet, pid_t parent)
@@ -86,8 +91,6 @@ static void wait_for_program(salp__sheet *sheet, pid_t parent)
     while (atomic_load_explicit(&sheet->go, memory_order_acquire) == 0 && salp__process_parent() == parent)
         (void)salp__futex_wait(&sheet->go, 0, salp__later(parent_look), true);
 }
-
-/* ---- a fork ---- */
 
 void salp__process_live_in_fork(salp__sheet *sheet, salp_fn *function, void *arg, const salp__terms *terms,
                                 pid_t parent, int program)
@@ -168,7 +171,7 @@ static int find_function(const salp__order *order, salp_fn **function)
     } found;
     int error = salp__module_resolve(&order->module, order->offset, &found.address);
     if (error < 0)
-        return error == -ENOMEM ? error : SALP_EUNKNOWN;
+        return error == -ENOENT || error == -ESTALE ? SALP_EUNKNOWN : error;
     *function = found.function;
     return 0;
 }
@@ -182,6 +185,21 @@ static int map_argument(int fd, const salp__order *order, void **arg)
     return salp__map_file(arg, fd, SALP__SHEET_ARGUMENT, salp__pages(order->argument_size), true);
 }
 
+/* I2. Gives word, and waits for the answer; a program that has given up, or is no more, gives none. */
+static void give_word(salp__sheet *sheet, int news, int error)
+{
+    salp__copy_news ready = { .error = error };
+    salp__go go;
+    int none;
+    if (salp__channel_send(news, &ready, sizeof ready, NULL, 0) < 0 || error < 0)
+        salp__process_leave(1);
+    int answer = salp__channel_receive(news, &go, sizeof go, NULL, 0, &none);
+    if (answer < 0)
+        end(sheet, answer);
+    if (answer == 0)
+        salp__process_leave(1);
+}
+
 static void be_process(const int fds[], int count)
 {
     void *sheet, *arg;
@@ -192,8 +210,6 @@ static void be_process(const int fds[], int count)
     if (salp__map_file(&sheet, fds[SHEET], 0, SALP__SHEET_ARGUMENT, true) < 0)
         salp__process_leave(1); /* the program hears that it has ended */
     const salp__order *order = (salp__order *)((char *)sheet + SALP__SHEET_ORDER);
-    if (order->parent != 0)
-        wait_for_program(sheet, order->parent);
     close_others(&b, order);
     int error = 0;
     if (count > SALP__COPY_OWN)
@@ -205,9 +221,7 @@ static void be_process(const int fds[], int count)
         error = find_function(order, &function);
     if (error == 0)
         error = map_argument(b.fds[SHEET], order, &arg);
-    salp__copy_news news = { .error = error };
-    if (salp__channel_send(b.fds[NEWS], &news, sizeof news, NULL, 0) < 0 || error < 0)
-        salp__process_leave(1);
+    give_word(sheet, b.fds[NEWS], error);
     salp__file_close(b.fds[SHEET]);
     salp__file_close(b.fds[NEWS]);
     if (!order->terms.daemon)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <salp/error.h>
 
@@ -10,6 +11,7 @@
 #include "os/file.h"
 #include "os/futex.h"
 #include "os/memory.h"
+#include "os/socket.h"
 #include "process/copy.h"
 #include "task/descriptor.h"
 #include "task/task.h"
@@ -142,7 +144,6 @@ static int fill_order(const start *s, salp__order *order)
         .argument_size = s->options->argument_size,
         .terms = s->terms,
         .group = salp__process_group(),
-        .parent = s->options->start == SALP_SPAWN ? salp__process_self() : 0,
         .count = s->count,
     };
     for (int i = 0; i < s->count; i++)
@@ -220,8 +221,6 @@ static void execute_copy(start *s)
     salp__signals_block(&before);
     s->error = salp__copy_execute(SALP__COPY_PROCESS, (const int[]){ s->file, s->news, s->program }, s->numbers,
                                   s->count, &p->pid, &p->watch);
-    if (s->error == 0)
-        let_go(p);
     salp__signals_restore(&before);
 }
 
@@ -240,7 +239,7 @@ static void prepare_copy(void *arg)
         execute_copy(s);
 }
 
-/* Whether there is news of it, or its end: then what it says. 1: it has not begun. */
+/* What it says, or its end does; 1: nothing yet. */
 static int hear(const salp_process *p)
 {
     int fds[] = { p->news, p->watch }, none;
@@ -256,7 +255,7 @@ static int hear(const salp_process *p)
     return result == 0 || news.ended ? -EAGAIN : news.error;
 }
 
-static int wait_until_begun(const salp_process *p)
+static int wait_until_ready(const salp_process *p)
 {
     for (;;) {
         int result = hear(p);
@@ -270,9 +269,12 @@ static int wait_until_begun(const salp_process *p)
     }
 }
 
-/* It is not to be there: nobody has seen it. */
+/* It is not to be there. One that the server has forked, and that we do not know, hears that there will be no answer, also if
+   a fork of another thread has inherited our end. */
 static void undo(salp_process *p)
 {
+    if (p->news >= 0)
+        (void)salp__socket_shutdown(p->news, SHUT_RDWR);
     if (p->watch < 0)
         return;
     salp__process_finish(p);
@@ -291,7 +293,9 @@ static void start_copy(start *s)
     salp__file_close(s->news);
     s->file = s->news = -1;
     if (s->error == 0)
-        s->error = wait_until_begun(p);
+        s->error = wait_until_ready(p);
+    if (s->error == 0 && salp__channel_send(p->news, &(salp__go){ 0 }, sizeof(salp__go), NULL, 0) < 0)
+        s->error = -EAGAIN; /* it has ended */
     if (s->error < 0) {
         undo(p);
         return;
