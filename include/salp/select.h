@@ -4,10 +4,12 @@
  *     job one;
  *     switch (salp_select((salp_case[]){ { .get = jobs, .item = &one },
  *                                        { .event = stop },
- *                                        { .after = SALP_SECONDS(1) } }, 3)) {
+ *                                        { .readable = &fd },
+ *                                        { .after = SALP_SECONDS(1) } }, 4)) {
  *     case 0: ...                       // one is filled, or .result says -EPIPE
  *     case 1: ...                       // somebody has set `stop`
- *     case 2: ...                       // a second has passed
+ *     case 2: ...                       // there is something to be read: of a process (salp_process_fd), its end
+ *     case 3: ...                       // a second has passed
  *     default: ...                      // a scope is over
  *     }
  *
@@ -29,7 +31,7 @@ struct salp_future;
 struct salp_event;
 
 /*
- * One of the things. At most one of get, put, future, event and after is given;
+ * One of the things. At most one of get, put, future, event, readable and after is given;
  * a case with none of them never happens, so that one can be switched off.
  */
 typedef struct salp_case {
@@ -37,11 +39,13 @@ typedef struct salp_case {
     struct salp_queue *put;     /* an item can be put: *item is. Or the queue was shut down */
     struct salp_future *future; /* it is resolved */
     struct salp_event *event;   /* it is set */
+    const int
+        *readable; /* the descriptor there can be read without waiting, or has an error or its end. Nothing is read */
     int64_t after; /* so many nanoseconds have passed since the call; less than 0: at once, if nothing else */
     void *item;
     int result; /* written for the case that has happened: what salp_queue_get, salp_queue_put, salp_future_wait or
-                   salp_event_wait would have returned; 0 for time */
-    void *salp__private[6];
+                   salp_event_wait would have returned; 0 for descriptors and time */
+    void *salp__private[13];
 } salp_case;
 
 /*
@@ -51,9 +55,10 @@ typedef struct salp_case {
  * that happens, if it is in this case only: whoever is on its other side may close
  * it as soon as his own call has returned.
  *
- * Allocates nothing. Threads: any, and tasks. Waits: yes.
+ * Allocates nothing; but a plain thread that has to wait for a descriptor runs a loop meanwhile, and -ENOMEM, -EMFILE
+ * and the like are errors of that. Threads: any, and tasks. Waits: yes.
  * Errors: -EINVAL: cases is NULL and count is not 0, count is negative, a case has more than one
- * thing, or a queue without item; SALP_EINSIDE: a future that only the caller's
+ * thing, or a queue without item; -EBADF: a descriptor is not open; -ENOMEM, -EMFILE, -ENOSPC of watching it; SALP_EINSIDE: a future that only the caller's
  * own pool could resolve, or a callback of a loop would have to wait; -ECANCELED, -ETIMEDOUT a scope (salp/task.h) is over. Then nothing has happened.
  */
 SALP_API int salp_select(salp_case *cases, int count);

@@ -7,6 +7,9 @@
  *   3. we wait: whoever claims us has one of the cases happen;
  *   4. our spots are taken off the other lines.
  *
+ * Descriptors have neither latch nor line: a task's loop watches them during step 3, and claims us when one is ready. A
+ * plain thread, whose waiter can only sleep on a word or in poll(2), runs a loop with a task for that.
+ *
  * While we ask in step 2 we are in no line: nobody can claim us at the same time, and so exactly one case happens.
  * The same order is kept by Go's select (runtime/select.go).
  *
@@ -16,16 +19,21 @@
 #include <stdbool.h>
 
 #include <salp/select.h>
+#include <salp/task.h>
 
 #include "os/clock.h"
+#include "os/epoll.h"
+#include "os/file.h"
 #include "sync/event.h"
 #include "sync/future.h"
 #include "sync/queue.h"
+#include "task/descriptor.h"
 
 /* What lies in a case while we wait. */
 typedef struct choice {
     salp__spot spot;
-    salp_case *next; /* in the order of the latches */
+    salp_case *next;         /* in the order of the latches */
+    salp__interest interest; /* of a descriptor */
 } choice;
 
 _Static_assert(sizeof(choice) <= sizeof(((salp_case *)NULL)->salp__private), "the private part of a case");
@@ -50,9 +58,11 @@ static salp__source source_of(const salp_case *c)
 
 static int check(const salp_case *c)
 {
-    int things = !!c->get + !!c->put + !!c->future + !!c->event + (c->after != 0);
+    int things = !!c->get + !!c->put + !!c->future + !!c->event + !!c->readable + (c->after != 0);
     if (things > 1 || ((c->get || c->put) && !c->item))
         return -EINVAL;
+    if (c->readable && salp__may_poll(*c->readable) == -EBADF)
+        return -EBADF;
     return c->future ? salp__future_may_wait(c->future) : 0;
 }
 
@@ -76,9 +86,18 @@ static bool try_locked(salp_case *c, const salp__source *source, salp__spot **wo
     return source->try_locked(source->object, c->item, &c->result, woken);
 }
 
+static bool is_readable(salp_case *c)
+{
+    bool ready = false;
+    c->result = 0;
+    return salp__poll(c->readable, &ready, 1, 0) > 0 && ready;
+}
+
 static int try_each(salp_case *cases, int count)
 {
     for (int i = 0; i < count; i++) {
+        if (cases[i].readable && is_readable(&cases[i]))
+            return i;
         salp__source source = source_of(&cases[i]);
         if (!source.object)
             continue;
@@ -196,15 +215,49 @@ static void leave_lines(salp_case *first, const salp__spot *chosen)
 }
 
 /* The index of the case by which the waiter was claimed. */
-static int chosen_case(salp_case *cases, salp_case *first, const salp__waiter *waiter)
+static int chosen_case(salp_case *cases, int count, const salp__waiter *waiter)
 {
-    for (salp_case *c = first; c; c = choice_of(c)->next) {
-        if (&choice_of(c)->spot != waiter->chosen)
+    int i = 0;
+    while (i < count - 1 && &choice_of(&cases[i])->spot != waiter->chosen)
+        i++;
+    salp_case *c = &cases[i];
+    c->result = c->future ? salp_future_wait(c->future) : waiter->chosen->result;
+    return i;
+}
+
+/* Returns 0 or an error; *watched: so many cases were looked at. */
+static int watch_descriptors(salp_case *cases, int count, salp__waiter *waiter, int *watched)
+{
+    int error = 0, i = 0;
+    for (; i < count && error == 0; i += error == 0) {
+        choice *own = choice_of(&cases[i]);
+        if (!cases[i].readable)
             continue;
-        c->result = c->future ? salp_future_wait(c->future) : waiter->chosen->result;
-        return (int)(c - cases);
+        own->spot = salp__spot_of(waiter);
+        own->interest = (salp__interest){ .fd = *cases[i].readable, .events = SALP__POLL_IN, .spot = &own->spot };
+        error = salp__interest_watch(waiter, &own->interest);
     }
-    __builtin_unreachable();
+    *watched = i;
+    return error;
+}
+
+static void unwatch_descriptors(salp_case *cases, int watched, const salp__waiter *waiter)
+{
+    for (int i = 0; i < watched; i++) {
+        if (cases[i].readable)
+            salp__interest_unwatch(waiter, &choice_of(&cases[i])->interest);
+    }
+}
+
+/* Returns as salp__wait_until. */
+static int wait_for_claim(salp_case *cases, int count, salp__waiter *waiter, int64_t until)
+{
+    int watched;
+    int error = watch_descriptors(cases, count, waiter, &watched);
+    /* Somebody may have claimed us already, and then goes on to make us ready: so we wait in any case. */
+    int result = salp__wait_until(waiter, error < 0 ? 0 : until);
+    unwatch_descriptors(cases, watched, waiter);
+    return result == 1 && error < 0 ? error : result;
 }
 
 static int wait_for_first(salp_case *cases, int count, int in_time, int64_t until)
@@ -216,10 +269,10 @@ static int wait_for_first(salp_case *cases, int count, int in_time, int64_t unti
         int chosen = try_or_enter(cases, count, first, &waiter);
         if (chosen >= 0)
             return chosen;
-        int result = salp__wait_until(&waiter, until);
+        int result = wait_for_claim(cases, count, &waiter, until);
         leave_lines(first, waiter.chosen);
         if (result == 0)
-            return chosen_case(cases, first, &waiter);
+            return chosen_case(cases, count, &waiter);
         if (result == 1) {
             cases[in_time].result = 0;
             return in_time;
@@ -227,6 +280,40 @@ static int wait_for_first(salp_case *cases, int count, int in_time, int64_t unti
         if (result != -EINTR)
             return salp__wait_end(waiter.actor, result);
     }
+}
+
+/* ---- a plain thread with descriptors ---- */
+
+typedef struct selecting {
+    salp_case *cases;
+    int count;
+    int in_time;
+    int64_t until;
+    int result;
+} selecting;
+
+static int wait_in_task(void *arg)
+{
+    selecting *s = arg;
+    s->result = wait_for_first(s->cases, s->count, s->in_time, s->until);
+    return 0;
+}
+
+static bool needs_loop(const salp_case *cases, int count)
+{
+    bool needs = false;
+    for (int i = 0; i < count; i++)
+        needs |= cases[i].readable != NULL;
+    return needs && !salp__self()->task;
+}
+
+static int wait_in_run(salp_case *cases, int count, int in_time, int64_t until)
+{
+    selecting s = { .cases = cases, .count = count, .in_time = in_time, .until = until };
+    if (salp__cannot_wait())
+        return SALP_EINSIDE;
+    int error = salp_run(wait_in_task, &s);
+    return error < 0 ? error : s.result;
 }
 
 int salp_select(salp_case *cases, int count)
@@ -245,5 +332,7 @@ int salp_select(salp_case *cases, int count)
         cases[in_time].result = 0;
         return in_time;
     }
-    return wait_for_first(cases, count, in_time, in_time >= 0 ? salp__later(after) : SALP_FOREVER);
+    int64_t until = in_time >= 0 ? salp__later(after) : SALP_FOREVER;
+    return needs_loop(cases, count) ? wait_in_run(cases, count, in_time, until)
+                                    : wait_for_first(cases, count, in_time, until);
 }

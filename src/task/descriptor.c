@@ -63,6 +63,17 @@ static salp__loop *loop_of(const salp__waiter *waiter)
     return &waiter->actor->task->runtime->loop;
 }
 
+int salp__interest_watch(const salp__waiter *waiter, salp__interest *interest)
+{
+    interest->came = 0;
+    return watch(loop_of(waiter), interest);
+}
+
+void salp__interest_unwatch(const salp__waiter *waiter, salp__interest *interest)
+{
+    unwatch(loop_of(waiter), interest);
+}
+
 /* Returns as salp__wait_until. */
 static int wait_in_task(salp__waiter *waiter, salp__interest set[], int count, int64_t until)
 {

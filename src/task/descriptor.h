@@ -25,6 +25,14 @@ typedef struct salp__interest {
 enum { SALP__MAX_INTERESTS = 15 };
 
 /*
+ * For a task that waits for other things, too: interest->spot, which is the waiter's, is claimed and resumed when the
+ * descriptor is ready; until unwatched. Of the interest, fd, events and spot are set. Errors: -EPERM: a file or a folder, which
+ * always is; -ENOMEM, -EMFILE, -ENOSPC, -EBADF.
+ */
+int salp__interest_watch(const salp__waiter *waiter, salp__interest *interest);
+void salp__interest_unwatch(const salp__waiter *waiter, salp__interest *interest);
+
+/*
  * Waits until at least one of them is ready; a file or a folder always is. Returns how many are; 0: it is `until`.
  * Errors: -ETIMEDOUT, -ECANCELED a scope ends it; SALP_EINSIDE in a callback of a loop; -ENOMEM, -EMFILE, -ENOSPC;
  * -EBADF one is not open.

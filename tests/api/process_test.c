@@ -515,6 +515,115 @@ static void many_run_at_a_time(void **state)
     each(many);
 }
 
+/* ---- several things at a time ---- */
+
+static int select_each(void *arg)
+{
+    enum { COUNT = 20 };
+    salp_process *processes[COUNT];
+    salp_case cases[COUNT + 2] = { { 0 } };
+    int go[COUNT][2], fds[COUNT], in = 1, out = 0;
+    salp_queue *queue;
+    salp_scope scope;
+    (void)arg;
+    EXPECT(salp_queue_open(&queue, &(salp_queue_options){ .item_size = sizeof(int), .capacity = 1 }) == 0);
+    cases[COUNT] = (salp_case){ .get = queue, .item = &out };
+    cases[COUNT + 1] = (salp_case){ .after = SALP_MILLISECONDS(1) };
+    for (int i = 0; i < COUNT; i++) {
+        EXPECT(pipe2(go[i], O_CLOEXEC) == 0);
+        EXPECT(salp_process_start(&processes[i], read_and_give_back, go[i],
+                                  WITH(.argument_size = sizeof go[i], .descriptors = go[i], .descriptor_count = 1)) ==
+               0);
+        fds[i] = salp_process_fd(processes[i]);
+        cases[i] = (salp_case){ .readable = &fds[i] };
+    }
+    EXPECT(salp_select(cases, COUNT + 2) == COUNT + 1); /* time */
+    cases[COUNT + 1] = (salp_case){ 0 };
+    for (int i = COUNT - 1; i >= 0; i -= 2) {
+        EXPECT(write(go[i][1], "x", 1) == 1);
+        cases[COUNT].get = i % 4 == 1 ? queue : NULL; /* with and without anything else */
+        EXPECT(salp_select(cases, COUNT + 1) == i && cases[i].result == 0);
+        EXPECT(!salp_process_alive(processes[i]));
+        cases[i].readable = NULL;
+    }
+    cases[COUNT].get = queue;
+    EXPECT(salp_queue_put(queue, &in) == 0);
+    EXPECT(salp_select(cases, COUNT + 1) == COUNT && out == 1); /* the others run */
+    salp_scope_open(&scope, SALP_MILLISECONDS(1));
+    EXPECT(salp_select(cases, COUNT + 1) == -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    for (int i = 0; i < COUNT; i++) {
+        EXPECT(salp_process_close(processes[i]) == 0);
+        close(go[i][0]);
+        close(go[i][1]);
+    }
+    EXPECT(salp_select(cases, COUNT) == -EBADF);
+    salp_queue_close(queue);
+    return 0;
+}
+
+static void a_select_waits_for_the_first_of_many(void **state)
+{
+    (void)state;
+    each(select_each);
+}
+
+struct feed {
+    salp_queue *queue;
+    int writing;
+    atomic_int taken;
+};
+
+/* Puts an item, waits until it was taken; writes a byte, waits likewise. */
+static void *feed(void *arg)
+{
+    struct feed *f = arg;
+    for (int i = 0; i < 200; i += 2) {
+        EXPECT(salp_queue_put(f->queue, &i) == 0);
+        EXPECT(reaches(&f->taken, i + 1));
+        EXPECT(write(f->writing, "x", 1) == 1);
+        EXPECT(reaches(&f->taken, i + 2));
+    }
+    return NULL;
+}
+
+static int select_from_thread(void *arg)
+{
+    struct feed f = { .queue = NULL };
+    int ends[2], item;
+    char byte;
+    pthread_t thread;
+    (void)arg;
+    EXPECT(pipe2(ends, O_CLOEXEC) == 0);
+    EXPECT(salp_queue_open(&f.queue, &(salp_queue_options){ .item_size = sizeof(int) }) == 0); /* a rendezvous */
+    f.writing = ends[1];
+    salp_case cases[] = { { .readable = &ends[0] }, { .get = f.queue, .item = &item } };
+    EXPECT(pthread_create(&thread, NULL, feed, &f) == 0);
+    for (int i = 0; i < 200; i++) {
+        int chosen = salp_select(cases, 2);
+        EXPECT(chosen == (i % 2 == 0 ? 1 : 0) && cases[chosen].result == 0);
+        EXPECT(chosen == 1 ? item == i : read(ends[0], &byte, 1) == 1);
+        atomic_fetch_add(&f.taken, 1);
+    }
+    EXPECT(pthread_join(thread, NULL) == 0);
+    cases[1] = cases[0]; /* the same descriptor twice */
+    EXPECT(write(ends[1], "x", 1) == 1 && salp_select(cases, 2) == 0);
+    EXPECT(read(ends[0], &byte, 1) == 1);
+    close(ends[1]);
+    EXPECT(salp_select(cases + 1, 1) == 0); /* the end can be read */
+    cases[0].after = 1;
+    EXPECT(salp_select(cases, 2) == -EINVAL);
+    salp_queue_close(f.queue);
+    close(ends[0]);
+    return 0;
+}
+
+static void a_select_waits_for_queues_and_descriptors_alike(void **state)
+{
+    (void)state;
+    in_both(select_from_thread);
+}
+
 /* ---- who reaps ---- */
 
 static int reaped_by_others(void *arg)
@@ -1053,6 +1162,8 @@ int main(int argc, char **argv)
         TEST("a scope ends the wait, not the process", a_scope_ends_the_wait_not_the_process),
         TEST("several tasks wait for one", several_tasks_wait_for_one),
         TEST("many run at a time", many_run_at_a_time),
+        TEST("a select waits for the first of many", a_select_waits_for_the_first_of_many),
+        TEST("a select waits for queues and descriptors alike", a_select_waits_for_queues_and_descriptors_alike),
         TEST("somebody else may reap it", somebody_else_may_reap_it),
         TEST("signals are as they were, and none is caught", signals_are_as_they_were_and_none_is_caught),
         TEST("it has its name, and the group of the program", it_has_its_name_and_the_group_of_the_program),

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include <salp/process.h>
+#include <salp/select.h>
 #include <salp/task.h>
 
 #include "os/fault.h"
@@ -145,6 +146,12 @@ static void a_process_survives(void **state)
     sweep_each(run_one);
 }
 
+static int return_seven(void *arg)
+{
+    (void)arg;
+    return 7;
+}
+
 static int wait_for_ever(void *arg)
 {
     for (;;)
@@ -170,6 +177,28 @@ static void closing_survives(void **state)
 {
     (void)state;
     sweep_each(close_one);
+}
+
+/* Who cannot wait for it says so, and it is there all the same. */
+static int select_one(void *arg)
+{
+    salp_process *process;
+    (void)arg;
+    int result = salp_process_start(&process, return_seven, NULL, &(salp_process_options){ .start = start_now });
+    if (result < 0)
+        return result;
+    int fd = salp_process_fd(process), seconds = test_slow() ? 200 : 20;
+    salp_case cases[] = { { .readable = &fd }, { .after = SALP_SECONDS(seconds) } };
+    result = salp_select(cases, 2);
+    EXPECT(result < 0 || (result == 0 && cases[0].result == 0));
+    EXPECT(salp_process_close(process) == 0);
+    return result;
+}
+
+static void a_select_survives(void **state)
+{
+    (void)state;
+    sweep_each(select_one);
 }
 
 static __attribute__((noinline, no_sanitize("address", "undefined"))) void touch_badly(volatile int *where)
@@ -218,6 +247,7 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST_LIMIT("a process survives", a_process_survives, 60),
         TEST_LIMIT("closing survives", closing_survives, 60),
+        TEST_LIMIT("a select survives", a_select_survives, 60),
         TEST_LIMIT("a crash survives", a_crash_survives, 60),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
