@@ -18,6 +18,7 @@
 #include <salp/future.h>
 #include <salp/loop.h>
 #include <salp/name.h>
+#include <salp/pipe.h>
 #include <salp/pool.h>
 #include <salp/process.h>
 #include <salp/queue.h>

@@ -122,7 +122,7 @@ int64_t salp__socket_send(int fd, const void *data, size_t size)
 }
 
 enum {
-    MAX_FDS = 253, /* the kernel's */
+    MAX_FDS = SALP__SOCKET_FDS,
     BESIDES =
         512, /* credentials and labels, which options of a socket ask for: they must not take the room of descriptors */
 };
@@ -169,23 +169,49 @@ static int take_fds(struct msghdr *message, int fds[], int max)
     return taken;
 }
 
+/* `lost`: MSG_TRUNC, MSG_CTRUNC: what the system had no room for. */
+static int64_t receive_message(int fd, const struct iovec parts[], int part_count, int fds[], int max, int *count,
+                               int *lost)
+{
+    rights control;
+    struct msghdr message = { .msg_iov = (struct iovec *)parts,
+                              .msg_iovlen = (size_t)part_count,
+                              .msg_control = &control,
+                              .msg_controllen = sizeof control };
+    int64_t got = AGAIN_IF_INTERRUPTED(recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+    *count = got < 0 ? 0 : take_fds(&message, fds, max);
+    *lost = message.msg_flags & (MSG_TRUNC | MSG_CTRUNC);
+    return got;
+}
+
+static void close_all(int fds[], int *count)
+{
+    while (*count > 0)
+        close(fds[--*count]);
+}
+
 int64_t salp__socket_receive_fds(int fd, void *data, size_t size, int fds[], int max, int *count)
 {
     SALP__FAULT(-ECONNRESET);
-    rights control;
-    struct iovec part = { .iov_base = data, .iov_len = size };
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
-    };
-    int64_t got = AGAIN_IF_INTERRUPTED(recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
-    *count = got < 0 ? 0 : take_fds(&message, fds, max);
+    int lost;
+    int64_t got = receive_message(fd, &(struct iovec){ data, size }, 1, fds, max, count, &lost);
     /* What was dropped behind the last one that there is room for would have been closed. */
-    if (got < 0 || *count == max || !(message.msg_flags & MSG_CTRUNC))
+    if (got < 0 || *count == max || !(lost & MSG_CTRUNC))
         return got;
-    while (*count > 0)
-        close(fds[--*count]);
+    close_all(fds, count);
     *count = -EMFILE;
     return got;
+}
+
+int64_t salp__socket_receive_whole(int fd, const struct iovec parts[], int part_count, int fds[], int *count)
+{
+    SALP__FAULT(-ECONNRESET);
+    int lost;
+    int64_t got = receive_message(fd, parts, part_count, fds, MAX_FDS, count, &lost);
+    if (got < 0 || lost == 0)
+        return got;
+    close_all(fds, count);
+    return lost & MSG_TRUNC ? -EMSGSIZE : -EMFILE;
 }
 
 int64_t salp__socket_receive_from(int fd, void *data, size_t size, salp_address *from, bool *truncated)

@@ -45,6 +45,12 @@ int salp__socket_accept(int fd, salp_address *from); /* a descriptor */
 int64_t salp__socket_receive(int fd, void *data, size_t size);
 int64_t salp__socket_receive_fds(int fd, void *data, size_t size, int fds[], int max, int *count);
 
+/* A message of a socket that keeps them whole, with all descriptors that came along: fds[SALP__SOCKET_FDS]. 0: the end.
+   -EMSGSIZE: it was longer than the parts; -EMFILE: this process had no numbers left for all of its descriptors. It is gone
+   then, and none of them is open. */
+enum { SALP__SOCKET_FDS = 253 }; /* the kernel sends so many at most */
+int64_t salp__socket_receive_whole(int fd, const struct iovec parts[], int part_count, int fds[], int *count);
+
 /* Bytes that were taken, which may be fewer. Never a SIGPIPE. */
 int64_t salp__socket_send(int fd, const void *data, size_t size);
 int64_t salp__socket_send_parts(int fd, const struct iovec parts[], int count, const int fds[], int fd_count);
