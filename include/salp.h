@@ -23,6 +23,7 @@
 #include <salp/process.h>
 #include <salp/queue.h>
 #include <salp/select.h>
+#include <salp/shared.h>
 #include <salp/signal.h>
 #include <salp/stream.h>
 #include <salp/sync.h>

@@ -29,6 +29,35 @@ int salp__memfd_open(const char *name)
     return fd < 0 ? -errno : fd;
 }
 
+enum { SIZE_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW };
+
+int salp__memfd_open_to_seal(const char *name, bool huge, size_t *page)
+{
+    SALP__FAULT(-EMFILE);
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB : 0));
+    if (fd < 0)
+        return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : -ENOTSUP;
+    struct stat status;
+    salp__must(fstat(fd, &status) == 0);
+    *page = huge ? (size_t)status.st_blksize : (size_t)sysconf(_SC_PAGESIZE);
+    return fd;
+}
+
+int salp__memfd_seal(int fd)
+{
+    SALP__FAULT(-ENOMEM);
+    return fcntl(fd, F_ADD_SEALS, SIZE_SEALS) < 0 ? -errno : 0;
+}
+
+int64_t salp__memfd_sealed(int fd)
+{
+    struct stat status;
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0)
+        return errno == EBADF ? -EBADF : -EINVAL;
+    return (seals & SIZE_SEALS) == SIZE_SEALS && fstat(fd, &status) == 0 ? (int64_t)status.st_size : -EINVAL;
+}
+
 int salp__eventfd_open(void)
 {
     SALP__FAULT(-EMFILE);

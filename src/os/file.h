@@ -13,6 +13,13 @@
 /* Memory that lives as long as somebody holds or maps it; no name in any directory. */
 int salp__memfd_open(const char *name);
 
+/* The same for memory whose size is to be sealed; `huge`: of huge pages that the system has reserved. `page`: bytes of one. */
+int salp__memfd_open_to_seal(const char *name, bool huge, size_t *page);
+/* From now on nobody can change its size. */
+int salp__memfd_seal(int fd);
+/* The size of one that was sealed so, or -EINVAL: it is something else; -EBADF. */
+int64_t salp__memfd_sealed(int fd);
+
 /* An eventfd, not blocking. */
 int salp__eventfd_open(void);
 void salp__eventfd_ring(int fd);
