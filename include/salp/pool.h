@@ -194,6 +194,7 @@ typedef struct salp_map_options {
  * Without .errors the first failure stops the map: items that were not started are not run. With it every item is run.
  * `in` may be NULL when in_size is 0 (jobs then get NULL), `out` when out_size is 0. `out` of an item that failed or was
  * not run is left as it was (processes) or as the job left it (threads).
+ * What lies in arrays of salp/shared.h that were opened before the pool is not copied for processes: docs/shared.md.
  * On threads the calling thread takes part unless an initializer was given, so that a map too short to be worth a
  * wake-up runs in line.
  * Threads: any, and tasks (salp/task.h). Waits: yes.

@@ -21,6 +21,9 @@
  * addresses have no meaning in the array, and indices do. The memory has no name: when the last
  * handle, descriptor and process that has it are gone, it is free, however they ended.
  *
+ * A pool of processes (salp/pool.h) that was opened after the array uses it in place, as the inputs and the
+ * results of a map: docs/shared.md.
+ *
  * Threads: any. An array may be closed when nobody in this process uses it any more.
  *
  * SPDX-License-Identifier: MIT

@@ -280,3 +280,15 @@ uint64_t salp__mix_bytes(uint64_t sum, const void *data, uint64_t size)
     memcpy(word, bytes, size);
     return size > 0 ? salp__mix(sum, word[0]) : sum;
 }
+
+void salp__results_store(const salp__params *params, uint64_t begin, uint64_t count, const char *results,
+                         const int errors[])
+{
+    uint64_t size = params->out.size;
+    char *out = (char *)(uintptr_t)params->out.offset + begin * size;
+    for (uint64_t i = 0, good; i < count; i = good + 1) {
+        for (good = i; good < count && errors[good] >= 0; good++)
+            continue;
+        memcpy(out + i * size, results + i * size, (good - i) * size);
+    }
+}

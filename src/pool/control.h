@@ -42,6 +42,10 @@
  * I5  No lock is taken by a worker, so a dead one holds none.
  * I6  A worker may die between any two steps. What its place does not tell of (a call that it has left and not
  *     finished, a ring that woke nobody) the steward does for all calls after each death.
+ * I7  Columns and results that lie in shared arrays (shared/array.h), which the workers have had from the beginning, are
+ *     used there: such inputs are not copied, and a worker or the steward stores such results where the program wants them,
+ *     when it hands them over. The window and the states are as ever. So an item that has not succeeded leaves its place
+ *     untouched; and no item may read what another one's result replaces: where they overlap, results are not in place.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -114,6 +118,9 @@ typedef struct salp__params {
     salp__span region; /* all that workers map of it */
     salp__span columns[SALP_COLUMNS_MAX];
     salp__span out;
+    /* What lies in shared arrays that workers have where the program has them: there the offset is an address. */
+    uint32_t columns_in_place; /* a bit for each */
+    bool out_in_place;
     salp__span context; /* size 0: none, or the pointer below */
     uint64_t context_pointer;
     uint64_t states;    /* offset of a byte for each item, see below */
@@ -128,6 +135,10 @@ static inline uint64_t salp__result_size(const salp__params *params)
 {
     return params->kind == SALP__MESSAGE ? 0 : params->out.size;
 }
+
+/* Hands results over that are in place: those of items which have not failed. */
+void salp__results_store(const salp__params *params, uint64_t begin, uint64_t count, const char *results,
+                         const int errors[]);
 
 /* The states of an item. Bytes that workers and the steward write with pwrite only. */
 enum {

@@ -21,6 +21,7 @@
 #include "os/memory.h"
 #include "os/process.h"
 #include "pool/steward.h"
+#include "shared/array.h"
 #include "task/park.h"
 #include "task/descriptor.h"
 #include "task/task.h"
@@ -330,8 +331,10 @@ static int furnish(salp__process_engine *engine)
         return error;
     engine->arena_end = engine->control.head->regions;
     error = open_door(engine);
-    if (error == 0 && engine->pool->options.start == SALP_FORK)
+    if (error == 0 && engine->pool->options.start == SALP_FORK) {
+        engine->arrays = salp__arrays_opened();
         error = salp__modules_snapshot(&engine->modules);
+    }
     if (error < 0)
         return error;
     fill_head(engine);

@@ -51,6 +51,7 @@ typedef struct salp__process_engine {
     int steward;               /* descriptor: readable when the steward has ended */
     pid_t steward_pid;         /* 0 when it is not our child */
     salp__module_map *modules; /* what existed when the workers were started; NULL: they find functions by module */
+    uint64_t arrays;           /* how many shared arrays had been opened by then; 0: the workers have none */
 
     salp__vacancy vacancy;
     salp__lock lock;

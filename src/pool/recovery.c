@@ -180,7 +180,9 @@ static void deliver(const estate *e, stretch *held, uint64_t count)
         states[i] = held->errors[i] < 0 ? SALP__FAILED : held->errors[i] > 0 ? SALP__VALUE : SALP__RAN;
         failed += held->errors[i] < 0;
     }
-    if (size > 0)
+    if (size > 0 && e->params->out_in_place)
+        salp__results_store(e->params, e->begin, count, held->results, held->errors);
+    else if (size > 0)
         put(e, held->results, count * size, e->params->out.offset + e->begin * size);
     put(e, held->errors, count * sizeof *held->errors, e->params->errors + e->begin * sizeof *held->errors);
     for (uint64_t i = 0; failed > 0 && i < count; i++)

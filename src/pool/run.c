@@ -11,15 +11,21 @@
 #include "pool/stretch.h"
 #include "task/park.h"
 
-static int run_star(const salp__worker *w, uint64_t index, void *out)
+/* Where the inputs of an item lie: I7 of control.h. */
+static inline uintptr_t input_of(const salp__worker *w, uint32_t i, uint64_t index)
 {
     const salp__params *params = w->params;
-    const char *region = w->views[w->slot].region;
+    uint64_t at = params->columns[i].offset + index * params->columns[i].size;
+    if (params->columns_in_place >> i & 1)
+        return at;
+    return (uintptr_t)w->views[w->slot].region + (at - params->region.offset);
+}
+
+static int run_star(const salp__worker *w, uint64_t index, void *out)
+{
     const void *in[SALP_COLUMNS_MAX];
-    for (uint32_t i = 0; i < params->column_count; i++) {
-        const salp__span *column = &params->columns[i];
-        in[i] = region + (column->offset - params->region.offset) + index * column->size;
-    }
+    for (uint32_t i = 0; i < w->params->column_count; i++)
+        in[i] = (const void *)input_of(w, i, index);
     return w->function.starjob(in, out, w->context);
 }
 
@@ -68,7 +74,7 @@ static inline __attribute__((always_inline)) uint64_t run_jobs(salp__worker *w, 
     uint64_t in_size = params->column_count > 0 ? column->size : 0;
     uintptr_t in = 0, out = size > 0 ? (uintptr_t)w->results + first * size : 0;
     if (params->column_count > 0)
-        in = (uintptr_t)w->views[w->slot].region + (column->offset - params->region.offset) + begin * in_size;
+        in = input_of(w, 0, begin);
     if (count == 0 || !go_on(w, pace, 0))
         return 0;
     while (done != end) {

@@ -21,6 +21,7 @@
 #include "os/memory.h"
 #include "os/process.h"
 #include "pool/processes.h"
+#include "shared/array.h"
 #include "task/park.h"
 
 enum {
@@ -182,6 +183,44 @@ static int prepare_region(salp__process_engine *engine, salp__call *call, salp__
     return 0;
 }
 
+static bool is_in_place(const salp__params *params, int column)
+{
+    return params->columns_in_place >> column & 1;
+}
+
+static bool overlap(uintptr_t a, size_t a_size, uintptr_t b, size_t b_size)
+{
+    return a < b + b_size && b < a + a_size;
+}
+
+/* The same of memory that has two addresses here. */
+static bool overlap_in_memory(const salp__array_place *a, size_t a_size, const salp__array_place *b, size_t b_size)
+{
+    return a->memory.inode == b->memory.inode && a->memory.device == b->memory.device &&
+           overlap(a->offset, a_size, b->offset, b_size);
+}
+
+/* What the workers find where the program has it. I7 of control.h */
+static void find_in_place(const salp__process_engine *engine, const salp__call *call, salp__params *params)
+{
+    salp__array_place out, in;
+    size_t out_size = call->out_size * call->count;
+    if (call->kind == SALP__MESSAGE || engine->arrays == 0)
+        return;
+    params->out_in_place =
+        out_size > 0 && salp__arrays_find(call->out, out_size, &out) && out.stored && out.number <= engine->arrays;
+    for (int i = 0; i < call->column_count; i++) {
+        const salp_column *column = &call->columns[i];
+        size_t size = column->size * call->count;
+        bool found = salp__arrays_find(column->data, size, &in);
+        if (found && in.number <= engine->arrays)
+            params->columns_in_place |= 1U << i;
+        if (params->out_in_place && (overlap((uintptr_t)column->data, size, (uintptr_t)call->out, out_size) ||
+                                     (found && overlap_in_memory(&in, size, &out, out_size))))
+            params->out_in_place = false;
+    }
+}
+
 static uint64_t place_next(uint64_t *end, uint64_t size)
 {
     uint64_t at = (*end + 63) / 64 * 64;
@@ -195,11 +234,15 @@ static uint64_t lay_out(const salp__call *call, const salp__head *head, salp__pa
     bool retries = head->retries > 0;
     uint64_t end = 0, count = call->count;
     params->context = (salp__span){ place_next(&end, call->options.context_size), call->options.context_size };
-    for (int i = 0; i < call->column_count; i++)
-        params->columns[i] = (salp__span){ place_next(&end, call->columns[i].size * count), call->columns[i].size };
+    for (int i = 0; i < call->column_count; i++) {
+        const salp_column *column = &call->columns[i];
+        uint64_t at = is_in_place(params, i) ? (uintptr_t)column->data : place_next(&end, column->size * count);
+        params->columns[i] = (salp__span){ at, column->size };
+    }
     params->states = place_next(&end, count);
     uint64_t out_size = call->kind == SALP__MESSAGE ? SALP__ANSWER_ROOM : call->out_size;
-    params->out = (salp__span){ place_next(&end, out_size * count), out_size };
+    uint64_t out_at = params->out_in_place ? (uintptr_t)call->out : place_next(&end, out_size * count);
+    params->out = (salp__span){ out_at, out_size };
     params->tries = retries ? place_next(&end, count) : end;
     *stored = end;
     params->errors = place_next(&end, count * sizeof(int));
@@ -217,9 +260,9 @@ static void shift(const salp__call *call, salp__params *params, uint64_t offset)
 {
     params->context.offset += offset;
     for (int i = 0; i < call->column_count; i++)
-        params->columns[i].offset += offset;
+        params->columns[i].offset += is_in_place(params, i) ? 0 : offset;
     params->states += offset;
-    params->out.offset += offset;
+    params->out.offset += params->out_in_place ? 0 : offset;
     params->errors += offset;
     params->runners += offset;
     params->tries += offset;
@@ -238,11 +281,11 @@ static void prepare_items(salp__call *call, const salp__params *params, const sa
 /* ---- inputs ---- */
 
 /* Long inputs are copied in rounds, a piece of each lane in each, so that the workers begin with the first. */
-static uint64_t round_of(const salp__call *call)
+static uint64_t round_of(const salp__call *call, const salp__params *params)
 {
     uint64_t size = 0;
     for (int i = 0; i < call->column_count; i++)
-        size += call->columns[i].size;
+        size += is_in_place(params, i) ? 0 : call->columns[i].size;
     if (size * call->count < LONG_INPUT)
         return 0;
     return size < ROUND ? ROUND / size : 1;
@@ -253,6 +296,8 @@ static void copy_items(salp__call *call, const salp__params *params, const salp_
     char *memory = s->memory - s->offset;
     for (int i = 0; i < call->column_count && begin < end; i++) {
         uint64_t size = call->columns[i].size;
+        if (is_in_place(params, i))
+            continue;
         salp__spell_copy(&call->engine.processes.spell, memory + params->columns[i].offset + begin * size,
                          (const char *)call->columns[i].data + begin * size, (end - begin) * size);
     }
@@ -389,6 +434,8 @@ static int describe(salp__process_engine *engine, salp__call *call)
     int error = salp__slot_function(engine, call->function.address, &params->function);
     if (error < 0)
         return error;
+    find_in_place(engine, call, params);
+    params->single = params->single && !params->out_in_place;
     uint64_t stored, size = lay_out(call, engine->control.head, params, &stored);
     error = prepare_region(engine, call, s, size, stored);
     if (error < 0)
@@ -396,7 +443,7 @@ static int describe(salp__process_engine *engine, salp__call *call)
     prepare_items(call, params, s, engine->control.head->retries > 0);
     shift(call, params, s->offset);
     params->region = (salp__span){ s->offset, s->size };
-    params->round = round_of(call);
+    params->round = round_of(call, params);
     copy_first(engine, call);
     return 0;
 }
@@ -537,15 +584,15 @@ static void free_room(salp__process_engine *engine, const salp__process_call *st
 typedef struct collection {
     salp__process_engine *engine;
     salp__call *call;
-    const char *states, *results;
-    uint64_t ran; /* items that have a state */
+    const char *states, *results; /* results NULL: they are where they are wanted */
+    uint64_t ran;                 /* items that have a state */
     int first_error;
 } collection;
 
 static void copy_results(const collection *c, uint64_t begin, uint64_t count)
 {
     uint64_t size = c->call->out_size;
-    if (size > 0 && count > 0)
+    if (size > 0 && count > 0 && c->results)
         memcpy((char *)c->call->out + begin * size, c->results + begin * size, count * size);
 }
 
@@ -645,7 +692,7 @@ int salp__slot_end(salp__process_engine *engine, salp__call *call, int ended)
         .engine = engine,
         .call = call,
         .states = s->memory + (params->states - s->offset),
-        .results = s->memory + (params->out.offset - s->offset),
+        .results = params->out_in_place ? NULL : s->memory + (params->out.offset - s->offset),
     };
     atomic_fetch_and_explicit(&engine->control.shared->running, ~(1UL << slot), memory_order_relaxed);
     if (salp__call_reports(call))

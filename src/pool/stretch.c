@@ -63,6 +63,18 @@ static uint64_t count_failed(const salp__worker *w, uint64_t count)
     return failed;
 }
 
+static int put_results(salp__worker *w, uint64_t begin, uint64_t count)
+{
+    uint64_t size = salp__result_size(w->params);
+    if (size == 0)
+        return 0;
+    if (!w->params->out_in_place)
+        return salp__put(w, w->results, count * size, w->params->out.offset + begin * size);
+    SALP__STEP();
+    salp__results_store(w->params, begin, count, w->results, w->errors);
+    return 0;
+}
+
 /* The short way. false: it has to be the long one. */
 static bool put_single(salp__worker *w)
 {
@@ -83,14 +95,11 @@ static bool put_single(salp__worker *w)
 void salp__stretch_deliver(salp__worker *w)
 {
     uint64_t begin = salp__get(&w->place->begin), done = salp__get(&w->place->done);
-    uint64_t size = salp__result_size(w->params);
     if (done > 0 && put_single(w)) {
         atomic_fetch_add_explicit(&w->live->done, done, memory_order_relaxed); /* for progress */
     } else if (done > 0) {
-        int error = 0;
         salp__check_descriptors(w);
-        if (size > 0)
-            error = salp__put(w, w->results, done * size, w->params->out.offset + begin * size);
+        int error = put_results(w, begin, done);
         if (error == 0 && w->failed)
             error = salp__put(w, w->errors, done * sizeof *w->errors, w->params->errors + begin * sizeof *w->errors);
         if (error == 0 && w->negative && w->params->reports)

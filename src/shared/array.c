@@ -21,6 +21,7 @@
 
 #include <salp/shared.h>
 
+#include "base/assert.h"
 #include "lockfree/latch.h"
 #include "os/file.h"
 #include "os/memory.h"
@@ -44,7 +45,8 @@ struct salp_shared {
     size_t size; /* of the mapping */
     size_t count, item_size;
     int fd;
-    bool stored;                 /* it may be stored to */
+    bool stored; /* it may be stored to */
+    salp__file_identity memory;
     uint64_t number;             /* it was the so-manieth to be opened here */
     _Atomic(salp_shared *) next; /* [latch] I3 */
 };
@@ -100,15 +102,19 @@ static bool holds(const salp_shared *shared, uintptr_t begin, size_t size)
            size <= all - (begin - (uintptr_t)shared->data);
 }
 
-bool salp__arrays_hold(const void *data, size_t size, uint64_t count, bool stored)
+bool salp__arrays_find(const void *data, size_t size, salp__array_place *place)
 {
-    bool held = false;
     salp__latch_take(&latch);
-    for (const salp_shared *one = atomic_load_explicit(&arrays, memory_order_relaxed); one && !held;
-         one = atomic_load_explicit(&one->next, memory_order_relaxed))
-        held = one->number <= count && (one->stored || !stored) && holds(one, (uintptr_t)data, size);
+    const salp_shared *one = atomic_load_explicit(&arrays, memory_order_relaxed);
+    while (one && !holds(one, (uintptr_t)data, size))
+        one = atomic_load_explicit(&one->next, memory_order_relaxed);
+    if (one)
+        *place = (salp__array_place){ .memory = one->memory,
+                                      .offset = (uintptr_t)data - (uintptr_t)one->data,
+                                      .number = one->number,
+                                      .stored = one->stored };
     salp__latch_release(&latch);
-    return held;
+    return one != NULL;
 }
 
 /* ---- opening ---- */
@@ -159,6 +165,7 @@ static int map(salp_shared **out, int fd, size_t size, bool stored)
     shared->data = data;
     shared->size = size;
     shared->fd = fd;
+    salp__must(salp__file_identify(fd, &shared->memory));
     shared->stored = stored;
     *out = shared;
     return 0;

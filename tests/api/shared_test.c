@@ -184,6 +184,217 @@ static void a_reader_can_only_read(void **state)
     salp_shared_close(shared);
 }
 
+/* ---- by a pool ---- */
+
+enum { ITEMS = 5000 };
+
+/* What the items of a map see: each says where its input is, to tell whether that is where the program has it. */
+typedef struct item {
+    uintptr_t seen_at;
+    int number, square;
+} item;
+
+static int square(const void *in, void *out, void *context)
+{
+    const int *number = in;
+    (void)context;
+    if (*number == 77)
+        return -EDOM;
+    if (*number == 78)
+        raise(SIGKILL);
+    *(item *)out = (item){ .seen_at = (uintptr_t)in, .number = *number, .square = *number * *number };
+    return *number % 100 == 50;
+}
+
+static int square_star(const void *const in[], void *out, void *context)
+{
+    return *(const int *)in[0] == *(const int *)in[1] ? square(in[1], out, context) : -EINVAL;
+}
+
+static void fill_in(int in[], item out[])
+{
+    for (int i = 0; i < ITEMS; i++) {
+        in[i] = i;
+        out[i] = (item){ .seen_at = 1 };
+    }
+}
+
+/* `in_place`: the inputs were used where they are. */
+static void map_and_check(salp_pool *pool, int in[], item out[], bool in_place)
+{
+    static int errors[ITEMS];
+    fill_in(in, out);
+    int result =
+        salp_map(pool, square, in, sizeof *in, out, sizeof *out, ITEMS, &(salp_map_options){ .errors = errors });
+    assert_int_equal(result, -EDOM);
+    for (int i = 0; i < ITEMS; i++) {
+        if (i == 77 || i == 78) {
+            assert_int_equal(errors[i], i == 77 ? -EDOM : SALP_ECRASHED);
+            assert_int_equal(out[i].seen_at, 1); /* left as it was */
+            continue;
+        }
+        assert_int_equal(errors[i], i % 100 == 50);
+        assert_true(out[i].number == i && out[i].square == i * i);
+        assert_true((out[i].seen_at == (uintptr_t)&in[i]) == in_place);
+    }
+}
+
+static salp_pool *start_pool(salp_start start)
+{
+    salp_pool *pool = NULL;
+    salp_pool_options options = { .engine = SALP_PROCESSES, .workers = 2, .start = start };
+    assert_int_equal(salp_pool_open(&pool, &options), 0);
+    return pool;
+}
+
+static void a_pool_uses_an_array_in_place_if_its_workers_have_it(void **state)
+{
+    (void)state;
+    static int in[ITEMS];
+    static item out[ITEMS];
+    salp_shared *ins = open_array(ITEMS, sizeof(int)), *outs = open_array(ITEMS, sizeof(item));
+    salp_pool *pool = start_pool(SALP_FORK);
+    int *shared_in = salp_shared_data(ins);
+    item *shared_out = salp_shared_data(outs);
+    for (int round = 0; round < 2; round++) {
+        map_and_check(pool, shared_in, shared_out, true);
+        map_and_check(pool, in, shared_out, false);
+        map_and_check(pool, shared_in, out, true);
+        map_and_check(pool, in, out, false);
+    }
+    /* Opened after the workers were started; and this one perhaps where one lies that they have. */
+    salp_shared_close(ins);
+    ins = open_array(ITEMS, sizeof(int));
+    map_and_check(pool, salp_shared_data(ins), shared_out, false);
+    salp_shared_close(outs);
+    outs = open_array(ITEMS, sizeof(item));
+    map_and_check(pool, in, salp_shared_data(outs), false);
+    map_and_check(pool, salp_shared_data(ins), salp_shared_data(outs), false);
+    assert_int_equal(salp_pool_close(pool), 0);
+    /* Workers that come from a clean copy have none. */
+    pool = start_pool(SALP_SPAWN);
+    map_and_check(pool, salp_shared_data(ins), salp_shared_data(outs), false);
+    assert_int_equal(salp_pool_close(pool), 0);
+    salp_shared_close(ins);
+    salp_shared_close(outs);
+}
+
+static void columns_are_used_in_place_one_by_one(void **state)
+{
+    (void)state;
+    static int plain[ITEMS];
+    static item out[ITEMS];
+    salp_shared *ins = open_array(ITEMS, sizeof(int)), *reader;
+    assert_int_equal(salp_shared_attach(&reader, salp_shared_fd(ins), &(salp_shared_options){ .read_only = true }), 0);
+    salp_pool *pool = start_pool(SALP_FORK);
+    int *shared = salp_shared_data(ins), *read = salp_shared_data(reader);
+    const salp_column columns[][2] = {
+        { { plain, sizeof(int) }, { shared, sizeof(int) } },
+        { { shared, sizeof(int) }, { plain, sizeof(int) } },
+        { { plain, sizeof(int) }, { read, sizeof(int) } },
+    };
+    for (int i = 0; i < ITEMS; i++)
+        plain[i] = shared[i] = i + 1000;
+    for (int way = 0; way < 3; way++) {
+        assert_int_equal(salp_starmap(pool, square_star, columns[way], 2, out, sizeof *out, ITEMS, NULL), 0);
+        for (int i = 0; i < ITEMS; i++) {
+            assert_int_equal(out[i].number, i + 1000);
+            assert_true((out[i].seen_at == (uintptr_t)columns[way][1].data + (size_t)i * sizeof(int)) == (way != 1));
+        }
+    }
+    assert_int_equal(salp_pool_close(pool), 0);
+    salp_shared_close(reader);
+    salp_shared_close(ins);
+}
+
+/* Results that replace inputs are not handed over before all have been read. */
+static int add_next(const void *in, void *out, void *context)
+{
+    const int *numbers = in;
+    (void)context;
+    *(int *)out = numbers[0] + numbers[1];
+    return 0;
+}
+
+static void results_may_replace_the_inputs(void **state)
+{
+    (void)state;
+    salp_shared *shared = open_array(ITEMS + 2, sizeof(int)), *again;
+    assert_int_equal(salp_shared_attach(&again, salp_shared_fd(shared), NULL), 0);
+    salp_pool *pool = start_pool(SALP_FORK);
+    int *numbers = salp_shared_data(shared), *same = salp_shared_data(again);
+    for (int round = 0; round < 20; round++) {
+        int shift = round % 2, *out = round < 10 ? numbers : same;
+        for (int i = 0; i < ITEMS + 2; i++)
+            numbers[i] = i;
+        assert_int_equal(salp_map(pool, add_next, numbers, sizeof(int), out + shift, sizeof(int), ITEMS, NULL), 0);
+        for (int i = 0; i < ITEMS; i++)
+            assert_int_equal(numbers[i + shift], 2 * i + 1);
+    }
+    assert_int_equal(salp_pool_close(pool), 0);
+    salp_shared_close(again);
+    salp_shared_close(shared);
+}
+
+/* The second item waits for the result of the first, which the other worker has to have stored. */
+struct encounter {
+    atomic_int inside;
+    int order[2];
+    atomic_int result[2];
+};
+
+static struct encounter *met;
+
+static int wait_for_first(const void *in, void *out, void *context)
+{
+    (void)context;
+    atomic_fetch_add(&met->inside, 1);
+    if (!reaches(&met->inside, 2) || (*(const int *)in == 1 && !reaches(&met->result[0], 42)))
+        return -ETIMEDOUT;
+    *(int *)out = 42 + *(const int *)in;
+    return 0;
+}
+
+static void results_are_there_before_the_map_ends(void **state)
+{
+    (void)state;
+    salp_shared *shared = open_array(1, sizeof(struct encounter));
+    met = salp_shared_data(shared);
+    met->order[1] = 1;
+    salp_pool *pool = start_pool(SALP_FORK);
+    assert_int_equal(salp_map(pool, wait_for_first, met->order, sizeof(int), met->result, sizeof(int), 2,
+                              &(salp_map_options){ .chunk = 1 }),
+                     0);
+    assert_int_equal(atomic_load(&met->result[0]), 42);
+    assert_int_equal(atomic_load(&met->result[1]), 43);
+    assert_int_equal(salp_pool_close(pool), 0);
+    salp_shared_close(shared);
+}
+
+/* Longer than what a worker holds of results. */
+static int fill_long(const void *in, void *out, void *context)
+{
+    (void)context;
+    memset(out, *(const int *)in + 1, 300000);
+    return 0;
+}
+
+static void long_results_are_stored_in_place(void **state)
+{
+    (void)state;
+    salp_shared *shared = open_array(7, 300000);
+    salp_pool *pool = start_pool(SALP_FORK);
+    const int in[7] = { 0, 1, 2, 3, 4, 5, 6 };
+    assert_int_equal(salp_map(pool, fill_long, in, sizeof *in, salp_shared_data(shared), 300000, 7, NULL), 0);
+    const char *bytes = salp_shared_data(shared);
+    for (int i = 0; i < 7; i++) {
+        for (int k = 0; k < 300000; k++)
+            assert_int_equal(bytes[i * 300000 + k], i + 1);
+    }
+    assert_int_equal(salp_pool_close(pool), 0);
+    salp_shared_close(shared);
+}
+
 /* ---- what is refused ---- */
 
 static void what_is_no_array_cannot_be_attached(void **state)
@@ -296,6 +507,12 @@ int main(int argc, char **argv)
         TEST("a process that has it not attaches itself", a_process_that_has_it_not_attaches_itself),
         TEST("it is there as long as somebody has it", it_is_there_as_long_as_somebody_has_it),
         TEST("a reader can only read", a_reader_can_only_read),
+        TEST("a pool uses an array in place if its workers have it",
+             a_pool_uses_an_array_in_place_if_its_workers_have_it),
+        TEST("columns are used in place one by one", columns_are_used_in_place_one_by_one),
+        TEST("results may replace the inputs", results_may_replace_the_inputs),
+        TEST("results are there before the map ends", results_are_there_before_the_map_ends),
+        TEST("long results are stored in place", long_results_are_stored_in_place),
         TEST("what is no array cannot be attached", what_is_no_array_cannot_be_attached),
         TEST("an array that was tampered with is refused", an_array_that_was_tampered_with_is_refused),
         TEST("misuse is refused", misuse_is_refused),

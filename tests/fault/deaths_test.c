@@ -9,6 +9,8 @@
 
 #include <salp/task.h>
 
+#include <salp/shared.h>
+
 #include "os/fault.h"
 #include "os/pretend.h"
 
@@ -132,6 +134,23 @@ static void map_with(salp_pool *pool, salp_job *the_job, bool values, const salp
 static void use_map(salp_pool *pool)
 {
     map_with(pool, job, false, &(salp_map_options){ 0 });
+}
+
+/* Inputs and results lie in an array that the workers have, too. */
+static int *shared_in, *shared_out;
+
+static void use_map_in_place(salp_pool *pool)
+{
+    int errors[ITEMS];
+    for (int i = 0; i < ITEMS; i++) {
+        shared_in[i] = i;
+        shared_out[i] = errors[i] = UNTOUCHED;
+    }
+    int result = salp_map(pool, job, shared_in, sizeof *shared_in, shared_out, sizeof *shared_out, ITEMS,
+                          &(salp_map_options){ .errors = errors });
+    check_items(result, shared_out, errors, false);
+    for (int i = 0; i < ITEMS; i++)
+        CHECK(errors[i] == 0 || shared_out[i] == UNTOUCHED, "item %d has left %d behind\n", i, shared_out[i]);
 }
 
 static void use_map_in_ones(salp_pool *pool)
@@ -340,6 +359,18 @@ static void use_told_map_sweep(void **state)
         sweep(&two, function);                 \
     }
 
+static void use_map_in_place_sweep(void **state)
+{
+    (void)state;
+    salp_shared *shared;
+    assert_int_equal(salp_shared_array(&shared, ITEMS * 2, sizeof(int), NULL), 0);
+    shared_in = salp_shared_data(shared);
+    shared_out = shared_in + ITEMS;
+    sweep(&one, use_map_in_place);
+    sweep(&two, use_map_in_place);
+    salp_shared_close(shared);
+}
+
 SWEEP(use_map)
 SWEEP(use_map_in_ones)
 SWEEP(use_map_in_fives)
@@ -385,6 +416,7 @@ int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST("a death at any step of a map", use_map_sweep),
+        TEST("a death at any step of a map in a shared array", use_map_in_place_sweep),
         TEST("a death at any step of a map in chunks of one", use_map_in_ones_sweep),
         TEST("a death at any step of a map in chunks of five, with values", use_map_in_fives_sweep),
         TEST("a death at any step of a map of uneven items", use_uneven_map_sweep),
