@@ -31,6 +31,29 @@ int salp__pipe_from_us(int *ours, int *theirs)
     return open_pipe(ours, theirs, 1);
 }
 
+int salp__pipe_filled(const void *data, size_t size)
+{
+    SALP__FAULT(-EMFILE);
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -errno;
+    int error = fcntl(ends[1], F_SETPIPE_SZ, size) < 0 ? -errno : 0;
+    for (const char *next = data; error == 0 && size > 0;) {
+        ssize_t written = write(ends[1], next, size);
+        if (written < 0 && errno != EINTR)
+            error = -errno;
+        if (written > 0) {
+            next += written;
+            size -= (size_t)written;
+        }
+    }
+    close(ends[1]);
+    if (error == 0)
+        return ends[0];
+    close(ends[0]);
+    return error;
+}
+
 int salp__path_open(const char *path, int purpose)
 {
     SALP__FAULT(-EMFILE);

@@ -3,18 +3,19 @@
  *
  *   one packet of a Unix socket that keeps packets whole (SOCK_SEQPACKET):
  *   +--------+---------------------------------+
- *   | header | the first bytes of the message  |   descriptors:  [ memory with the rest ] [ those of the user ... ]
+ *   | header | the first bytes of the message  |   descriptors:  [ what holds the rest ] [ those of the user ... ]
  *   +--------+---------------------------------+
  *
- * A short message is one packet. Of a long one the packet has the first part; the rest lies in memory that has no name
- * (memfd), whose descriptor travels with the packet.
+ * A short message is one packet. Of a long one the packet has the first part; the rest lies in a pipe of the system's, which
+ * was filled before, or, if there is too much of it, in memory that has no name (memfd). The descriptor of that travels with
+ * the packet. The pipe costs less than half of the memory: its pages need not be zeroed, or be found by others.
  *
  * I1  A message begins to exist by one call of the system, which sends the packet; what comes before is in memory that only
  *     the sender holds. So who dies, or gives up, before has sent nothing, and nobody has to put anything right:
  *     neither the other senders of this end nor the receiver ever see a part of a message.
  * I2  It ceases to exist by one call, too, which receives the packet. So each message has one receiver.
  * I3  What waits in a socket is paid for by its bytes there. That a long message has its first part in the packet,
- *     though all of it could lie in the other memory, is what bounds the number of those that wait.
+ *     though all of it could lie elsewhere, is what bounds the number of those that wait.
  * I4  The rest is read, not mapped: if the sender were to shorten it meanwhile, that is an error, and no SIGBUS.
  * I5  The port (loop/port.h) is of one process. Who uses the pipe first after a fork opens it anew for the child; whoever
  *     comes meanwhile does without. If the fork came in the midst of that, the whole process does without.
@@ -35,6 +36,7 @@
 #include "os/fault.h"
 #include "os/file.h"
 #include "os/memory.h"
+#include "os/pipe.h"
 #include "os/process.h"
 #include "stream/stream.h"
 #include "task/descriptor.h"
@@ -44,9 +46,11 @@ enum {
     MAGIC = 0x73703031, /* "sp01": and the number of this layout */
 #ifdef SALP_HOSTILE
     INSIDE = 64,
+    PIPED = 1000,
     AT_ONCE = 100,
 #else
     INSIDE = 64 * 1024,    /* bytes of a message that lie in its packet at most */
+    PIPED = 1024 * 1024,   /* bytes of the rest that a pipe can hold: the usual fs.pipe-max-size */
     AT_ONCE = 1024 * 1024, /* bytes that are copied before others have their turn */
 #endif
     INSIDE_IF_SCARCE = INSIDE / 16, /* when the system has no memory in larger pieces, or sockets of this size */
@@ -54,9 +58,12 @@ enum {
 
 typedef struct header {
     uint32_t magic;
-    uint32_t fds;  /* of the user */
+    uint16_t fds;  /* of the user */
+    uint16_t rest; /* where it lies, one of the following */
     uint64_t size; /* of the message; the packet has fewer bytes of it when there is a rest */
 } header;
+
+enum { NO_REST, IN_MEMORY, IN_PIPE };
 
 struct salp_pipe {
     salp__port port;
@@ -193,7 +200,7 @@ static size_t next_piece(size_t left)
     return left < AT_ONCE ? left : AT_ONCE;
 }
 
-/* Has memory with all from `from` on. A descriptor, or an error: also that of a scope. */
+/* A descriptor of memory that holds it; or an error: also that of a scope. */
 static int put_aside(const char *data, size_t size)
 {
     int fd = salp__memfd_open("salp-message");
@@ -221,7 +228,13 @@ static int divide(letter *l, size_t inside)
     l->inside = l->header.size < inside ? (size_t)l->header.size : inside;
     if (l->inside == l->header.size)
         return 0;
-    int rest = put_aside(l->data + l->inside, (size_t)l->header.size - l->inside);
+    const char *data = l->data + l->inside;
+    size_t size = (size_t)l->header.size - l->inside;
+    int rest = size <= PIPED ? salp__pipe_filled(data, size) : -EPERM;
+    l->header.rest = rest >= 0 ? IN_PIPE : IN_MEMORY;
+    if (rest < 0)
+        rest = put_aside(data, size);
+    SALP__STEP();
     if (rest < 0)
         return rest;
     salp__file_close(l->fds[0]);
@@ -274,7 +287,7 @@ int salp_pipe_send_fds(salp_pipe *pipe, const void *data, size_t size, const int
     salp__stream_took_turn();
     letter l;
     l.data = data;
-    l.header = (header){ .magic = MAGIC, .fds = (uint32_t)count, .size = size };
+    l.header = (header){ .magic = MAGIC, .fds = (uint16_t)count, .size = size };
     l.fds[0] = -1;
     l.count = count;
     for (int i = 0; i < count; i++)
@@ -319,7 +332,19 @@ static bool is_message(parcel *p, int64_t got)
         return false;
     p->inside = (size_t)got - sizeof p->header;
     bool rest = p->inside < p->header.size;
-    return p->inside <= p->header.size && (int64_t)p->count == (int64_t)p->header.fds + rest;
+    return p->inside <= p->header.size && p->count == p->header.fds + rest && rest == (p->header.rest != NO_REST);
+}
+
+static int read_pipe(int fd, char *data, size_t size)
+{
+    while (size > 0) {
+        int64_t got = salp__pipe_read(fd, data, size);
+        if (got <= 0)
+            return -EPROTO;
+        data += got;
+        size -= (size_t)got;
+    }
+    return 0;
 }
 
 /* The rest, behind what is inside. */
@@ -330,7 +355,9 @@ static int fetch(salp_buffer *buffer, const parcel *p)
     int error = salp_buffer_reserve(buffer, size - p->inside);
     for (size_t at = p->inside, piece; error == 0 && at < size; at += piece) {
         piece = next_piece(size - at);
-        error = salp__file_read(p->fds[0], (char *)buffer->data + at, piece, at - p->inside);
+        char *to = (char *)buffer->data + at;
+        error = p->header.rest == IN_PIPE ? read_pipe(p->fds[0], to, piece)
+                                          : salp__file_read(p->fds[0], to, piece, at - p->inside);
         if (at + piece < size)
             salp__stream_took_turn();
     }

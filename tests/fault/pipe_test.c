@@ -19,7 +19,7 @@ enum { LONG = 2500000, ROUNDS = 3 };
 
 static char data[LONG];
 
-static const size_t sizes[] = { 5, LONG, 300 };
+static const size_t sizes[] = { 5, LONG, 300000 };
 
 static bool is_whole(const salp_buffer *message, size_t size)
 {
