@@ -67,8 +67,7 @@ enum { NO_REST, IN_MEMORY, IN_PIPE };
 
 struct salp_pipe {
     salp__port port;
-    _Atomic unsigned
-        forks; /* of the process that the port is of, or CHANGING; release: it was opened, acquire: it is used */
+    _Atomic unsigned forks; /* of the process that the port is of, or CHANGING; release: opened, acquire: used */
 };
 
 enum { CHANGING = UINT_MAX };
@@ -269,8 +268,7 @@ static int send_letter(salp_pipe *pipe, letter *l)
             error = wait_for(pipe, SALP__OUT);
         else if ((sent == -EMSGSIZE || sent == -ENOBUFS) && l->inside > INSIDE_IF_SCARCE)
             error = divide(l, INSIDE_IF_SCARCE);
-        else if (sent !=
-                 -ECONNRESET) /* told once: the other end was closed with messages in it. From then on it is -EPIPE */
+        else if (sent != -ECONNRESET) /* which is told once, if it was closed with messages in it; then it is -EPIPE */
             error = sent == -ECONNREFUSED || sent == -ENOTCONN ? -EPIPE : (int)sent;
     }
     return error;
