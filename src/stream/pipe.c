@@ -46,8 +46,8 @@ enum {
     MAGIC = 0x73703031, /* "sp01": and the number of this layout */
 #ifdef SALP_HOSTILE
     INSIDE = 64,
-    PIPED = 1000,
-    AT_ONCE = 100,
+    PIPED = 3000,
+    AT_ONCE = 1000,
 #else
     INSIDE = 64 * 1024,    /* bytes of a message that lie in its packet at most */
     PIPED = 1024 * 1024,   /* bytes of the rest that a pipe can hold: the usual fs.pipe-max-size */
