@@ -62,7 +62,7 @@ static int run_greeting(salp_start start)
         return -errno;
     task t = { .who = "Ada", .answer = ends[1] };
     salp_process *process;
-    salp_process_status status;
+    int status;
     int error = salp_process_start(&process, greet, &t,
                                    &(salp_process_options){
                                        .start = start,
@@ -77,7 +77,7 @@ static int run_greeting(salp_start start)
         ssize_t size = read(ends[0], text, sizeof text); /* the end of file, if it has died */
         error = salp_process_wait(process, &status);
         if (error == 0)
-            printf("%s: \"%.*s\", exit status %d\n", names[start], size > 0 ? (int)size : 0, text, status.exit_status);
+            printf("%s: \"%.*s\", exit status %d\n", names[start], size > 0 ? (int)size : 0, text, status);
         salp_process_close(process);
     }
     close(ends[0]);
@@ -87,14 +87,14 @@ static int run_greeting(salp_start start)
 static int run_crash(salp_start start)
 {
     salp_process *process;
-    salp_process_status status;
+    int status;
     int error = salp_process_start(&process, crash, NULL, &(salp_process_options){ .start = start });
     if (error < 0)
         return error;
     error = salp_process_wait(process, &status);
     if (error == 0) {
         const char *where = salp_process_backtrace(process);
-        printf("%s: ended by signal %d (%s)\n    %.*s\n", names[start], status.signal, strsignal(status.signal),
+        printf("%s: ended by signal %d (%s)\n    %.*s\n", names[start], -status, strsignal(-status),
                (int)strcspn(where, "\n"), where);
     }
     salp_process_close(process);

@@ -36,9 +36,9 @@ static int have_changed(double *number, int *numbers, size_t count)
 int main(void)
 {
     salp_shared *value = NULL, *array = NULL;
-    int result = salp_shared_array(&value, 1, sizeof(double), NULL);
+    int result = salp_shared_array(&value, 1, sizeof(double));
     if (result == 0)
-        result = salp_shared_array(&array, 10, sizeof(int), NULL);
+        result = salp_shared_array(&array, 10, sizeof(int));
     if (result < 0) {
         fprintf(stderr, "shared-array: %s\n", salp_strerror(result));
         salp_shared_close(value);

@@ -4,10 +4,10 @@
  *     static int work(void *arg) { ... return 0; }
  *     ...
  *     salp_process *process;
- *     salp_process_status status;
+ *     int status;
  *     int error = salp_process_start(&process, work, &job, &(salp_process_options){ .argument_size = sizeof job });
  *     if (error == 0) {
- *         error = salp_process_wait(process, &status);       // status.exit_status, status.signal
+ *         error = salp_process_wait(process, &status);       // 0 to 255, or -SIGSEGV and the like
  *         salp_process_close(process);
  *     }
  *
@@ -16,7 +16,7 @@
  *   calls exit or pthread_exit, also in a task. What this program has registered with atexit is meant for this program, and
  *   is not called there. A function that returns 0 to 255 gives its process that exit status; more than 255 becomes
  *   255, and a negative error 1: so that nothing but 0 reads as success, as a shell or Python would have it. The result as it was is in
- *   salp_process_status, too.
+ *   salp_process_ending.
  *   A process that crashes tells which signal, at which address, and where (salp_process_backtrace).
  *
  * What the program should know
@@ -116,23 +116,26 @@ typedef struct salp_process salp_process;
 SALP_API int salp_process_start(salp_process **process, salp_fn *function, void *arg,
                                 const salp_process_options *options);
 
-/* How a process has ended. */
-typedef struct salp_process_status {
+/* How a process has ended, with all that is known. */
+typedef struct salp_process_ending {
     int exit_status; /* 0 to 255; -1: a signal has ended it, or that is not known */
     int signal;      /* that has ended it; 0: none */
     int result;      /* what the function has returned; if it has not: the exit status, or SALP_EKILLED */
     void *address;   /* that a fault was about, else NULL */
-} salp_process_status;
+} salp_process_ending;
 
 /*
- * Waits until it has ended, and tells how; status may be NULL. Again and again, and by several at a time, for the same answer.
+ * Waits until it has ended, and tells how: *status is its exit status, 0 to 255, or -N if signal N has ended it (as
+ * exitcode of Python's Process); `ending` says more. Both may be NULL, and *status stays as it was after an error. Again and
+ * again, and by several at a time, for the same answer.
  *
  * Threads: any, and tasks, while it is open. Waits: yes. A scope ends the waiting, not the process. To wait for several, or for
  * something else besides: salp_select with a case of its descriptor (salp_process_fd).
  * Errors: -EINVAL; -ETIMEDOUT; -ECANCELED; SALP_EINSIDE: in a callback of a loop, and it has not ended; -ECHILD, see above:
- * exit_status is -1 and signal is 0; -ENOMEM, -EMFILE: of waiting; SALP_EFORKED.
+ * ending->exit_status is -1 and ->signal is 0; -ENOMEM, -EMFILE: of waiting; SALP_EFORKED.
  */
-SALP_API int salp_process_wait(salp_process *process, salp_process_status *status);
+SALP_API int salp_process_wait(salp_process *process, int *status);
+SALP_API int salp_process_wait_ending(salp_process *process, salp_process_ending *ending);
 
 /* Whether it has not ended. Threads: any, while it is open. Waits: no. NULL: false. */
 SALP_API bool salp_process_alive(const salp_process *process);

@@ -41,10 +41,9 @@ SALP_BEGIN
 
 typedef struct salp_shared salp_shared;
 
+/* All zeros are the defaults. */
 typedef struct salp_shared_options {
-    bool
-        huge_pages; /* of those that the system has reserved (vm.nr_hugepages). If it has too few: -ENOMEM, no fallback */
-    bool read_only; /* attaching: it can only be read; to store to it is a crash (SIGSEGV) */
+    bool huge_pages; /* of those that the system has reserved (vm.nr_hugepages); too few: -ENOMEM, and no fallback */
 } salp_shared_options;
 
 /*
@@ -53,12 +52,15 @@ typedef struct salp_shared_options {
  * It starts at the beginning of a page; the items lie one behind the other, without gaps.
  *
  * Waits: no; it takes the system some time for each megabyte, and a task gives way meanwhile.
- * Errors, after which *shared is NULL: -EINVAL: shared is NULL, count or item_size is 0, or .read_only; -ENOMEM: there is
+ * Errors, after which *shared is NULL: -EINVAL: shared is NULL, count or item_size is 0; -ENOMEM: there is
  * not so much memory, or there are not so many huge pages; -ENOTSUP: .huge_pages, and the system has none; -EFBIG: more than
  * a file may have in this process (RLIMIT_FSIZE); -EMFILE, -ENFILE.
  */
-SALP_API int salp_shared_array(salp_shared **shared, size_t count, size_t item_size,
-                               const salp_shared_options *options);
+SALP_API int salp_shared_array(salp_shared **shared, size_t count, size_t item_size);
+
+/* The same with options. */
+SALP_API int salp_shared_array_with(salp_shared **shared, size_t count, size_t item_size,
+                                    const salp_shared_options *options);
 
 /* The first item. The memory is the array's: until it is closed. NULL: shared is NULL. */
 SALP_API void *salp_shared_data(const salp_shared *shared);
@@ -76,13 +78,13 @@ SALP_API size_t salp_shared_item_size(const salp_shared *shared);
 SALP_API int salp_shared_fd(const salp_shared *shared);
 
 /*
- * Opens an array that another process has made, of a descriptor, which stays the caller's. Options NULL: to be read
- * and stored to. Waits: no.
+ * Opens an array that another process has made, of a descriptor, which stays the caller's: to be read and stored to; to be
+ * read only, where a store is a crash (SIGSEGV). Waits: no.
  * Errors, after which *shared is NULL: -EINVAL: shared is NULL, or the descriptor is not of such an array; -EBADF: it is
- * not open; -EPROTO: another version of the library has made it; -EACCES: it can only be read, and .read_only was not
- * set; -EMFILE; -ENOMEM.
+ * not open; -EPROTO: another version of the library has made it; -EACCES: it can only be read; -EMFILE; -ENOMEM.
  */
-SALP_API int salp_shared_attach(salp_shared **shared, int fd, const salp_shared_options *options);
+SALP_API int salp_shared_attach(salp_shared **shared, int fd);
+SALP_API int salp_shared_attach_to_read(salp_shared **shared, int fd);
 
 /* Closes it here; others go on with it. NULL is accepted. Waits: no. */
 SALP_API void salp_shared_close(salp_shared *shared);

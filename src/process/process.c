@@ -130,12 +130,12 @@ static bool reap(salp_process *p)
 }
 
 /* After it was reaped: nothing changes any more. */
-static int tell(const salp_process *p, salp_process_status *status)
+static int tell(const salp_process *p, salp_process_ending *ending)
 {
     const salp__account *a = &p->account;
     bool crashed = a->signal != 0 && a->signal == fault_of(p);
-    if (status)
-        *status = (salp_process_status){
+    if (ending)
+        *ending = (salp_process_ending){
             .exit_status = a->exit_status,
             .signal = a->signal,
             .result = a->signal != 0 ? SALP_EKILLED
@@ -154,10 +154,10 @@ static int next_sign(const salp_process *p)
     return p->news >= 0 && salp__process_has_ended(p->watch) ? p->news : p->watch;
 }
 
-int salp_process_wait(salp_process *p, salp_process_status *status)
+int salp_process_wait_ending(salp_process *p, salp_process_ending *ending)
 {
-    if (status)
-        *status = (salp_process_status){ .exit_status = -1 };
+    if (ending)
+        *ending = (salp_process_ending){ .exit_status = -1 };
     int error = look_at(p);
     if (error < 0)
         return error;
@@ -166,7 +166,16 @@ int salp_process_wait(salp_process *p, salp_process_status *status)
         int came = salp__descriptor_wait(next_sign(p), SALP__POLL_IN, "a process to end");
         error = came < 0 ? came : 0;
     }
-    return error < 0 ? error : tell(p, status);
+    return error < 0 ? error : tell(p, ending);
+}
+
+int salp_process_wait(salp_process *p, int *status)
+{
+    salp_process_ending ending;
+    int error = salp_process_wait_ending(p, &ending);
+    if (error == 0 && status)
+        *status = ending.signal != 0 ? -ending.signal : ending.exit_status;
+    return error;
 }
 
 bool salp_process_alive(const salp_process *p)

@@ -178,7 +178,7 @@ static void let_go(salp_shared *shared)
     salp__free(shared);
 }
 
-int salp_shared_array(salp_shared **out, size_t count, size_t item_size, const salp_shared_options *options)
+int salp_shared_array_with(salp_shared **out, size_t count, size_t item_size, const salp_shared_options *options)
 {
     static const salp_shared_options defaults;
     if (!out)
@@ -186,7 +186,7 @@ int salp_shared_array(salp_shared **out, size_t count, size_t item_size, const s
     *out = NULL;
     if (!options)
         options = &defaults;
-    if (count == 0 || item_size == 0 || options->read_only)
+    if (count == 0 || item_size == 0)
         return -EINVAL;
     size_t page, size;
     int fd = salp__memfd_open_to_seal("salp-shared", options->huge_pages, &page);
@@ -208,6 +208,11 @@ int salp_shared_array(salp_shared **out, size_t count, size_t item_size, const s
     return 0;
 }
 
+int salp_shared_array(salp_shared **out, size_t count, size_t item_size)
+{
+    return salp_shared_array_with(out, count, item_size, NULL);
+}
+
 /* What the label says, if it can be. I2 */
 static int read_label(salp_shared *shared)
 {
@@ -226,7 +231,7 @@ static int read_label(salp_shared *shared)
     return 0;
 }
 
-int salp_shared_attach(salp_shared **out, int fd, const salp_shared_options *options)
+static int attach(salp_shared **out, int fd, bool writable)
 {
     if (!out)
         return -EINVAL;
@@ -240,7 +245,7 @@ int salp_shared_attach(salp_shared **out, int fd, const salp_shared_options *opt
     if (copy < 0)
         return copy;
     salp_shared *shared;
-    int error = map(&shared, copy, (size_t)size, !(options && options->read_only));
+    int error = map(&shared, copy, (size_t)size, writable);
     if (error < 0) {
         salp__file_close(copy);
         return error;
@@ -253,6 +258,16 @@ int salp_shared_attach(salp_shared **out, int fd, const salp_shared_options *opt
     enter(shared);
     *out = shared;
     return 0;
+}
+
+int salp_shared_attach(salp_shared **out, int fd)
+{
+    return attach(out, fd, true);
+}
+
+int salp_shared_attach_to_read(salp_shared **out, int fd)
+{
+    return attach(out, fd, false);
 }
 
 /* ---- the rest ---- */

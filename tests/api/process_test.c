@@ -38,10 +38,13 @@ static salp_process *started(salp_fn *function, const void *arg, size_t size)
     return process;
 }
 
-static salp_process_status ended(salp_process *process)
+static salp_process_ending ended(salp_process *process)
 {
-    salp_process_status status;
-    EXPECT(salp_process_wait(process, &status) == 0);
+    salp_process_ending status;
+    EXPECT(salp_process_wait_ending(process, &status) == 0);
+    int number = 12345;
+    EXPECT(salp_process_wait(process, &number) == 0);
+    EXPECT(number == (status.signal != 0 ? -status.signal : status.exit_status));
     EXPECT(!salp_process_alive(process));
     EXPECT(salp_process_close(process) == 0);
     return status;
@@ -60,7 +63,7 @@ static int results(void *arg)
                                     { 4096, 255 }, { -ENOENT, 1 }, { SALP_ECLOSED, 1 } };
     (void)arg;
     for (size_t i = 0; i < LENGTH(cases); i++) {
-        salp_process_status s = ended(started(give_back, &cases[i][0], sizeof(int)));
+        salp_process_ending s = ended(started(give_back, &cases[i][0], sizeof(int)));
         EXPECT(s.result == cases[i][0] && s.exit_status == cases[i][1]);
         EXPECT(s.signal == 0 && s.address == NULL);
     }
@@ -88,7 +91,7 @@ static int exits(void *arg)
     static const int ways[] = { 1, 2, 3 }, statuses[] = { 9, 8, 0 };
     (void)arg;
     for (int i = 0; i < 3; i++) {
-        salp_process_status s = ended(started(exit_with, &ways[i], sizeof(int)));
+        salp_process_ending s = ended(started(exit_with, &ways[i], sizeof(int)));
         EXPECT(s.exit_status == statuses[i] && s.result == statuses[i] && s.signal == 0);
     }
     return 0;
@@ -277,7 +280,7 @@ static int redirect(void *arg)
     (void)arg;
     fflush(stdout);
     EXPECT(before >= 0 && pipe(ends) == 0 && dup2(ends[1], 1) == 1);
-    salp_process_status s = ended(started(write_output, NULL, 0));
+    salp_process_ending s = ended(started(write_output, NULL, 0));
     EXPECT(dup2(before, 1) == 1 && s.result == 0);
     close(ends[1]);
     EXPECT(read(ends[0], text, sizeof text) == 22 && strcmp(text, "to whom it may concern") == 0);
@@ -323,11 +326,11 @@ static int do_abort(void *arg)
 static int crashes(void *arg)
 {
     salp_fn *functions[] = { crash, crash_in_task };
-    salp_process_status s;
+    salp_process_ending s;
     (void)arg;
     for (size_t i = 0; i < LENGTH(functions); i++) {
         salp_process *process = started(functions[i], NULL, 0);
-        EXPECT(salp_process_wait(process, &s) == 0);
+        EXPECT(salp_process_wait_ending(process, &s) == 0);
         EXPECT(s.signal == SIGSEGV && s.exit_status == -1 && s.result == SALP_EKILLED);
         EXPECT(s.address == (void *)(uintptr_t)0x123450);
         const char *text = salp_process_backtrace(process);
@@ -368,11 +371,11 @@ static int end_each_way(void *arg)
     EXPECT(kill(salp_process_pid(process), 0) == 0);
     EXPECT(strcmp(salp_process_backtrace(process), "") == 0);
     EXPECT(salp_process_terminate(process) == 0);
-    salp_process_status s;
-    EXPECT(salp_process_wait(process, &s) == 0 && s.signal == SIGTERM && s.result == SALP_EKILLED);
+    salp_process_ending s;
+    EXPECT(salp_process_wait_ending(process, &s) == 0 && s.signal == SIGTERM && s.result == SALP_EKILLED);
     EXPECT(strcmp(salp_process_backtrace(process), "") == 0);
     EXPECT(salp_process_terminate(process) == 0 && salp_process_kill(process) == 0); /* it has ended */
-    EXPECT(salp_process_wait(process, &s) == 0 && s.signal == SIGTERM);              /* again */
+    EXPECT(salp_process_wait_ending(process, &s) == 0 && s.signal == SIGTERM);       /* again */
     EXPECT(salp_process_close(process) == 0);
 
     process = started(wait_for_ever, NULL, 0);
@@ -452,8 +455,8 @@ static int waited;
 
 static int wait_for_seven(void *process)
 {
-    salp_process_status s;
-    EXPECT(salp_process_wait(process, &s) == 0 && s.result == 7);
+    salp_process_ending s;
+    EXPECT(salp_process_wait_ending(process, &s) == 0 && s.result == 7);
     waited++;
     return 0;
 }
@@ -630,7 +633,7 @@ static int reaped_by_others(void *arg)
 {
     struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
     int seven = 7;
-    salp_process_status s;
+    salp_process_ending s;
     (void)arg;
     EXPECT(sigaction(SIGCHLD, &ignore, &before) == 0);
     s = ended(started(give_back, &seven, sizeof seven));
@@ -639,7 +642,7 @@ static int reaped_by_others(void *arg)
     EXPECT(s.signal == SIGSEGV && s.exit_status == -1);
     salp_process *process = started(wait_for_ever, NULL, 0);
     EXPECT(salp_process_kill(process) == 0);
-    int result = salp_process_wait(process, &s);
+    int result = salp_process_wait_ending(process, &s);
     EXPECT(result == 0 ? s.signal == SIGKILL : result == -ECHILD && s.signal == 0 && s.exit_status == -1);
     EXPECT(salp_process_wait(process, NULL) == result);
     EXPECT(salp_process_close(process) == 0);
@@ -733,7 +736,7 @@ static int start_more(void *arg)
     static const int depth = 3;
     salp_pool *pool;
     salp_process *process;
-    salp_process_status s;
+    salp_process_ending s;
     int left = *(int *)arg - 1, result = salp_run(sleep_a_little, NULL);
     if (result == 0)
         result = salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_PROCESSES, .workers = 2 });
@@ -748,7 +751,7 @@ static int start_more(void *arg)
                                                          .argument_size = sizeof left });
     if (result < 0)
         return result;
-    result = salp_process_wait(process, &s);
+    result = salp_process_wait_ending(process, &s);
     salp_process_close(process);
     return result < 0 ? result : s.result;
 }
@@ -771,9 +774,9 @@ static void it_may_open_runs_pools_and_processes(void **state)
 static int crash_below(void *arg)
 {
     salp_process *process;
-    salp_process_status s;
+    salp_process_ending s;
     (void)arg;
-    if (salp_process_start(&process, crash, NULL, NULL) < 0 || salp_process_wait(process, &s) < 0)
+    if (salp_process_start(&process, crash, NULL, NULL) < 0 || salp_process_wait_ending(process, &s) < 0)
         return -EIO;
     bool named = strstr(salp_process_backtrace(process), "touch_badly");
     salp_process_close(process);
@@ -784,8 +787,8 @@ static int crash_nested(void *arg)
 {
     (void)arg;
     salp_process *process = started(crash_below, NULL, 0);
-    salp_process_status s;
-    EXPECT(salp_process_wait(process, &s) == 0 && s.result == 0 && s.signal == 0);
+    salp_process_ending s;
+    EXPECT(salp_process_wait_ending(process, &s) == 0 && s.result == 0 && s.signal == 0);
     EXPECT(salp_process_close(process) == 0);
     return 0;
 }
@@ -826,9 +829,9 @@ static void a_fork_sees_memory_as_it_is_now(void **state)
 static int use_that_of_the_program(void *arg)
 {
     salp_process *process = arg;
-    salp_process_status s;
-    bool refused = salp_process_wait(process, &s) == SALP_EFORKED && salp_process_kill(process) == SALP_EFORKED &&
-                   salp_process_terminate(process) == SALP_EFORKED;
+    salp_process_ending s;
+    bool refused = salp_process_wait_ending(process, &s) == SALP_EFORKED &&
+                   salp_process_kill(process) == SALP_EFORKED && salp_process_terminate(process) == SALP_EFORKED;
     return refused && salp_process_close(process) == 0 ? 0 : -EILSEQ;
 }
 
@@ -973,7 +976,7 @@ static int lose_the_server(void *arg)
 {
     int ends[2];
     salp_process *process;
-    salp_process_status s;
+    salp_process_ending s;
     (void)arg;
     start_now = SALP_SERVER;
     OR_FAIL(pipe2(ends, O_CLOEXEC) == 0);
@@ -983,7 +986,8 @@ static int lose_the_server(void *arg)
     OR_FAIL(parent != getpid() && kill(parent, SIGKILL) == 0);
     OR_FAIL(salp_process_alive(process));
     OR_FAIL(write(ends[1], "x", 1) == 1);
-    OR_FAIL(salp_process_wait(process, &s) == 0 && s.result == 7 && s.exit_status == 7); /* it has said so itself */
+    OR_FAIL(salp_process_wait_ending(process, &s) == 0 && s.result == 7 &&
+            s.exit_status == 7); /* it has said so itself */
     OR_FAIL(salp_process_close(process) == 0);
     for (int64_t end = clock_now() + patience(); parent_of(parent) >= 0;)
         OR_FAIL(clock_now() < end);

@@ -17,7 +17,7 @@ enum { COUNT = 100000 };
 static salp_shared *open_array(size_t count, size_t item_size)
 {
     salp_shared *shared = NULL;
-    EXPECT(salp_shared_array(&shared, count, item_size, NULL) == 0 && shared);
+    EXPECT(salp_shared_array(&shared, count, item_size) == 0 && shared);
     return shared;
 }
 
@@ -45,7 +45,7 @@ static int is_zeroed(void *arg)
         memset(data, 0xff, all);
         EXPECT(salp_shared_count(shared) == sizes[i][0]); /* all of it is the user's */
         salp_shared *again;
-        EXPECT(salp_shared_attach(&again, salp_shared_fd(shared), NULL) == 0);
+        EXPECT(salp_shared_attach(&again, salp_shared_fd(shared)) == 0);
         EXPECT(salp_shared_count(again) == sizes[i][0] && salp_shared_item_size(again) == sizes[i][1]);
         salp_shared_close(again);
         salp_shared_close(shared);
@@ -109,7 +109,7 @@ static void a_process_that_has_it_not_attaches_itself(void **state)
         int fd, count;
         salp_pipe_close(ours);
         EXPECT(salp_pipe_receive_fds(theirs, &message, &fd, 1, &count) == 1 && count == 1);
-        EXPECT(salp_shared_attach(&shared, fd, NULL) == 0 && salp_shared_fd(shared) != fd);
+        EXPECT(salp_shared_attach(&shared, fd) == 0 && salp_shared_fd(shared) != fd);
         close(fd);
         EXPECT(salp_shared_count(shared) == 10 && salp_shared_item_size(shared) == sizeof(double));
         double *numbers = salp_shared_data(shared);
@@ -134,7 +134,7 @@ static void it_is_there_as_long_as_somebody_has_it(void **state)
     (void)state;
     salp_shared *shared = open_array(1, sizeof(int)), *other;
     *(int *)salp_shared_data(shared) = 42;
-    assert_int_equal(salp_shared_attach(&other, salp_shared_fd(shared), NULL), 0);
+    assert_int_equal(salp_shared_attach(&other, salp_shared_fd(shared)), 0);
     salp_shared_close(shared);
     assert_int_equal(*(int *)salp_shared_data(other), 42);
     salp_shared_close(other);
@@ -162,9 +162,8 @@ static void a_reader_can_only_read(void **state)
     (void)state;
     char path[40];
     salp_shared *shared = open_array(COUNT, 1), *reader, *none;
-    salp_shared_options read_only = { .read_only = true };
     *(char *)salp_shared_data(shared) = 7;
-    assert_int_equal(salp_shared_attach(&reader, salp_shared_fd(shared), &read_only), 0);
+    assert_int_equal(salp_shared_attach_to_read(&reader, salp_shared_fd(shared)), 0);
     assert_int_equal(*(char *)salp_shared_data(reader), 7);
     assert_true(is_read_only(reader));
     assert_false(is_read_only(shared));
@@ -175,9 +174,9 @@ static void a_reader_can_only_read(void **state)
     snprintf(path, sizeof path, "/proc/self/fd/%d", salp_shared_fd(shared));
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
-    assert_int_equal(salp_shared_attach(&none, fd, NULL), -EACCES);
+    assert_int_equal(salp_shared_attach(&none, fd), -EACCES);
     assert_null(none);
-    assert_int_equal(salp_shared_attach(&reader, fd, &read_only), 0);
+    assert_int_equal(salp_shared_attach_to_read(&reader, fd), 0);
     assert_int_equal(salp_shared_count(reader), COUNT);
     salp_shared_close(reader);
     close(fd);
@@ -285,7 +284,7 @@ static void columns_are_used_in_place_one_by_one(void **state)
     static int plain[ITEMS];
     static item out[ITEMS];
     salp_shared *ins = open_array(ITEMS, sizeof(int)), *reader;
-    assert_int_equal(salp_shared_attach(&reader, salp_shared_fd(ins), &(salp_shared_options){ .read_only = true }), 0);
+    assert_int_equal(salp_shared_attach_to_read(&reader, salp_shared_fd(ins)), 0);
     salp_pool *pool = start_pool(SALP_FORK);
     int *shared = salp_shared_data(ins), *read = salp_shared_data(reader);
     const salp_column columns[][2] = {
@@ -320,7 +319,7 @@ static void results_may_replace_the_inputs(void **state)
 {
     (void)state;
     salp_shared *shared = open_array(ITEMS + 2, sizeof(int)), *again;
-    assert_int_equal(salp_shared_attach(&again, salp_shared_fd(shared), NULL), 0);
+    assert_int_equal(salp_shared_attach(&again, salp_shared_fd(shared)), 0);
     salp_pool *pool = start_pool(SALP_FORK);
     int *numbers = salp_shared_data(shared), *same = salp_shared_data(again);
     for (int round = 0; round < 20; round++) {
@@ -403,16 +402,16 @@ static void what_is_no_array_cannot_be_attached(void **state)
     salp_shared *shared = (salp_shared *)state;
     int plain = memfd_create("plain", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     assert_true(plain >= 0 && ftruncate(plain, 8192) == 0);
-    assert_int_equal(salp_shared_attach(&shared, plain, NULL), -EINVAL); /* it could be shortened */
+    assert_int_equal(salp_shared_attach(&shared, plain), -EINVAL); /* it could be shortened */
     assert_null(shared);
     assert_int_equal(fcntl(plain, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
-    assert_int_equal(salp_shared_attach(&shared, plain, NULL), -EINVAL);
+    assert_int_equal(salp_shared_attach(&shared, plain), -EINVAL);
     close(plain);
-    assert_int_equal(salp_shared_attach(&shared, plain, NULL), -EBADF);
-    assert_int_equal(salp_shared_attach(NULL, 0, NULL), -EINVAL);
+    assert_int_equal(salp_shared_attach(&shared, plain), -EBADF);
+    assert_int_equal(salp_shared_attach(NULL, 0), -EINVAL);
     int empty = memfd_create("empty", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     assert_int_equal(fcntl(empty, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
-    assert_int_equal(salp_shared_attach(&shared, empty, NULL), -EINVAL);
+    assert_int_equal(salp_shared_attach(&shared, empty), -EINVAL);
     close(empty);
 }
 
@@ -433,15 +432,15 @@ static void an_array_that_was_tampered_with_is_refused(void **state)
         memcpy(bad, good, sizeof bad);
         memcpy(bad + 1, wrong[i], sizeof wrong[i]);
         assert_int_equal(pwrite(fd, bad, sizeof bad, at), sizeof bad);
-        assert_int_equal(salp_shared_attach(&other, fd, NULL), -EINVAL);
+        assert_int_equal(salp_shared_attach(&other, fd), -EINVAL);
         assert_null(other);
     }
     memcpy(bad, good, sizeof bad);
     bad[0] += UINT64_C(1) << 56; /* another number of the layout */
     assert_int_equal(pwrite(fd, bad, sizeof bad, at), sizeof bad);
-    assert_int_equal(salp_shared_attach(&other, fd, NULL), -EPROTO);
+    assert_int_equal(salp_shared_attach(&other, fd), -EPROTO);
     assert_int_equal(pwrite(fd, good, sizeof good, at), sizeof good);
-    assert_int_equal(salp_shared_attach(&other, fd, NULL), 0);
+    assert_int_equal(salp_shared_attach(&other, fd), 0);
     salp_shared_close(other);
     salp_shared_close(shared);
 }
@@ -450,13 +449,12 @@ static void misuse_is_refused(void **state)
 {
     (void)state;
     salp_shared *shared = (salp_shared *)state;
-    assert_int_equal(salp_shared_array(NULL, 1, 1, NULL), -EINVAL);
-    assert_int_equal(salp_shared_array(&shared, 0, 1, NULL), -EINVAL);
+    assert_int_equal(salp_shared_array(NULL, 1, 1), -EINVAL);
+    assert_int_equal(salp_shared_array(&shared, 0, 1), -EINVAL);
     assert_null(shared);
-    assert_int_equal(salp_shared_array(&shared, 1, 0, NULL), -EINVAL);
-    assert_int_equal(salp_shared_array(&shared, 1, 1, &(salp_shared_options){ .read_only = true }), -EINVAL);
-    assert_int_equal(salp_shared_array(&shared, SIZE_MAX / 2, 4, NULL), -ENOMEM);
-    assert_int_equal(salp_shared_array(&shared, SIZE_MAX, 1, NULL), -ENOMEM);
+    assert_int_equal(salp_shared_array(&shared, 1, 0), -EINVAL);
+    assert_int_equal(salp_shared_array(&shared, SIZE_MAX / 2, 4), -ENOMEM);
+    assert_int_equal(salp_shared_array(&shared, SIZE_MAX, 1), -ENOMEM);
     assert_null(salp_shared_data(NULL));
     assert_int_equal(salp_shared_count(NULL), 0);
     assert_int_equal(salp_shared_item_size(NULL), 0);
@@ -472,7 +470,7 @@ static void a_limit_for_files_is_heeded(void **state)
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small.rlim_max = before.rlim_max;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    assert_int_equal(salp_shared_array(&shared, COUNT, 1, NULL), -EFBIG); /* and there was no signal */
+    assert_int_equal(salp_shared_array(&shared, COUNT, 1), -EFBIG); /* and there was no signal */
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 }
 
@@ -483,7 +481,7 @@ static void huge_pages_are_had_or_refused(void **state)
     (void)state;
     salp_shared *shared, *other;
     int descriptors = test_count_descriptors();
-    int result = salp_shared_array(&shared, COUNT, 3, &(salp_shared_options){ .huge_pages = true });
+    int result = salp_shared_array_with(&shared, COUNT, 3, &(salp_shared_options){ .huge_pages = true });
     if (result < 0) {
         assert_true(result == -ENOMEM || result == -ENOTSUP);
         assert_null(shared);
@@ -491,7 +489,7 @@ static void huge_pages_are_had_or_refused(void **state)
         test_skip("the system has no huge pages to spare");
     }
     memset(salp_shared_data(shared), 1, COUNT * 3);
-    assert_int_equal(salp_shared_attach(&other, salp_shared_fd(shared), NULL), 0);
+    assert_int_equal(salp_shared_attach(&other, salp_shared_fd(shared)), 0);
     assert_int_equal(salp_shared_count(other), COUNT);
     assert_int_equal(((char *)salp_shared_data(other))[COUNT * 3 - 1], 1);
     salp_shared_close(other);

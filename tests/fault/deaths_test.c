@@ -363,7 +363,7 @@ static void use_map_in_place_sweep(void **state)
 {
     (void)state;
     salp_shared *shared;
-    assert_int_equal(salp_shared_array(&shared, ITEMS * 2, sizeof(int), NULL), 0);
+    assert_int_equal(salp_shared_array(&shared, ITEMS * 2, sizeof(int)), 0);
     shared_in = salp_shared_data(shared);
     shared_out = shared_in + ITEMS;
     sweep(&one, use_map_in_place);

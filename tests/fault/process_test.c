@@ -112,7 +112,7 @@ static int run_one(void *arg)
 {
     int ends[2], number = 0;
     salp_process *process;
-    salp_process_status status;
+    salp_process_ending status;
     (void)arg;
     EXPECT(pipe2(ends, O_CLOEXEC) == 0);
     struct order order = { .number = 42, .writing = ends[1] };
@@ -125,7 +125,7 @@ static int run_one(void *arg)
                                                              .descriptor_count = 1 });
     close(ends[1]);
     if (result == 0) {
-        result = salp_process_wait(process, &status);
+        result = salp_process_wait_ending(process, &status);
         if (result == 0 && status.result != 42) {
             result = status.result; /* it could not begin */
             EXPECT(result < 0 && status.exit_status == 1 && role_now == SALP__WORKER);
@@ -218,12 +218,12 @@ static int crash(void *arg)
 static int describe_one(void *arg)
 {
     salp_process *process;
-    salp_process_status status;
+    salp_process_ending status;
     (void)arg;
     int result = salp_process_start(&process, crash, NULL, &(salp_process_options){ .start = start_now });
     if (result < 0)
         return result;
-    result = salp_process_wait(process, &status);
+    result = salp_process_wait_ending(process, &status);
     if (result == 0 && status.signal == 0) {
         result = status.result;
         EXPECT(result < 0 && role_now == SALP__WORKER);

@@ -12,13 +12,13 @@
 static int use(void)
 {
     salp_shared *shared, *other;
-    int error = salp_shared_array(&shared, 3000000, 3, NULL);
+    int error = salp_shared_array(&shared, 3000000, 3);
     if (error < 0) {
         assert_null(shared);
         return error;
     }
     memset(salp_shared_data(shared), 1, 9000000);
-    error = salp_shared_attach(&other, salp_shared_fd(shared), NULL);
+    error = salp_shared_attach(&other, salp_shared_fd(shared));
     if (error < 0)
         assert_null(other);
     salp_shared_close(other);
