@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -30,11 +31,11 @@ pid_t salp__process_self(void)
     return getpid();
 }
 
-static unsigned forks;
+unsigned salp__forks_counted;
 
 static void count_fork(void)
 {
-    forks++;
+    salp__forks_counted++;
 }
 
 static void begin_counting(void)
@@ -46,7 +47,62 @@ unsigned salp__forks(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     salp__must(pthread_once(&once, begin_counting) == 0);
-    return forks;
+    return salp__forks_counted;
+}
+
+/* ---- processes as numbers ---- */
+
+/* The state of a process, and when it began, in ticks since the system did. */
+static int look_up(pid_t pid, char *state, uint64_t *began)
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int length = salp__file_text(path, text, sizeof text);
+    if (length < 0)
+        return length;
+    const char *fields = strrchr(text, ')'); /* the name before it may hold anything */
+    static const char format[] = " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64;
+    return fields && sscanf(fields + 1, format, state, began) == 2 ? 0 : -ENOENT;
+}
+
+int salp__process_mark(pid_t pid, uint64_t *mark)
+{
+    char state;
+    uint64_t began;
+    int error = look_up(pid, &state, &began);
+    if (error < 0)
+        return error;
+    *mark = (uint64_t)(uint32_t)began << 32 | (uint32_t)pid;
+    return 0;
+}
+
+bool salp__process_is_gone(uint64_t mark)
+{
+    pid_t pid = salp__process_of_mark(mark);
+    int watch = salp__process_watch(pid);
+    if (watch == -ESRCH)
+        return true;
+    bool watched = watch >= 0, ended = watched && salp__process_has_ended(watch);
+    salp__file_close(watch);
+    if (ended)
+        return true;
+    char state;
+    uint64_t began;
+    if (look_up(pid, &state, &began) < 0)
+        return !watched && kill(pid, 0) < 0 && errno == ESRCH;
+    if ((uint32_t)began != (uint32_t)(mark >> 32))
+        return true; /* somebody else has the number now */
+    return !watched && (state == 'Z' || state == 'X');
+}
+
+int salp__process_namespace(uint64_t *number)
+{
+    SALP__FAULT(-EMFILE);
+    struct stat status;
+    if (stat("/proc/self/ns/pid", &status) < 0)
+        return -errno;
+    *number = status.st_ino;
+    return 0;
 }
 
 pid_t salp__process_fork(void)

@@ -19,6 +19,24 @@ pid_t salp__process_fork(void);
 
 /* How often a process has been forked on the way from the program's first one to this one, since it was asked first. */
 unsigned salp__forks(void);
+/* The same, once it was asked. */
+extern unsigned salp__forks_counted;
+
+/*
+ * A process as a number that no other one has had or will have: `pid` in the lower half, of which the two upmost bits are 0,
+ * and in the upper half when it began. Never 0. Errors: -ENOENT it is gone, or /proc is not there; -EMFILE.
+ */
+int salp__process_mark(pid_t pid, uint64_t *mark);
+static inline pid_t salp__process_of_mark(uint64_t mark)
+{
+    return (pid_t)(mark & 0x3fffffff);
+}
+
+/* Whether it has ended, also if nobody has reaped it yet. false if that cannot be found out. */
+bool salp__process_is_gone(uint64_t mark);
+
+/* In which namespace of processes this one is: where numbers of processes are the same. Errors: -ENOENT, -EMFILE. */
+int salp__process_namespace(uint64_t *number);
 
 /*
  * Executes this program anew, with one more environment variable ("NAME=value") and the descriptors of keep[] open

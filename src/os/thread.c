@@ -43,6 +43,11 @@ void salp__after_fork(void (*function)(void))
     (void)pthread_atfork(NULL, NULL, function);
 }
 
+void salp__around_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void))
+{
+    (void)pthread_atfork(before, in_parent, in_child); /* as above */
+}
+
 int salp__thread_count(void)
 {
     struct stat status;

@@ -36,6 +36,9 @@ void salp__do_once(salp__once *once, void (*function)(void));
 /* Has `function` called in every child made by fork, before fork returns there. Once for each function. */
 void salp__after_fork(void (*function)(void));
 
+/* The same, and one before the fork, and one after it in the parent: for a lock that the child is to find free. */
+void salp__around_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
+
 typedef pthread_t salp__thread;
 
 /* Threads of this process; 0: it could not be found out. What a thread has stored that is no longer counted is seen by

@@ -88,6 +88,8 @@ void salp__interrupt(salp__waiter *waiter)
         return;
     }
     salp__futex_wake(&waiter->state, 1, false); /* I2; rare enough not to ask whether it sleeps */
+    if (waiter->chime)
+        salp__chime_ring(waiter->chime); /* I4 */
     if (waiter->actor->bell >= 0)
         salp__eventfd_ring(waiter->actor->bell); /* I3 */
 }
@@ -237,7 +239,33 @@ static uint32_t sleep_in_poll(salp__waiter *waiter, const polling *waited, int64
     return atomic_load_explicit(&waiter->state, memory_order_acquire) & ~(uint32_t)SALP__SLEEPING;
 }
 
+/* ---- plain threads that wait for another process ---- */
+
+static uint32_t sleep_on_chime(salp__waiter *waiter, int64_t deadline)
+{
+    if (salp__chime_sleep(waiter->chime, deadline) && leave_waiting(waiter, SALP__WOKEN))
+        return SALP__WOKEN;
+    /* acquire: as in sleep_on. */
+    return atomic_load_explicit(&waiter->state, memory_order_acquire) & ~(uint32_t)SALP__SLEEPING;
+}
+
 /* ---- plain threads, whatever they wait for ---- */
+
+/* Until it is made to go on, or until the deadline; SALP__WAITING: something else has ended the sleep. */
+static uint32_t sleep_until(salp__waiter *waiter, const polling *waited, int64_t deadline)
+{
+    if (waited)
+        return sleep_in_poll(waiter, waited, deadline);
+    return waiter->chime ? sleep_on_chime(waiter, deadline) : sleep_on(waiter, deadline);
+}
+
+static void look_first(const salp__waiter *waiter)
+{
+    if (waiter->chime)
+        salp__look_at(&waiter->chime->word, SALP__CHIME_SILENT);
+    else
+        salp__look_at(&waiter->state, SALP__WAITING);
+}
 
 static int wait_in_thread(salp__waiter *waiter, int64_t own, const polling *waited)
 {
@@ -249,7 +277,7 @@ static int wait_in_thread(salp__waiter *waiter, int64_t own, const polling *wait
     }
     set_waiting(actor, waiter);
     if (own == SALP_FOREVER && !waited)
-        salp__look_at(&waiter->state, SALP__WAITING); /* it may come sooner than a sleep and a wake take */
+        look_first(waiter); /* it may come sooner than a sleep and a wake take */
     for (;;) {
         int error = salp__scope_error(actor);
         bool due = own != SALP_FOREVER && salp__now() >= own;
@@ -258,10 +286,8 @@ static int wait_in_thread(salp__waiter *waiter, int64_t own, const polling *wait
             break;
         }
         int64_t scopes = salp__scope_deadline(actor), deadline = own < scopes ? own : scopes;
-        if (error < 0 || due)
-            deadline = SALP_FOREVER; /* somebody else has taken it out of `waiting` */
-        uint32_t state =
-            waited && !(error < 0 || due) ? sleep_in_poll(waiter, waited, deadline) : sleep_on(waiter, deadline);
+        /* Over, and not by us: somebody else has taken it out of `waiting`. */
+        uint32_t state = error < 0 || due ? sleep_on(waiter, SALP_FOREVER) : sleep_until(waiter, waited, deadline);
         if (state == SALP__WOKEN) {
             result = 0;
             break;
@@ -309,6 +335,19 @@ int salp__wait_polling(salp__waiter *waiter, salp__pollee set[], int count, int6
     salp__must(count < SALP__MAX_POLLEES);
     hang_bell(waiter->actor);
     return wait_in_thread(waiter, until, &(polling){ .set = set, .count = count });
+}
+
+int salp__wait_chime(salp__waiter *waiter, salp__chime *chime)
+{
+    waiter->chime = chime;
+    return wait_in_thread(waiter, SALP_FOREVER, NULL);
+}
+
+void salp__wait_chime_through(salp__chime *chime)
+{
+    salp__look_at(&chime->word, SALP__CHIME_SILENT);
+    while (!salp__chime_sleep(chime, SALP_FOREVER))
+        continue;
 }
 
 void salp__wait_through(salp__waiter *waiter)

@@ -25,6 +25,8 @@
  *     an address, and at worst wakes somebody who looks again.
  * I3  A plain thread that waits for descriptors sleeps in poll(2). Nobody claims it, but a scope may end it: so if it has
  *     one, it has a bell, too, a descriptor that who interrupts it rings, under the actor's latch.
+ * I4  A plain thread that waits for another process sleeps on a chime in shared memory. Nobody claims it; a scope that ends it
+ *     rings the chime, under the actor's latch, so the memory is still there.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -36,6 +38,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "lockfree/chime.h"
 #include "os/file.h"
 
 struct salp__actor;
@@ -53,6 +56,7 @@ typedef struct salp__waiter {
     struct salp__spot *chosen; /* by which it was claimed [written by the claimer, read after it was resumed] */
     const char *what;          /* what it waits for, in words */
     _Atomic uint32_t state;
+    salp__chime *chime; /* on which its thread sleeps instead; NULL. I4 [owner; ring: actor's latch] */
 } salp__waiter;
 
 /* A spot in a line. */
@@ -85,6 +89,9 @@ int salp__wait_until(salp__waiter *waiter, int64_t until);
 /* The same for a plain thread that sleeps until one of the descriptors is ready: 0, and which are is written there. */
 int salp__wait_polling(salp__waiter *waiter, salp__pollee set[], int count, int64_t until);
 
+/* The same for a plain thread that sleeps until the chime is rung: 0, and it has been. */
+int salp__wait_chime(salp__waiter *waiter, salp__chime *chime);
+
 /* Has no bell any more: the last scope of the thread has been closed. */
 void salp__bell_drop(struct salp__actor *actor);
 
@@ -96,6 +103,7 @@ int salp__wait_refused(void);
 
 /* As salp__wait, for what ends in any case: scopes do not end it. */
 void salp__wait_through(salp__waiter *waiter);
+void salp__wait_chime_through(salp__chime *chime);
 
 /* Any thread. false: it goes on for another reason. */
 bool salp__claim(salp__spot *spot);

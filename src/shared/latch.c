@@ -1,0 +1,52 @@
+/* Waiting for the latch of a shared object; the header tells why so. SPDX-License-Identifier: MIT */
+#include "shared/latch.h"
+
+#include "shared/participants.h"
+#include "task/scope.h"
+#include "task/task.h"
+
+/* A task lets the others of its loop run first, when it has looked for some microseconds. */
+static void pause_between_looks(unsigned tries)
+{
+    enum { NEAR = 8 };
+    salp__task *task = salp__self()->task;
+    if (task && tries > NEAR)
+        salp__task_give_way(task);
+    salp__pause(tries);
+}
+
+/* To ask whether a process lives takes some microseconds, so it is asked after some looks, and then every few milliseconds. */
+static bool is_due(unsigned tries)
+{
+    enum { FIRST = 24, EACH = 32 };
+    return tries % EACH == FIRST;
+}
+
+/* Takes it from a dead holder: it is as if he had died before or after what he did, and then he is buried. */
+static bool take_over(salp__shared *shared, uint64_t dead)
+{
+    uint64_t seen = dead;
+    /* acquire: the kernel has ordered what he did before his end, which we have seen. I1 */
+    if (!atomic_compare_exchange_strong_explicit(&shared->segment->latch, &seen, shared->identity, memory_order_acquire,
+                                                 memory_order_relaxed))
+        return false;
+    SALP__STEP();
+    salp__journal_undo(salp__shared_journal(shared));
+    salp__bury_locked(shared, dead);
+    return true;
+}
+
+void salp__shared_latch_wait(salp__shared *shared)
+{
+    for (unsigned tries = 0;; tries++) {
+        pause_between_looks(tries);
+        /* relaxed: a hint, checked by the compare-and-swap. */
+        uint64_t holder = atomic_load_explicit(&shared->segment->latch, memory_order_relaxed);
+        if (holder == 0 && atomic_compare_exchange_strong_explicit(&shared->segment->latch, &holder, shared->identity,
+                                                                   memory_order_acquire, memory_order_relaxed))
+            return;
+        if (holder != 0 && holder != shared->identity && is_due(tries) && salp__process_is_gone(holder) &&
+            take_over(shared, holder))
+            return;
+    }
+}
