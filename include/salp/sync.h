@@ -15,8 +15,28 @@
  * Each is opened into a pointer, is the caller's, and is closed with one function
  * that accepts NULL; options NULL are all defaults. Closing one that somebody waits
  * for or holds is the caller's error. In a fork of the program, so also in a worker
- * that was forked from it, objects that were opened before are of no use: another
- * thread may have been in the midst of a call.
+ * that was forked from it, objects that were opened before are of no use, save for
+ * shared ones: another thread may have been in the midst of a call.
+ *
+ * Shared objects (`.shared = true`) work between processes. They lie in memory without
+ * a name that goes with its last holder. A process that was forked after the object was
+ * opened uses the handle that it has inherited; any other process gets the descriptor
+ * (salp_X_fd: the object's own; close-on-exec, so that it has to be passed on purpose,
+ * salp_send_fds for example) and calls salp_X_attach. Each process closes its own handle.
+ *
+ * A process may be killed at any instruction: that blocks none of the others, and the
+ * object is as it was before what the dead one was doing, or after it. What it held comes
+ * back, or the next one is told; each object says how. (A process that executes another
+ * program is not dead: what it has taken stays taken until that ends.)
+ *
+ * All calls of shared objects can end with these, besides what they name; then nothing
+ * was changed:
+ *   -EUSERS   in a fork: 1024 handles of processes use the object already
+ *   -EXDEV    in a fork: it is in another namespace of processes than the one that opened it
+ *   -EMFILE, -ENFILE, -ENOMEM, -ENOENT
+ *             in a fork, or of a call that has to wait: no descriptor or memory to find out who
+ *             we are (/proc/self) or to watch the other processes with, one descriptor for each
+ *   -EAGAIN   of a call that has to wait: no thread could be started, or 65,536 wait already
  *
  * SPDX-License-Identifier: MIT
  */
@@ -36,20 +56,36 @@ typedef struct salp_mutex salp_mutex;
 
 typedef struct salp_mutex_options {
     bool recursive; /* its holder may lock it again, and unlocks it as often */
-    bool shared;    /* between processes: not built yet, -ENOTSUP */
+    bool shared;    /* between processes */
 } salp_mutex_options;
 
-/* Threads: any. Waits: no. Errors: -EINVAL mutex is NULL; -ENOTSUP; -ENOMEM. */
+/*
+ * Threads: any. Waits: no. Errors: -EINVAL mutex is NULL; -ENOMEM; of a shared one also -EMFILE, -ENFILE, -ENOSPC, -ENOENT
+ * (no /proc), and -EFBIG: files may not be as large as its memory, of which little is used (RLIMIT_FSIZE, 16 MiB are enough).
+ */
 SALP_API int salp_mutex_open(salp_mutex **mutex, const salp_mutex_options *options);
 
 /*
+ * A handle of a shared mutex by the descriptor of its memory, which stays the caller's.
+ * Threads: any. Waits: no. Errors: -EBADF; -EINVAL mutex is NULL, or the descriptor is not of a shared mutex; -EPROTO it is
+ * of another version of the library; -EXDEV it was opened in another namespace of processes; -EUSERS 1024 handles of
+ * processes use it already; -EMFILE, -ENFILE, -ENOMEM, -ENOENT.
+ */
+SALP_API int salp_mutex_attach(salp_mutex **mutex, int fd);
+
+/* The descriptor of its memory: the mutex's own, until it is closed. Waits: no. Errors: -EINVAL it is NULL or not shared. */
+SALP_API int salp_mutex_fd(const salp_mutex *mutex);
+
+/*
  * Locks it for the calling task or thread. Waits: yes.
+ * -EOWNERDEAD: it is locked, as with 0; but the process that held it has died (or closed it) without unlocking it, and what
+ * it protects may be half changed. The caller is the only one who is told.
  * Errors: -EINVAL; -EDEADLK the caller holds it, and it is not recursive;
  * -ECANCELED, -ETIMEDOUT.
  */
 SALP_API int salp_mutex_lock(salp_mutex *mutex);
 
-/* The same without waiting. Errors: -EINVAL; -EBUSY somebody else holds it; -EDEADLK. */
+/* The same without waiting. -EOWNERDEAD: as above. Errors: -EINVAL; -EBUSY somebody else holds it; -EDEADLK. */
 SALP_API int salp_mutex_try_lock(salp_mutex *mutex);
 
 /*
@@ -68,11 +104,22 @@ typedef struct salp_semaphore salp_semaphore;
 typedef struct salp_semaphore_options {
     unsigned value; /* units at the beginning */
     unsigned most;  /* releasing beyond so many is an error; 0: no bound but that of the type */
-    bool shared;    /* between processes: not built yet, -ENOTSUP */
+    bool shared;    /* between processes */
 } salp_semaphore_options;
 
-/* Threads: any. Waits: no. Errors: -EINVAL semaphore is NULL, or value is above most; -ENOTSUP; -ENOMEM. */
+/*
+ * A shared one knows how many units each process has taken and not released. When a process dies, so many come back (but
+ * with those that others have, never more than `most`). When it closes its handle they do not: what it has taken for good
+ * stays taken. A process that releases without having taken adds new units.
+ *
+ * Threads: any. Waits: no. Errors: -EINVAL semaphore is NULL, or value is above most; -ENOMEM; of a shared one also those of
+ * salp_mutex_open.
+ */
 SALP_API int salp_semaphore_open(salp_semaphore **semaphore, const salp_semaphore_options *options);
+
+/* As salp_mutex_attach and salp_mutex_fd. */
+SALP_API int salp_semaphore_attach(salp_semaphore **semaphore, int fd);
+SALP_API int salp_semaphore_fd(const salp_semaphore *semaphore);
 
 /* Takes one unit. Waits: yes. Errors: -EINVAL; -ECANCELED, -ETIMEDOUT. */
 SALP_API int salp_semaphore_acquire(salp_semaphore *semaphore);

@@ -11,6 +11,8 @@
  * I1  The word is changed to and from WANTED, and the line, under the latch. WANTED stands while the line is not empty.
  * I2  `depth` belongs to the owner; of a mutex that is handed over it is written before the new owner is resumed.
  *
+ * One between processes is another thing behind the same handle: sync/shared_mutex.c.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "sync/mutex.h"
@@ -20,6 +22,7 @@
 #include "os/clock.h"
 #include "os/memory.h"
 #include "sync/line.h"
+#include "sync/shared_mutex.h"
 #include "task/task.h"
 
 enum { WANTED = 1 }; /* added to an actor's address */
@@ -29,8 +32,9 @@ struct salp_mutex {
         word;      /* acquire when it is taken, release when it is given: what one owner wrote the next one reads */
     int64_t depth; /* how often the owner has locked it */
     salp__latch latch;
-    salp__list line; /* [latch] */
-    bool recursive;  /* [const after open] */
+    salp__list line;            /* [latch] */
+    bool recursive;             /* [const after open] */
+    salp__shared_mutex *shared; /* between processes: then nothing else here is used; or NULL [const after open] */
 };
 
 int salp_mutex_open(salp_mutex **out, const salp_mutex_options *options)
@@ -41,22 +45,50 @@ int salp_mutex_open(salp_mutex **out, const salp_mutex_options *options)
     *out = NULL;
     if (!options)
         options = &defaults;
-    if (options->shared)
-        return -ENOTSUP;
     salp_mutex *mutex = salp__allocate(sizeof *mutex);
     if (!mutex)
         return -ENOMEM;
+    int error = options->shared ? salp__shared_mutex_open(&mutex->shared, options->recursive) : 0;
+    if (error < 0) {
+        salp__free(mutex);
+        return error;
+    }
     salp__list_open(&mutex->line);
     mutex->recursive = options->recursive;
     *out = mutex;
     return 0;
 }
 
+int salp_mutex_attach(salp_mutex **out, int fd)
+{
+    if (!out)
+        return -EINVAL;
+    *out = NULL;
+    salp_mutex *mutex = salp__allocate(sizeof *mutex);
+    if (!mutex)
+        return -ENOMEM;
+    int error = salp__shared_mutex_attach(&mutex->shared, fd);
+    if (error < 0) {
+        salp__free(mutex);
+        return error;
+    }
+    *out = mutex;
+    return 0;
+}
+
+int salp_mutex_fd(const salp_mutex *mutex)
+{
+    return mutex && mutex->shared ? salp__shared_mutex_fd(mutex->shared) : -EINVAL;
+}
+
 void salp_mutex_close(salp_mutex *mutex)
 {
     if (!mutex)
         return;
-    salp__latch_take(&mutex->latch); /* who has passed it on may still be about to let go of the latch */
+    if (mutex->shared)
+        salp__shared_mutex_close(mutex->shared);
+    else
+        salp__latch_take(&mutex->latch); /* who has passed it on may still be about to let go of the latch */
     salp__free(mutex);
 }
 
@@ -182,6 +214,8 @@ int salp_mutex_lock(salp_mutex *mutex)
 {
     if (!mutex)
         return -EINVAL;
+    if (mutex->shared)
+        return salp__shared_mutex_lock(mutex->shared);
     salp__actor *self = salp__self();
     int error = salp__wait_begin();
     if (error < 0)
@@ -192,7 +226,9 @@ int salp_mutex_lock(salp_mutex *mutex)
 
 int salp_mutex_try_lock(salp_mutex *mutex)
 {
-    return mutex ? take(mutex, salp__self()) : -EINVAL;
+    if (!mutex)
+        return -EINVAL;
+    return mutex->shared ? salp__shared_mutex_try_lock(mutex->shared) : take(mutex, salp__self());
 }
 
 /* ---- unlocking ---- */
@@ -232,6 +268,8 @@ int salp_mutex_unlock(salp_mutex *mutex)
 {
     if (!mutex)
         return -EINVAL;
+    if (mutex->shared)
+        return salp__shared_mutex_unlock(mutex->shared);
     salp__actor *self = salp__self();
     if (!is_owner(mutex, self))
         return -EPERM;
@@ -241,6 +279,11 @@ int salp_mutex_unlock(salp_mutex *mutex)
 }
 
 /* ---- for conditions ---- */
+
+salp__shared_mutex *salp__mutex_shared(const salp_mutex *mutex)
+{
+    return mutex->shared;
+}
 
 bool salp__mutex_is_mine(const salp_mutex *mutex)
 {

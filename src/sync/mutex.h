@@ -10,6 +10,11 @@
 
 #include <salp/sync.h>
 
+struct salp__shared_mutex;
+
+/* What it is between processes, or NULL; the calls below are for one that is private, sync/shared_mutex.h has the others. */
+struct salp__shared_mutex *salp__mutex_shared(const salp_mutex *mutex);
+
 /* Whether the caller holds it. */
 bool salp__mutex_is_mine(const salp_mutex *mutex);
 

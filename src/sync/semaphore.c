@@ -3,6 +3,8 @@
  * looks for a while before it stands in the line: where units are held shortly, nobody has to be woken, and no unit is
  * given to one who still sleeps while others could use it.
  *
+ * One between processes is another thing behind the same handle: sync/shared_semaphore.c.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
@@ -12,12 +14,14 @@
 
 #include "os/memory.h"
 #include "sync/line.h"
+#include "sync/shared_semaphore.h"
 
 struct salp_semaphore {
     salp__latch latch;
-    salp__list line; /* [latch] */
-    unsigned value;  /* [latch] while it is above 0, nobody waits */
-    unsigned most;   /* [const after open] */
+    salp__list line;                /* [latch] */
+    unsigned value;                 /* [latch] while it is above 0, nobody waits */
+    unsigned most;                  /* [const after open] */
+    salp__shared_semaphore *shared; /* between processes: then nothing else here is used; or NULL [const after open] */
 };
 
 int salp_semaphore_open(salp_semaphore **out, const salp_semaphore_options *options)
@@ -31,16 +35,41 @@ int salp_semaphore_open(salp_semaphore **out, const salp_semaphore_options *opti
     unsigned most = options->most > 0 ? options->most : UINT_MAX;
     if (options->value > most)
         return -EINVAL;
-    if (options->shared)
-        return -ENOTSUP;
     salp_semaphore *semaphore = salp__allocate(sizeof *semaphore);
     if (!semaphore)
         return -ENOMEM;
+    int error = options->shared ? salp__shared_semaphore_open(&semaphore->shared, options->value, most) : 0;
+    if (error < 0) {
+        salp__free(semaphore);
+        return error;
+    }
     salp__list_open(&semaphore->line);
     semaphore->value = options->value;
     semaphore->most = most;
     *out = semaphore;
     return 0;
+}
+
+int salp_semaphore_attach(salp_semaphore **out, int fd)
+{
+    if (!out)
+        return -EINVAL;
+    *out = NULL;
+    salp_semaphore *semaphore = salp__allocate(sizeof *semaphore);
+    if (!semaphore)
+        return -ENOMEM;
+    int error = salp__shared_semaphore_attach(&semaphore->shared, fd);
+    if (error < 0) {
+        salp__free(semaphore);
+        return error;
+    }
+    *out = semaphore;
+    return 0;
+}
+
+int salp_semaphore_fd(const salp_semaphore *semaphore)
+{
+    return semaphore && semaphore->shared ? salp__shared_semaphore_fd(semaphore->shared) : -EINVAL;
 }
 
 /* [latch] */
@@ -74,6 +103,8 @@ int salp_semaphore_acquire(salp_semaphore *semaphore)
 {
     if (!semaphore)
         return -EINVAL;
+    if (semaphore->shared)
+        return salp__shared_semaphore_acquire(semaphore->shared);
     for (bool looked = salp__self()->task != NULL;; looked = true) {
         int error = salp__line_begin(&semaphore->latch);
         if (error < 0)
@@ -98,6 +129,8 @@ int salp_semaphore_try_acquire(salp_semaphore *semaphore)
 {
     if (!semaphore)
         return -EINVAL;
+    if (semaphore->shared)
+        return salp__shared_semaphore_try_acquire(semaphore->shared);
     return take(semaphore) ? 0 : -EAGAIN;
 }
 
@@ -105,6 +138,8 @@ int salp_semaphore_release(salp_semaphore *semaphore, unsigned count)
 {
     if (!semaphore)
         return -EINVAL;
+    if (semaphore->shared)
+        return salp__shared_semaphore_release(semaphore->shared, count);
     salp__list woken;
     salp__list_open(&woken);
     salp__latch_take(&semaphore->latch);
@@ -125,5 +160,7 @@ int salp_semaphore_release(salp_semaphore *semaphore, unsigned count)
 
 void salp_semaphore_close(salp_semaphore *semaphore)
 {
+    if (semaphore && semaphore->shared)
+        salp__shared_semaphore_close(semaphore->shared);
     salp__free(semaphore);
 }

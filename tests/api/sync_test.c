@@ -78,15 +78,12 @@ static void misuse_is_refused(void **state)
 {
     (void)state;
     assert_int_equal(salp_mutex_open(NULL, NULL), -EINVAL);
-    assert_int_equal(salp_mutex_open(&mutex, &(salp_mutex_options){ .shared = true }), -ENOTSUP);
-    assert_null(mutex);
     assert_int_equal(salp_mutex_lock(NULL), -EINVAL);
     assert_int_equal(salp_mutex_try_lock(NULL), -EINVAL);
     assert_int_equal(salp_mutex_unlock(NULL), -EINVAL);
     salp_mutex_close(NULL);
     assert_int_equal(salp_semaphore_open(NULL, NULL), -EINVAL);
     assert_int_equal(salp_semaphore_open(&semaphore, &(salp_semaphore_options){ .value = 2, .most = 1 }), -EINVAL);
-    assert_int_equal(salp_semaphore_open(&semaphore, &(salp_semaphore_options){ .shared = true }), -ENOTSUP);
     assert_int_equal(salp_semaphore_acquire(NULL), -EINVAL);
     assert_int_equal(salp_semaphore_try_acquire(NULL), -EINVAL);
     assert_int_equal(salp_semaphore_release(NULL, 1), -EINVAL);
