@@ -6,14 +6,15 @@
  *     look whether it is so                     salp__chime_ring
  *     salp__chime_sleep
  *
- * | silent | --sleep--> | asleep | --ring--> | rung | --silence--> | silent |
+ * | 0 | --sleep--> | ASLEEP | --ring--> | ASLEEP + RUNG | --silence--> | 0 |
  *
  * It is a hint and nothing else: who was rung looks. So a ring that comes too late, for somebody who has used the word
  * before, does no harm; and nobody is woken by a system call who does not sleep.
  *
- * I1  A ring leaves the word `rung`, whatever it was, until its owner silences it. So a ring between the silence and the
- *     sleep ends the sleep at once.
+ * I1  RUNG stands until the owner silences it. So a ring between the silence and the sleep ends the sleep at once.
  * I2  The owner silences it before he looks: a ring that he takes away was for what he is about to see.
+ * I3  ASLEEP stands, too, until then: one who rings and is killed before he has woken the sleeper leaves a word at which the
+ *     next one who rings wakes him.
  *
  * All zeros is a silent chime.
  *
@@ -26,7 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SALP__CHIME_SILENT, SALP__CHIME_ASLEEP, SALP__CHIME_RUNG };
+enum { SALP__CHIME_SILENT, SALP__CHIME_ASLEEP = 1, SALP__CHIME_RUNG = 2 };
 
 typedef struct salp__chime {
     _Atomic uint32_t word; /* release in ring, acquire in sleep: what was made so before is seen by who was rung */

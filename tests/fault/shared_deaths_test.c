@@ -57,8 +57,11 @@ static int lock_alone(void *arg)
 {
     (void)arg;
     OR_FAIL(salp_mutex_lock(mutex) == 0);
+    atomic_store(&board->ready, 1); /* it holds it */
     OR_FAIL(salp_mutex_lock(mutex) == 0);
     OR_FAIL(salp_mutex_unlock(mutex) == 0);
+    SALP__STEP();
+    atomic_store(&board->ready, 0);
     OR_FAIL(salp_mutex_unlock(mutex) == 0);
     OR_FAIL(salp_mutex_try_lock(mutex) == 0);
     OR_FAIL(salp_mutex_unlock(mutex) == 0);
@@ -67,13 +70,19 @@ static int lock_alone(void *arg)
 
 static void it_dies_alone_with_a_mutex(void **state)
 {
+    int told = 0;
     (void)state;
     board_open();
     for (bool died = true; next_step(died);) {
         open_mutex();
         died = end_of_victim(start_victim(false, lock_alone, NULL));
+        if (atomic_load(&board->ready)) {
+            CHECK(salp_mutex_lock(mutex) == -EOWNERDEAD && salp_mutex_unlock(mutex) == 0);
+            told++;
+        }
         mutex_is_well(died);
     }
+    assert_true(told > 0);
 }
 
 static int lock_once(void *arg)
