@@ -61,8 +61,14 @@ static bool is_deadlock(salp__runtime *runtime)
     if (salp__alone())
         return true;
     /* Threads come and go, and it takes its time to ask: only a loop to which nothing has happened for a while does. */
-    turn(runtime, salp__later(SALP__STUCK_PAUSE));
-    return salp__loop_is_idle(&runtime->loop) && has_tasks(runtime) && salp__stuck(runtime);
+    int64_t until;
+    do {
+        until = salp__later(SALP__STUCK_PAUSE);
+        turn(runtime, until);
+        if (!salp__loop_is_idle(&runtime->loop) || !has_tasks(runtime))
+            return false;
+    } while (salp__now() < until);
+    return salp__stuck(runtime);
 }
 
 static void run_all(salp__runtime *runtime)
