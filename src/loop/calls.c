@@ -135,6 +135,7 @@ static void make_calls(salp__event *event)
 {
     salp__loop *loop = SALP__CONTAINER(event, salp__loop, calls.event);
     salp__calls *calls = &loop->calls;
+    calls->lately = true;
     while (calls->taken || take_all(calls)) {
         const block *b = calls->taken;
         while (calls->made < b->count) {

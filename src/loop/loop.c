@@ -332,11 +332,34 @@ static bool mark(salp__loop *loop, uintptr_t how)
                                                    memory_order_relaxed);
 }
 
+/* After a call from elsewhere it looks a while longer: who has sent one often sends more at once, but is back from waking us
+   only after we have made the first. That is short beside what a sleep and a wake take. It does not give way meanwhile: where
+   many want the processor, it would come back later than one who sleeps. */
+static void look_for_more_calls(salp__loop *loop, int64_t deadline)
+{
+    enum { LOOKS = 16 };
+    if (!loop->calls.lately || salp__alone())
+        return;
+    loop->calls.lately = false;
+    int64_t end = salp__later(SALP_MICROSECONDS(5));
+    if (deadline < end)
+        end = deadline;
+    do {
+        for (int i = 0; i < LOOKS; i++) {
+            /* relaxed: a hint. */
+            if (atomic_load_explicit(&loop->inbox, memory_order_relaxed) != 0)
+                return;
+            salp__relax();
+        }
+    } while (salp__now() < end);
+}
+
 static void sleep_until_wanted(salp__loop *loop, int64_t deadline)
 {
     if (first_timer(loop) < deadline)
         deadline = first_timer(loop);
     loop->unpolled = 0;
+    look_for_more_calls(loop, deadline);
     if (loop->watches > 0) {
         if (mark(loop, POLLING))
             loop->poller->type->wait(loop->poller, deadline);

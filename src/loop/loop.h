@@ -41,6 +41,7 @@ typedef struct salp__calls {
     salp__event event;              /* stands for all of them */
     struct salp__call_block *taken; /* those that the loop has, some of which may have been made [owner] */
     unsigned made;                  /* of the first block that was taken [owner] */
+    bool lately;                    /* some were made since the loop has slept [owner] */
     char apart[SALP__CACHE_LINE];
     salp__latch latch;
     bool sent;                             /* the event is under way [latch] */
