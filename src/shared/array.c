@@ -192,7 +192,7 @@ int salp_shared_array_with(salp_shared **out, size_t count, size_t item_size, co
     int fd = salp__memfd_open_to_seal("salp-shared", options->huge_pages, &page);
     if (fd < 0)
         return fd;
-    salp_shared *shared;
+    salp_shared *shared = NULL;
     int error = add_up(count, item_size, page, &size) ? take_memory(fd, size) : -ENOMEM;
     if (error == 0)
         error = map(&shared, fd, size, true);
@@ -244,7 +244,7 @@ static int attach(salp_shared **out, int fd, bool writable)
     int copy = salp__file_copy(fd);
     if (copy < 0)
         return copy;
-    salp_shared *shared;
+    salp_shared *shared = NULL;
     int error = map(&shared, copy, (size_t)size, writable);
     if (error < 0) {
         salp__file_close(copy);
