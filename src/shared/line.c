@@ -139,6 +139,31 @@ void salp__ring_granted(salp__shared *shared)
     }
 }
 
+void salp__shared_settle(salp__shared *shared)
+{
+    for (bool more = true; more;) {
+        salp__wakes wakes = { 0 };
+        more = shared->kind->settle_locked(shared, &wakes);
+        salp__shared_unlatch(shared);
+        salp__wakes_ring(shared, &wakes);
+        if (more)
+            salp__shared_latch(shared);
+    }
+}
+
+void salp__shared_latch_settled(salp__shared *shared)
+{
+    for (;;) {
+        salp__wakes wakes = { 0 };
+        salp__shared_latch(shared);
+        bool more = shared->kind->settle_locked(shared, &wakes);
+        if (!more && wakes.count == 0)
+            return;
+        salp__shared_unlatch(shared);
+        salp__wakes_ring(shared, &wakes);
+    }
+}
+
 /* ---- who waits ---- */
 
 static int take_berth(salp__shared *shared, salp__shared_line *line, bool front, salp__berth *berth)
@@ -230,11 +255,7 @@ static int sleep_in_line(salp__berth *berth)
 /* Who cannot have the others watched, and may not give up, looks himself. */
 static void look_after_others(salp__berth *berth)
 {
-    salp__segment *segment = berth->shared->segment;
-    uint64_t used = atomic_load_explicit(&segment->slots_used, memory_order_relaxed);
-    for (uint64_t slot = 0; slot < used; slot++)
-        salp__bury_if_dead(berth->shared,
-                           atomic_load_explicit(&segment->participants[slot].identity, memory_order_relaxed));
+    (void)salp__bury_all_dead(berth->shared);
     if (berth->ported)
         salp__task_give_way(berth->waiter.actor->task);
     salp__doze(SALP_MILLISECONDS(1));

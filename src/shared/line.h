@@ -116,6 +116,13 @@ void salp__grant_locked(salp__shared *shared, salp__node *node, int result, salp
 /* [no latch] */
 void salp__wakes_ring(salp__shared *shared, const salp__wakes *wakes);
 
+/* [latch held on entry, released] Grants what can be granted, as the object's kind says, and rings. It lets go of the latch
+   in between if those are many. */
+void salp__shared_settle(salp__shared *shared);
+
+/* The latch, when nothing is left to grant: of one who grants to many, or has died before he could. */
+void salp__shared_latch_settled(salp__shared *shared);
+
 /* ---- for this folder ---- */
 
 /* [latch; in a transaction of the caller's] */

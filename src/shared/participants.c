@@ -81,14 +81,6 @@ static void announce(salp__segment *segment)
     }
 }
 
-/* Whoever was buried by nobody, since nobody waits. */
-static void bury_all_dead(salp__shared *shared)
-{
-    for (uint32_t slot = 0; slot < SALP__PARTICIPANTS; slot++)
-        salp__bury_if_dead(shared,
-                           atomic_load_explicit(&shared->segment->participants[slot].identity, memory_order_relaxed));
-}
-
 static int take_part(salp__shared *shared)
 {
     uint64_t namespace;
@@ -101,7 +93,7 @@ static int take_part(salp__shared *shared)
         return -EXDEV;
     int slot = take_slot(shared->segment, shared->identity);
     if (slot < 0) {
-        bury_all_dead(shared);
+        (void)salp__bury_all_dead(shared); /* nobody has, since nobody waits */
         slot = take_slot(shared->segment, shared->identity);
     }
     if (slot < 0)
@@ -216,6 +208,16 @@ bool salp__bury_if_dead(salp__shared *shared, uint64_t identity)
         return false;
     salp__bury(shared, identity);
     return true;
+}
+
+bool salp__bury_all_dead(salp__shared *shared)
+{
+    uint64_t used = atomic_load_explicit(&shared->segment->slots_used, memory_order_relaxed);
+    bool found = false;
+    for (uint64_t slot = 0; slot < used; slot++)
+        found |= salp__bury_if_dead(
+            shared, atomic_load_explicit(&shared->segment->participants[slot].identity, memory_order_relaxed));
+    return found;
 }
 
 void salp__shared_leave(salp__shared *shared)

@@ -47,4 +47,7 @@ void salp__bury(salp__shared *shared, uint64_t identity);
 /* The same, if it is a participant, and dead: true. Asks the system, which takes some microseconds. */
 bool salp__bury_if_dead(salp__shared *shared, uint64_t identity);
 
+/* The same for all participants: whether there was one. */
+bool salp__bury_all_dead(salp__shared *shared);
+
 #endif
