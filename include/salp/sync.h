@@ -140,11 +140,15 @@ typedef struct salp_event salp_event;
 
 typedef struct salp_event_options {
     bool set;    /* at the beginning */
-    bool shared; /* between processes: not built yet, -ENOTSUP */
+    bool shared; /* between processes */
 } salp_event_options;
 
-/* Threads: any. Waits: no. Errors: -EINVAL event is NULL; -ENOTSUP; -ENOMEM. */
+/* Threads: any. Waits: no. Errors: -EINVAL event is NULL; -ENOMEM; of a shared one also those of salp_mutex_open. */
 SALP_API int salp_event_open(salp_event **event, const salp_event_options *options);
+
+/* As salp_mutex_attach and salp_mutex_fd. */
+SALP_API int salp_event_attach(salp_event **event, int fd);
+SALP_API int salp_event_fd(const salp_event *event);
 
 /* It has happened: everybody who waits goes on, also if it is cleared at once. Waits: no. Errors: -EINVAL. */
 SALP_API int salp_event_set(salp_event *event);
@@ -170,19 +174,30 @@ SALP_API void salp_event_close(salp_event *event);
 typedef struct salp_condition salp_condition;
 
 typedef struct salp_condition_options {
-    bool shared; /* between processes: not built yet, -ENOTSUP */
+    bool shared; /* between processes: it is waited for with a shared mutex */
 } salp_condition_options;
 
-/* Threads: any. Waits: no. Errors: -EINVAL condition is NULL; -ENOTSUP; -ENOMEM. */
+/*
+ * A shared one passes a signal on: if the process whose task or thread was woken dies before that has the mutex again, the
+ * next one who waits is woken. (If it dies later it dies with the mutex, and whoever locks that next is told.)
+ *
+ * Threads: any. Waits: no. Errors: -EINVAL condition is NULL; -ENOMEM; of a shared one also those of salp_mutex_open.
+ */
 SALP_API int salp_condition_open(salp_condition **condition, const salp_condition_options *options);
+
+/* As salp_mutex_attach and salp_mutex_fd. */
+SALP_API int salp_condition_attach(salp_condition **condition, int fd);
+SALP_API int salp_condition_fd(const salp_condition *condition);
 
 /*
  * Unlocks the mutex, also a recursive one that was locked several times, waits to
  * be woken, and locks it again as it was, whatever it returns. No wake-up between
  * unlocking and waiting is missed. It may return 0 without one.
- * Waits: yes. Errors: -EINVAL; -EPERM the caller does not hold the mutex;
- * -ECANCELED, -ETIMEDOUT: no wake-up was used up. (Locking again may wait for
- * others, and a scope does not end that.)
+ * -EOWNERDEAD: of shared ones; the mutex was locked again and said so, as salp_mutex_lock
+ * does, whether there was a wake-up or not.
+ * Waits: yes. Errors: -EINVAL also if only one of the two is shared; -EPERM the caller does
+ * not hold the mutex; -ECANCELED, -ETIMEDOUT: no wake-up was used up. (Locking again may
+ * wait for others, and a scope does not end that.)
  */
 SALP_API int salp_condition_wait(salp_condition *condition, salp_mutex *mutex);
 
@@ -199,12 +214,22 @@ typedef struct salp_barrier salp_barrier;
 
 typedef struct salp_barrier_options {
     unsigned parties; /* at least 1 */
-    bool shared;      /* between processes: not built yet, -ENOTSUP */
+    bool shared;      /* between processes */
 } salp_barrier_options;
 
-/* Threads: any. Waits: no. Errors: -EINVAL barrier or options is NULL, or parties is 0 or above INT32_MAX; -ENOTSUP;
-   -ENOMEM. */
+/*
+ * A shared one is broken for the others when a process dies that they may be waiting for: one that has come to it, now or
+ * any time before, and has not closed its handle since. So a process that ends and will not be a party any more closes it
+ * first. Of one that has never come nobody can know that it was to: for that there are scopes with a deadline.
+ *
+ * Threads: any. Waits: no. Errors: -EINVAL barrier or options is NULL, or parties is 0 or above INT32_MAX; -ENOMEM; of a
+ * shared one also those of salp_mutex_open.
+ */
 SALP_API int salp_barrier_open(salp_barrier **barrier, const salp_barrier_options *options);
+
+/* As salp_mutex_attach and salp_mutex_fd. */
+SALP_API int salp_barrier_attach(salp_barrier **barrier, int fd);
+SALP_API int salp_barrier_fd(const salp_barrier *barrier);
 
 /*
  * Waits until all parties have come. Returns how many came before this one: 0 for
@@ -212,12 +237,14 @@ SALP_API int salp_barrier_open(salp_barrier **barrier, const salp_barrier_option
  *
  * A party that leaves because its scope is over breaks the barrier, since the
  * others would wait for ever: they and all who come later get SALP_EBROKEN, until
- * salp_barrier_reset. Waits: yes.
+ * salp_barrier_reset. So does one that is not able to wait for others to die (see above:
+ * -EMFILE and so on) when it has come already. Waits: yes.
  * Errors: -EINVAL; SALP_EBROKEN; -ECANCELED, -ETIMEDOUT.
  */
 SALP_API int salp_barrier_wait(salp_barrier *barrier);
 
-/* Breaks it; mends it, those who wait get SALP_EBROKEN. Threads: any. Waits: no. Errors: -EINVAL. */
+/* Breaks it; mends it, those who wait get SALP_EBROKEN. A shared one is not broken anew by processes that were dead before
+   it was mended. Threads: any. Waits: no. Errors: -EINVAL. */
 SALP_API int salp_barrier_break(salp_barrier *barrier);
 SALP_API int salp_barrier_reset(salp_barrier *barrier);
 
@@ -232,27 +259,40 @@ SALP_API void salp_barrier_close(salp_barrier *barrier);
 typedef struct salp_rwlock salp_rwlock;
 
 typedef struct salp_rwlock_options {
-    bool shared; /* between processes: not built yet, -ENOTSUP */
+    bool shared; /* between processes */
 } salp_rwlock_options;
 
-/* Threads: any. Waits: no. Errors: -EINVAL rwlock is NULL; -ENOTSUP; -ENOMEM. */
+/*
+ * Of a shared one, readers that die are gone: what they had locked is unlocked. When the writer dies, others get in, and
+ * everybody is told (-EOWNERDEAD) until a writer who was told has unlocked it.
+ *
+ * Threads: any. Waits: no. Errors: -EINVAL rwlock is NULL; -ENOMEM; of a shared one also those of salp_mutex_open.
+ */
 SALP_API int salp_rwlock_open(salp_rwlock **rwlock, const salp_rwlock_options *options);
+
+/* As salp_mutex_attach and salp_mutex_fd. */
+SALP_API int salp_rwlock_attach(salp_rwlock **rwlock, int fd);
+SALP_API int salp_rwlock_fd(const salp_rwlock *rwlock);
 
 /*
  * Locks it for reading; for writing. Waits: yes. A reader that locks it again for
  * reading can wait for ever when a writer has come meanwhile, and one that locks it
  * for writing does.
+ * -EOWNERDEAD: it is locked, as with 0; but a process that had locked it for writing has died
+ * (or closed it) meanwhile, and what it protects may be half changed, since no writer who was
+ * told so has unlocked it yet. A reader who is told can unlock it and lock it for writing.
  * Errors: -EINVAL; -EDEADLK the caller holds it for writing; -EAGAIN too many
  * readers; -ECANCELED, -ETIMEDOUT.
  */
 SALP_API int salp_rwlock_lock_read(salp_rwlock *rwlock);
 SALP_API int salp_rwlock_lock_write(salp_rwlock *rwlock);
 
-/* The same without waiting: -EBUSY where the other would wait. */
+/* The same without waiting: -EBUSY where the other would wait. -EOWNERDEAD: as above. */
 SALP_API int salp_rwlock_try_lock_read(salp_rwlock *rwlock);
 SALP_API int salp_rwlock_try_lock_write(salp_rwlock *rwlock);
 
-/* Unlocks it, whichever way the caller has locked it. Errors: -EINVAL; -EPERM nobody holds it, or another one for writing. */
+/* Unlocks it, whichever way the caller has locked it. Errors: -EINVAL; -EPERM nobody holds it (of a shared one: nobody of
+   this process), or another one for writing. */
 SALP_API int salp_rwlock_unlock(salp_rwlock *rwlock);
 
 SALP_API void salp_rwlock_close(salp_rwlock *rwlock);

@@ -1,5 +1,6 @@
 /*
  * Barriers. Who waits knows how many came before; the last one lets all go on, if all are still there.
+ * One between processes is another thing behind the same handle: sync/shared_barrier.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,13 +10,15 @@
 
 #include "os/memory.h"
 #include "sync/line.h"
+#include "sync/shared_barrier.h"
 
 struct salp_barrier {
     salp__latch latch;
-    salp__list line;  /* [latch] those who have come */
-    unsigned come;    /* [latch] how many */
-    unsigned parties; /* [const after open] */
-    bool broken;      /* [latch] */
+    salp__list line;              /* [latch] those who have come */
+    unsigned come;                /* [latch] how many */
+    unsigned parties;             /* [const after open] */
+    bool broken;                  /* [latch] */
+    salp__shared_barrier *shared; /* between processes: then nothing else here is used; or NULL [const after open] */
 };
 
 int salp_barrier_open(salp_barrier **out, const salp_barrier_options *options)
@@ -25,19 +28,46 @@ int salp_barrier_open(salp_barrier **out, const salp_barrier_options *options)
     *out = NULL;
     if (!options || options->parties == 0 || options->parties > INT32_MAX)
         return -EINVAL;
-    if (options->shared)
-        return -ENOTSUP;
     salp_barrier *barrier = salp__allocate(sizeof *barrier);
     if (!barrier)
         return -ENOMEM;
+    int error = options->shared ? salp__shared_barrier_open(&barrier->shared, options->parties) : 0;
+    if (error < 0) {
+        salp__free(barrier);
+        return error;
+    }
     salp__list_open(&barrier->line);
     barrier->parties = options->parties;
     *out = barrier;
     return 0;
 }
 
+int salp_barrier_attach(salp_barrier **out, int fd)
+{
+    if (!out)
+        return -EINVAL;
+    *out = NULL;
+    salp_barrier *barrier = salp__allocate(sizeof *barrier);
+    if (!barrier)
+        return -ENOMEM;
+    int error = salp__shared_barrier_attach(&barrier->shared, fd);
+    if (error < 0) {
+        salp__free(barrier);
+        return error;
+    }
+    *out = barrier;
+    return 0;
+}
+
+int salp_barrier_fd(const salp_barrier *barrier)
+{
+    return barrier && barrier->shared ? salp__shared_barrier_fd(barrier->shared) : -EINVAL;
+}
+
 void salp_barrier_close(salp_barrier *barrier)
 {
+    if (barrier && barrier->shared)
+        salp__shared_barrier_close(barrier->shared);
     salp__free(barrier);
 }
 
@@ -122,6 +152,8 @@ int salp_barrier_wait(salp_barrier *barrier)
 {
     if (!barrier)
         return -EINVAL;
+    if (barrier->shared)
+        return salp__shared_barrier_wait(barrier->shared);
     salp__latch_take(&barrier->latch);
     int error = salp__scope_error(salp__self());
     if (error < 0) { /* a party that will not come */
@@ -150,6 +182,8 @@ int salp_barrier_break(salp_barrier *barrier)
 {
     if (!barrier)
         return -EINVAL;
+    if (barrier->shared)
+        return salp__shared_barrier_reset(barrier->shared, true);
     salp__latch_take(&barrier->latch);
     break_it(barrier, true);
     return 0;
@@ -159,6 +193,8 @@ int salp_barrier_reset(salp_barrier *barrier)
 {
     if (!barrier)
         return -EINVAL;
+    if (barrier->shared)
+        return salp__shared_barrier_reset(barrier->shared, false);
     salp__latch_take(&barrier->latch);
     break_it(barrier, false);
     return 0;

@@ -2,6 +2,8 @@
  * Reader-writer locks. Who comes while somebody waits, waits behind him; who unlocks lets in the first of the line, and
  * with a reader all readers up to the next writer.
  *
+ * One between processes is another thing behind the same handle: sync/shared_rwlock.c.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
@@ -11,12 +13,14 @@
 
 #include "os/memory.h"
 #include "sync/line.h"
+#include "sync/shared_rwlock.h"
 
 struct salp_rwlock {
     salp__latch latch;
-    unsigned readers;    /* [latch] */
-    salp__actor *writer; /* [latch] */
-    salp__list line;     /* [latch] of a writer, `item` is not NULL */
+    unsigned readers;            /* [latch] */
+    salp__actor *writer;         /* [latch] */
+    salp__list line;             /* [latch] of a writer, `item` is not NULL */
+    salp__shared_rwlock *shared; /* between processes: then nothing else here is used; or NULL [const after open] */
 };
 
 int salp_rwlock_open(salp_rwlock **out, const salp_rwlock_options *options)
@@ -24,18 +28,45 @@ int salp_rwlock_open(salp_rwlock **out, const salp_rwlock_options *options)
     if (!out)
         return -EINVAL;
     *out = NULL;
-    if (options && options->shared)
-        return -ENOTSUP;
     salp_rwlock *rwlock = salp__allocate(sizeof *rwlock);
     if (!rwlock)
         return -ENOMEM;
+    int error = options && options->shared ? salp__shared_rwlock_open(&rwlock->shared) : 0;
+    if (error < 0) {
+        salp__free(rwlock);
+        return error;
+    }
     salp__list_open(&rwlock->line);
     *out = rwlock;
     return 0;
 }
 
+int salp_rwlock_attach(salp_rwlock **out, int fd)
+{
+    if (!out)
+        return -EINVAL;
+    *out = NULL;
+    salp_rwlock *rwlock = salp__allocate(sizeof *rwlock);
+    if (!rwlock)
+        return -ENOMEM;
+    int error = salp__shared_rwlock_attach(&rwlock->shared, fd);
+    if (error < 0) {
+        salp__free(rwlock);
+        return error;
+    }
+    *out = rwlock;
+    return 0;
+}
+
+int salp_rwlock_fd(const salp_rwlock *rwlock)
+{
+    return rwlock && rwlock->shared ? salp__shared_rwlock_fd(rwlock->shared) : -EINVAL;
+}
+
 void salp_rwlock_close(salp_rwlock *rwlock)
 {
+    if (rwlock && rwlock->shared)
+        salp__shared_rwlock_close(rwlock->shared);
     salp__free(rwlock);
 }
 
@@ -108,6 +139,8 @@ static int lock(salp_rwlock *rwlock, bool writes)
 {
     if (!rwlock)
         return -EINVAL;
+    if (rwlock->shared)
+        return salp__shared_rwlock_lock(rwlock->shared, writes);
     for (;;) {
         int error = salp__line_begin(&rwlock->latch);
         if (error < 0)
@@ -137,6 +170,8 @@ static int try_lock(salp_rwlock *rwlock, bool writes)
 {
     if (!rwlock)
         return -EINVAL;
+    if (rwlock->shared)
+        return salp__shared_rwlock_try_lock(rwlock->shared, writes);
     salp__latch_take(&rwlock->latch);
     int error = try_locked(rwlock, writes, salp__self());
     salp__latch_release(&rwlock->latch);
@@ -157,6 +192,8 @@ int salp_rwlock_unlock(salp_rwlock *rwlock)
 {
     if (!rwlock)
         return -EINVAL;
+    if (rwlock->shared)
+        return salp__shared_rwlock_unlock(rwlock->shared);
     salp__latch_take(&rwlock->latch);
     if (rwlock->writer == salp__self()) {
         rwlock->writer = NULL;

@@ -89,7 +89,6 @@ static void misuse_is_refused(void **state)
     assert_int_equal(salp_semaphore_release(NULL, 1), -EINVAL);
     salp_semaphore_close(NULL);
     assert_int_equal(salp_event_open(NULL, NULL), -EINVAL);
-    assert_int_equal(salp_event_open(&event, &(salp_event_options){ .shared = true }), -ENOTSUP);
     assert_int_equal(salp_event_set(NULL), -EINVAL);
     assert_int_equal(salp_event_clear(NULL), -EINVAL);
     assert_int_equal(salp_event_wait(NULL), -EINVAL);
