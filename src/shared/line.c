@@ -261,11 +261,26 @@ static void look_after_others(salp__berth *berth)
     salp__doze(SALP_MILLISECONDS(1));
 }
 
+/* [latch, of which it lets go] A task is watched over before its porter expects it. Who may be claimed at any time must not
+   give way to others of his loop, as he might here: he would be made to go on twice. */
+static int watch_locked(salp__berth *berth)
+{
+    salp__shared *shared = berth->shared;
+    if (!berth->ported)
+        return 0;
+    salp__shared_unlatch(shared);
+    int error = salp__deaths_watch(shared);
+    salp__shared_latch(shared);
+    return error;
+}
+
 /* Each round begins with the latch. */
 static int wait_in_line(salp__berth *berth)
 {
     salp__shared *shared = berth->shared;
     for (int error = 0;; salp__shared_latch(shared)) {
+        if (error == 0)
+            error = watch_locked(berth);
         if (error == 0 && !is_granted_locked(berth))
             error = arm_locked(berth);
         if (is_granted_locked(berth) || (error < 0 && !berth->through)) {
@@ -274,8 +289,8 @@ static int wait_in_line(salp__berth *berth)
             return granted ? 0 : error;
         }
         salp__shared_unlatch(shared);
-        if (error == 0)
-            error = salp__deaths_watch(shared);
+        if (error == 0 && !berth->ported)
+            error = salp__deaths_watch(shared); /* after it was armed: a newcomer rings for it */
         if (error == 0)
             error = sleep_in_line(berth);
         else if (berth->through)
