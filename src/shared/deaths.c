@@ -132,8 +132,8 @@ static void bury(uint64_t identity)
 
 static void note_death(const process *ended)
 {
+    salp__lock_take(&deaths.lock); /* under which it was written, before the system knew it */
     uint64_t identity = ended->identity;
-    salp__lock_take(&deaths.lock);
     drop_locked(find_locked(identity));
     salp__lock_release(&deaths.lock);
     bury(identity);
