@@ -307,6 +307,14 @@ static void the_death_of_one_who_waits_breaks_it(void **state)
     }
 }
 
+static int come_and_close(void *arg)
+{
+    (void)arg;
+    OR_FAIL(salp_barrier_wait(barrier) >= 0);
+    salp_barrier_close(barrier);
+    return 0;
+}
+
 static void the_death_of_one_who_has_come_before_breaks_it(void **state)
 {
     (void)state;
@@ -315,7 +323,7 @@ static void the_death_of_one_who_has_come_before_breaks_it(void **state)
         open_barrier(2);
         atomic_store(&board->ready, 0);
         pid_t victim = start_process(in_loop, come_and_stay, NULL);
-        assert_true(salp_barrier_wait(barrier) >= 0);
+        ends_well(start_process(in_loop, come_and_close, NULL));
         assert_true(reaches(&board->ready, 1));
         pid_t other = start_process(in_loop, is_broken, NULL);
         assert_true(come_to_wait(salp_barrier_fd(barrier), 1));
@@ -344,14 +352,6 @@ static void who_mends_it_has_heard_of_the_dead(void **state)
     assert_int_equal(waiting_in(segment), 0);
     look_away(segment);
     salp_barrier_close(barrier);
-}
-
-static int come_and_close(void *arg)
-{
-    (void)arg;
-    OR_FAIL(salp_barrier_wait(barrier) >= 0);
-    salp_barrier_close(barrier);
-    return 0;
 }
 
 static void who_has_closed_it_is_no_party_any_more(void **state)
