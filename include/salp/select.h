@@ -55,11 +55,15 @@ typedef struct salp_case {
  * that happens, if it is in this case only: whoever is on its other side may close
  * it as soon as his own call has returned.
  *
+ * A put and a get that wait in two selects do not meet at a shared queue with capacity 0:
+ * one side has to wait in a call of its own.
+ *
  * Allocates nothing; but a plain thread that has to wait for a descriptor runs a loop meanwhile, and -ENOMEM, -EMFILE
  * and the like are errors of that. Threads: any, and tasks. Waits: yes.
  * Errors: -EINVAL: cases is NULL and count is not 0, count is negative, a case has more than one
  * thing, or a queue without item; -EBADF: a descriptor is not open; -ENOMEM, -EMFILE, -ENOSPC of watching it; SALP_EINSIDE: a future that only the caller's
- * own pool could resolve, or a callback of a loop would have to wait; -ECANCELED, -ETIMEDOUT a scope (salp/task.h) is over. Then nothing has happened.
+ * own pool could resolve, or a callback of a loop would have to wait; -ECANCELED, -ETIMEDOUT a scope (salp/task.h) is over; those of shared
+ * objects that salp/sync.h names. Then nothing has happened.
  */
 SALP_API int salp_select(salp_case *cases, int count);
 

@@ -28,7 +28,7 @@ int salp__line_wait(salp__latch *latch, salp__list *line, const char *what, void
     return salp__line_wait_at(latch, &spot);
 }
 
-salp__spot *salp__line_first_locked(salp__list *line)
+salp__spot *salp__line_claim_first_locked(salp__list *line)
 {
     while (!salp__list_empty(line)) {
         salp__spot *spot = SALP__CONTAINER(line->next, salp__spot, link);

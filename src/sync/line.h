@@ -41,12 +41,12 @@ int salp__line_wait_at(salp__latch *latch, salp__spot *spot);
 void salp__line_leave(salp__latch *latch, salp__spot *spot);
 
 /* Of a line that is not empty. */
-salp__spot *salp__line_first_locked(salp__list *line);
+salp__spot *salp__line_claim_first_locked(salp__list *line);
 
 /* The one who has waited longest and can still be reached, claimed and taken off; or NULL. [latch] */
 static inline salp__spot *salp__line_next_locked(salp__list *line)
 {
-    return salp__list_empty(line) ? NULL : salp__line_first_locked(line);
+    return salp__list_empty(line) ? NULL : salp__line_claim_first_locked(line);
 }
 
 #endif

@@ -7,6 +7,8 @@
  * I1  Somebody waits to get only while the store is empty and nobody waits to put; to put, only while it is full.
  * I2  `unfinished` counts what was put, whether it was taken or not, less what is done.
  *
+ * One between processes is another thing behind the same handle: sync/shared_queue.c.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "sync/queue.h"
@@ -14,17 +16,19 @@
 #include <errno.h>
 
 #include "os/memory.h"
+#include "sync/shared_queue.h"
 #include "sync/store.h"
 
 struct salp_queue {
     salp__latch latch;
-    bool shut;           /* [latch] */
-    salp__list getters;  /* [latch] */
-    salp__list putters;  /* [latch] */
-    salp__list joiners;  /* [latch] they wait for `unfinished` to be 0 */
-    salp__store store;   /* [latch] */
-    uint64_t unfinished; /* [latch] */
-    size_t capacity;     /* [const after open] */
+    bool shut;                  /* [latch] */
+    salp__list getters;         /* [latch] */
+    salp__list putters;         /* [latch] */
+    salp__list joiners;         /* [latch] they wait for `unfinished` to be 0 */
+    salp__store store;          /* [latch] */
+    uint64_t unfinished;        /* [latch] */
+    size_t capacity;            /* [const after open] */
+    salp__shared_queue *shared; /* between processes: then nothing else here is used; or NULL [const after open] */
 };
 
 static int check(const salp_queue_options *options)
@@ -34,7 +38,7 @@ static int check(const salp_queue_options *options)
         return -EINVAL;
     if (sorted != (options->compare != NULL) || (options->capacity == 0 && options->order != SALP_FIFO))
         return -EINVAL;
-    return options->shared ? -ENOTSUP : 0;
+    return 0;
 }
 
 int salp_queue_open(salp_queue **out, const salp_queue_options *options)
@@ -50,7 +54,8 @@ int salp_queue_open(salp_queue **out, const salp_queue_options *options)
     salp_queue *queue = salp__allocate(sizeof *queue);
     if (!queue)
         return -ENOMEM;
-    error = salp__store_open(&queue->store, options);
+    error =
+        options->shared ? salp__shared_queue_open(&queue->shared, options) : salp__store_open(&queue->store, options);
     if (error < 0) {
         salp__free(queue);
         return error;
@@ -63,11 +68,36 @@ int salp_queue_open(salp_queue **out, const salp_queue_options *options)
     return 0;
 }
 
+int salp_queue_attach(salp_queue **out, int fd, const salp_queue_options *options)
+{
+    if (!out)
+        return -EINVAL;
+    *out = NULL;
+    salp_queue *queue = salp__allocate(sizeof *queue);
+    if (!queue)
+        return -ENOMEM;
+    int error = salp__shared_queue_attach(&queue->shared, fd, options);
+    if (error < 0) {
+        salp__free(queue);
+        return error;
+    }
+    *out = queue;
+    return 0;
+}
+
+int salp_queue_fd(const salp_queue *queue)
+{
+    return queue && queue->shared ? salp__shared_queue_fd(queue->shared) : -EINVAL;
+}
+
 void salp_queue_close(salp_queue *queue)
 {
     if (!queue)
         return;
-    salp__store_close(&queue->store);
+    if (queue->shared)
+        salp__shared_queue_close(queue->shared);
+    else
+        salp__store_close(&queue->store);
     salp__free(queue);
 }
 
@@ -129,8 +159,6 @@ static inline bool finish_locked(salp_queue *queue, try_locked *function, void *
 
 static int try(salp_queue *queue, try_locked *function, void *item)
 {
-    if (!queue || !item)
-        return -EINVAL;
     int result;
     salp__latch_take(&queue->latch);
     if (finish_locked(queue, function, item, &result))
@@ -161,6 +189,8 @@ int salp_queue_put(salp_queue *queue, const void *item)
     void *from = (void *)(uintptr_t)item;
     if (!queue || !item)
         return -EINVAL;
+    if (queue->shared)
+        return salp__shared_queue_put(queue->shared, item, true);
     int result = salp__line_begin(&queue->latch);
     if (result < 0 || finish_locked(queue, put_locked, from, &result))
         return result;
@@ -171,6 +201,8 @@ int salp_queue_get(salp_queue *queue, void *item)
 {
     if (!queue || !item)
         return -EINVAL;
+    if (queue->shared)
+        return salp__shared_queue_get(queue->shared, item, true);
     int result = salp__line_begin(&queue->latch);
     if (result < 0 || finish_locked(queue, get_locked, item, &result))
         return result;
@@ -179,21 +211,33 @@ int salp_queue_get(salp_queue *queue, void *item)
 
 int salp_queue_try_put(salp_queue *queue, const void *item)
 {
+    if (!queue || !item)
+        return -EINVAL;
+    if (queue->shared)
+        return salp__shared_queue_put(queue->shared, item, false);
     return try(queue, put_locked, (void *)(uintptr_t)item);
 }
 
 int salp_queue_try_get(salp_queue *queue, void *item)
 {
+    if (!queue || !item)
+        return -EINVAL;
+    if (queue->shared)
+        return salp__shared_queue_get(queue->shared, item, false);
     return try(queue, get_locked, item);
 }
 
 salp__source salp__queue_get_source(salp_queue *queue)
 {
+    if (queue->shared)
+        return salp__shared_queue_get_source(queue->shared);
     return (salp__source){ .object = queue, .latch = &queue->latch, .line = &queue->getters, .try_locked = get_locked };
 }
 
 salp__source salp__queue_put_source(salp_queue *queue)
 {
+    if (queue->shared)
+        return salp__shared_queue_put_source(queue->shared);
     return (salp__source){ .object = queue, .latch = &queue->latch, .line = &queue->putters, .try_locked = put_locked };
 }
 
@@ -212,6 +256,8 @@ int salp_queue_shutdown(salp_queue *queue)
 {
     if (!queue)
         return -EINVAL;
+    if (queue->shared)
+        return salp__shared_queue_shutdown(queue->shared);
     salp__list refused;
     salp__list_open(&refused);
     salp__latch_take(&queue->latch);
@@ -227,6 +273,8 @@ int salp_queue_done(salp_queue *queue)
 {
     if (!queue)
         return -EINVAL;
+    if (queue->shared)
+        return salp__shared_queue_done(queue->shared);
     salp__list woken;
     salp__list_open(&woken);
     salp__latch_take(&queue->latch);
@@ -243,6 +291,8 @@ int salp_queue_join(salp_queue *queue)
 {
     if (!queue)
         return -EINVAL;
+    if (queue->shared)
+        return salp__shared_queue_join(queue->shared);
     for (;;) {
         int result = salp__line_begin(&queue->latch);
         if (result < 0)
@@ -261,6 +311,8 @@ size_t salp_queue_count(salp_queue *queue)
 {
     if (!queue)
         return 0;
+    if (queue->shared)
+        return salp__shared_queue_count(queue->shared);
     salp__latch_take(&queue->latch);
     size_t count = queue->store.count;
     salp__latch_release(&queue->latch);

@@ -13,6 +13,12 @@
  * While we ask in step 2 we are in no line: nobody can claim us at the same time, and so exactly one case happens.
  * The same order is kept by Go's select (runtime/select.go).
  *
+ * What lies between processes has a latch that is not held with others, and nobody there can claim us. So before step 2
+ * we stand in the lines of these, where we are granted a look whenever they might happen (shared/line.h). If one might by
+ * now, or a porter claims us for a look later on, we leave all lines and begin again. Whoever might still claim us for a
+ * look when something else has happened must not find us gone: we claim ourselves, or go through with the wait that he
+ * has just ended.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
@@ -24,6 +30,8 @@
 #include "os/clock.h"
 #include "os/epoll.h"
 #include "os/file.h"
+#include "shared/line.h"
+#include "shared/participants.h"
 #include "sync/event.h"
 #include "sync/future.h"
 #include "sync/queue.h"
@@ -32,7 +40,10 @@
 /* What lies in a case while we wait. */
 typedef struct choice {
     salp__spot spot;
-    salp_case *next;         /* in the order of the latches */
+    union {
+        salp_case *next; /* in the order of the latches */
+        uint64_t node;   /* of one between processes: index + 1; 0: it has none */
+    };
     salp__interest interest; /* of a descriptor */
 } choice;
 
@@ -93,13 +104,25 @@ static bool is_readable(salp_case *c)
     return salp__poll(c->readable, &ready, 1, 0) > 0 && ready;
 }
 
+/* The same of one between processes, without a latch. */
+static bool try_shared(salp_case *c, const salp__source *source)
+{
+    int result = source->try_shared(source->object, c->item);
+    if (result == -EAGAIN)
+        return false;
+    c->result = result;
+    return true;
+}
+
 static int try_each(salp_case *cases, int count)
 {
     for (int i = 0; i < count; i++) {
         if (cases[i].readable && is_readable(&cases[i]))
             return i;
         salp__source source = source_of(&cases[i]);
-        if (!source.object)
+        if (source.shared && try_shared(&cases[i], &source))
+            return i;
+        if (!source.latch)
             continue;
         salp__spot *woken = NULL;
         salp__latch_take(source.latch);
@@ -189,7 +212,7 @@ static int try_or_enter(salp_case *cases, int count, salp_case *first, salp__wai
     take_latches(first);
     for (int i = 0; i < count && chosen < 0; i++) {
         salp__source source = source_of(&cases[i]);
-        if (source.object && try_locked(&cases[i], &source, &woken))
+        if (source.latch && try_locked(&cases[i], &source, &woken))
             chosen = i;
     }
     for (salp_case *c = first; c && chosen < 0; c = choice_of(c)->next) {
@@ -203,6 +226,69 @@ static int try_or_enter(salp_case *cases, int count, salp_case *first, salp__wai
     return chosen;
 }
 
+/* ---- what lies between processes ---- */
+
+static bool is_any_shared(const salp_case *cases, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (source_of(&cases[i]).shared)
+            return true;
+    }
+    return false;
+}
+
+static int enter_shared(salp_case *c, const salp__source *source, salp__waiter *waiter)
+{
+    salp__berth berth;
+    int error = salp__shared_enter(source->shared);
+    if (error < 0)
+        return error;
+    choice_of(c)->spot = salp__spot_of(waiter);
+    salp__shared_latch(source->shared);
+    error = salp__berth_lend_locked(source->shared, source->looks, &berth, &choice_of(c)->spot);
+    salp__shared_commit(source->shared);
+    salp__shared_unlatch(source->shared);
+    if (error < 0)
+        return error;
+    choice_of(c)->node = (uint64_t)berth.node + 1;
+    return salp__berth_watch(&berth);
+}
+
+/* 0: the waiter is in the lines of all. -EINTR: one of them may happen now. Or another error. */
+static int enter_all_shared(salp_case *cases, int count, salp__waiter *waiter)
+{
+    for (int i = 0; i < count; i++) {
+        if (source_of(&cases[i]).shared)
+            choice_of(&cases[i])->node = 0;
+    }
+    for (int i = 0; i < count; i++) {
+        salp__source source = source_of(&cases[i]);
+        int error = source.shared ? enter_shared(&cases[i], &source, waiter) : 0;
+        if (error == 0 && source.shared && source.may_happen(source.object))
+            error = -EINTR;
+        if (error < 0)
+            return error;
+    }
+    return 0;
+}
+
+static void leave_all_shared(salp_case *cases, int count)
+{
+    for (int i = 0; i < count; i++) {
+        salp__shared *shared = source_of(&cases[i]).shared;
+        if (shared && choice_of(&cases[i])->node != 0)
+            salp__berth_leave(&(salp__berth){ .shared = shared, .node = (uint32_t)choice_of(&cases[i])->node - 1 });
+    }
+}
+
+/* Nobody claims it any more. It is in no line of this process's own. */
+static void retire(salp__waiter *waiter)
+{
+    salp__spot nobody = salp__spot_of(waiter);
+    if (!salp__claim(&nobody))
+        salp__wait_through(waiter);
+}
+
 /* ---- 3 and 4 ---- */
 
 /* `chosen`: is in no line any more, and its object may be gone. */
@@ -214,13 +300,15 @@ static void leave_lines(salp_case *first, const salp__spot *chosen)
     }
 }
 
-/* The index of the case by which the waiter was claimed. */
+/* The index of the case by which the waiter was claimed. -EAGAIN: for a look. */
 static int chosen_case(salp_case *cases, int count, const salp__waiter *waiter)
 {
     int i = 0;
     while (i < count - 1 && &choice_of(&cases[i])->spot != waiter->chosen)
         i++;
     salp_case *c = &cases[i];
+    if (source_of(c).shared)
+        return -EAGAIN;
     c->result = c->future ? salp_future_wait(c->future) : waiter->chosen->result;
     return i;
 }
@@ -263,22 +351,32 @@ static int wait_for_claim(salp_case *cases, int count, salp__waiter *waiter, int
 static int wait_for_first(salp_case *cases, int count, int in_time, int64_t until)
 {
     salp_case *first = sort(cases, count);
+    bool any_shared = is_any_shared(cases, count);
     for (;;) {
         salp__waiter waiter;
         salp__waiter_open(&waiter, "one of several things");
-        int chosen = try_or_enter(cases, count, first, &waiter);
-        if (chosen >= 0)
-            return chosen;
-        int result = wait_for_claim(cases, count, &waiter, until);
-        leave_lines(first, waiter.chosen);
-        if (result == 0)
-            return chosen_case(cases, count, &waiter);
+        int result = any_shared ? enter_all_shared(cases, count, &waiter) : 0;
+        int chosen = result == 0 ? try_or_enter(cases, count, first, &waiter) : -EAGAIN;
+        if (result == 0 && chosen < 0) {
+            result = wait_for_claim(cases, count, &waiter, until);
+            leave_lines(first, waiter.chosen);
+            if (result == 0)
+                chosen = chosen_case(cases, count, &waiter);
+        } else if (any_shared) {
+            retire(&waiter);
+        }
+        if (any_shared)
+            leave_all_shared(cases, count);
         if (result == 1) {
             cases[in_time].result = 0;
-            return in_time;
+            chosen = in_time;
         }
-        if (result != -EINTR)
+        if (result < 0 && result != -EINTR)
             return salp__wait_end(waiter.actor, result);
+        if (chosen < 0 && any_shared)
+            chosen = try_each(cases, count);
+        if (chosen >= 0)
+            return chosen;
     }
 }
 

@@ -6,6 +6,7 @@
 #ifndef SALP__SOURCE_H
 #define SALP__SOURCE_H
 
+#include "shared/segment.h"
 #include "sync/line.h"
 
 typedef struct salp__source {
@@ -15,6 +16,11 @@ typedef struct salp__source {
     /* [latch] Has it happen, with its result, if it can happen now. Who can go on by it is claimed, and is to be resumed
        without the latch. */
     bool (*try_locked)(void *object, void *item, int *result, salp__spot **woken);
+    /* Of one between processes, instead of the latter three. */
+    salp__shared *shared;     /* NULL: it is none */
+    salp__shared_line *looks; /* where one is granted a look whenever it may happen */
+    bool (*may_happen)(const void *object);
+    int (*try_shared)(void *object, void *item); /* -EAGAIN: not now */
 } salp__source;
 
 #endif

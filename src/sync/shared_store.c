@@ -1,0 +1,289 @@
+/* Where the items of a queue between processes lie; the header tells how. SPDX-License-Identifier: MIT */
+#include "sync/shared_store.h"
+
+#include <errno.h>
+
+#include "base/assert.h"
+#include "os/file.h"
+#include "os/memory.h"
+
+enum {
+#ifdef SALP_HOSTILE
+    BACKED_AT_ONCE = 4096, /* bytes */
+    TRIMMED = 4096,
+#else
+    BACKED_AT_ONCE = 1 << 16,
+    TRIMMED = 1 << 20,
+#endif
+    LEAST_CELLS = 64, /* beyond the capacity */
+};
+
+static const uint64_t waiting_bytes = UINT64_C(1) << 30;  /* for those who wait, at most */
+static const uint64_t growing_bytes = UINT64_C(16) << 30; /* of a queue without bound */
+
+/* ---- what it is made of ---- */
+
+static size_t round_up(size_t size, size_t unit)
+{
+    return (size + unit - 1) / unit * unit;
+}
+
+/* Aligned as in an array, up to what an allocation is; large ones to lines. */
+static size_t stride_of(size_t item_size)
+{
+    enum { LINE = 64 };
+    return round_up(item_size, item_size >= LINE ? LINE : item_size % 16 == 0 ? 16 : 8);
+}
+
+static uint64_t cells_of(const salp_queue_options *options)
+{
+    bool grows = options->capacity == SALP_UNBOUNDED;
+    uint64_t fit = (grows ? growing_bytes : waiting_bytes) / stride_of(options->item_size);
+    if (!grows && fit > SALP__NODES)
+        fit = SALP__NODES;
+    return (grows ? 0 : options->capacity) + (fit < LEAST_CELLS ? LEAST_CELLS : fit);
+}
+
+/* Where the items begin in the body. */
+static size_t items_at(size_t head, uint64_t cells, salp_order order)
+{
+    size_t each = sizeof(salp__cell) + (order == SALP_PRIORITY ? sizeof(salp__word) : 0);
+    return salp__pages(round_up(head, sizeof(salp__word)) + cells * each);
+}
+
+size_t salp__shared_store_size(size_t head, const salp_queue_options *options)
+{
+    static const uint64_t most = UINT64_C(1) << 46; /* what a process can map at all, or nearly */
+    size_t bytes;
+    if (options->item_size > most || (options->capacity != SALP_UNBOUNDED && options->capacity > most))
+        return 0;
+    uint64_t cells = cells_of(options);
+    if (__builtin_mul_overflow(cells, stride_of(options->item_size), &bytes) || bytes > most || cells > most / 64)
+        return 0;
+    return items_at(head, cells, options->order) + bytes;
+}
+
+void salp__shared_store_begin(salp__cells *words, const salp_queue_options *options)
+{
+    words->item_size = options->item_size;
+    words->capacity = options->capacity;
+    words->order = options->order;
+    words->cells = cells_of(options);
+}
+
+int salp__shared_store_view(salp__shared_store *store, salp__shared *shared, size_t head,
+                            const salp_queue_options *options)
+{
+    char *body = salp__shared_body(shared);
+    salp__cells *words = (salp__cells *)body;
+    *store = (salp__shared_store){
+        .shared = shared,
+        .words = words,
+        .cells = (salp__cell *)(body + round_up(head, sizeof(salp__word))),
+        .item_size = words->item_size,
+        .stride = stride_of(words->item_size),
+        .compare = options ? options->compare : NULL,
+        .order = (salp_order)words->order,
+        .grows = words->capacity == SALP_UNBOUNDED,
+    };
+    store->heap = (salp__word *)(store->cells + words->cells);
+    store->items = body + items_at(head, words->cells, store->order);
+    if (options && options->item_size != 0 && options->item_size != store->item_size)
+        return -EINVAL;
+    return (store->order == SALP_PRIORITY) == (store->compare != NULL) ? 0 : -EINVAL;
+}
+
+static void set(const salp__shared_store *store, salp__word *word, uint64_t value)
+{
+    salp__shared_set(store->shared, word, value);
+}
+
+static void add(const salp__shared_store *store, salp__word *word, int64_t change)
+{
+    set(store, word, salp__word_get(word) + (uint64_t)change);
+}
+
+/* ---- cells ---- */
+
+/* Memory for the items up to this cell: what is not there now would be missed in the midst of a copy. */
+static int back(const salp__shared_store *store, uint64_t cell)
+{
+    uint64_t end = (cell + 1) * store->stride, backed = store->words->backed;
+    if (end <= backed)
+        return 0;
+    size_t all = store->words->cells * store->stride, begin = (size_t)(store->items - (char *)store->shared->segment);
+    size_t size = round_up(end - backed, BACKED_AT_ONCE);
+    if (size > all - backed)
+        size = all - backed;
+    int error = salp__file_reserve(store->shared->fd, begin + backed, size);
+    if (error < 0)
+        return error == -ENOSPC ? -ENOMEM : error;
+    store->words->backed = backed + size;
+    return 0;
+}
+
+int salp__cell_take_locked(salp__shared_store *store, uint64_t *cell)
+{
+    salp__cells *words = store->words;
+    uint64_t free = salp__word_get(&words->free), used = salp__word_get(&words->used);
+    if (free) {
+        *cell = free - 1;
+        set(store, &words->free, salp__word_get(&store->cells[*cell].link));
+        return 0;
+    }
+    if (used == words->cells)
+        return store->grows ? -ENOMEM : -EAGAIN;
+    int error = back(store, used);
+    if (error < 0)
+        return error;
+    *cell = used;
+    set(store, &words->used, used + 1);
+    return 0;
+}
+
+static void let_go(const salp__shared_store *store, uint64_t cell)
+{
+    uint64_t hold = salp__word_get(&store->cells[cell].hold);
+    if (hold == 0)
+        return;
+    set(store, &store->cells[cell].hold, 0);
+    add(store, &store->words->held, -1);
+    if (hold & SALP__CELL_READ)
+        add(store, &store->words->reads, -1);
+}
+
+void salp__cell_free_locked(salp__shared_store *store, uint64_t cell)
+{
+    let_go(store, cell);
+    set(store, &store->cells[cell].link, salp__word_get(&store->words->free));
+    set(store, &store->words->free, cell + 1);
+}
+
+void salp__cell_hold_locked(salp__shared_store *store, uint64_t cell, uint64_t what, uint32_t slot)
+{
+    set(store, &store->cells[cell].hold, what | slot);
+    add(store, &store->words->held, 1);
+    if (what & SALP__CELL_READ)
+        add(store, &store->words->reads, 1);
+}
+
+/* ---- a heap ---- */
+
+static bool comes_before(const salp__shared_store *store, uint64_t a, uint64_t b)
+{
+    int order = store->compare(salp__cell_item(store, a), salp__cell_item(store, b));
+    return order != 0 ? order < 0 : salp__word_get(&store->cells[a].age) < salp__word_get(&store->cells[b].age);
+}
+
+/* It goes up from the end until it is in order; each place is written once. */
+static void put_into_heap(const salp__shared_store *store, uint64_t cell)
+{
+    uint64_t at = salp__shared_store_count(store);
+    for (; at > 0; at = (at - 1) / 2) {
+        uint64_t above = salp__word_get(&store->heap[(at - 1) / 2]);
+        if (!comes_before(store, cell, above))
+            break;
+        set(store, &store->heap[at], above);
+    }
+    set(store, &store->heap[at], cell);
+}
+
+/* The last one goes down from the top. */
+static uint64_t get_from_heap(const salp__shared_store *store)
+{
+    uint64_t count = salp__shared_store_count(store) - 1, at = 0;
+    uint64_t first = salp__word_get(&store->heap[0]), sinking = salp__word_get(&store->heap[count]);
+    for (;;) {
+        uint64_t child = 2 * at + 1;
+        if (child >= count)
+            break;
+        if (child + 1 < count &&
+            comes_before(store, salp__word_get(&store->heap[child + 1]), salp__word_get(&store->heap[child])))
+            child++;
+        uint64_t below = salp__word_get(&store->heap[child]);
+        if (!comes_before(store, below, sinking))
+            break;
+        set(store, &store->heap[at], below);
+        at = child;
+    }
+    set(store, &store->heap[at], sinking);
+    return first;
+}
+
+/* ---- those that are listed ---- */
+
+static void link_first(const salp__shared_store *store, uint64_t cell)
+{
+    salp__cells *words = store->words;
+    if (salp__shared_store_count(store) == 0)
+        set(store, &words->last, cell + 1);
+    set(store, &store->cells[cell].link, salp__word_get(&words->first));
+    set(store, &words->first, cell + 1);
+}
+
+static void link_last(const salp__shared_store *store, uint64_t cell)
+{
+    salp__cells *words = store->words;
+    bool alone = salp__shared_store_count(store) == 0;
+    set(store, alone ? &words->first : &store->cells[salp__word_get(&words->last) - 1].link, cell + 1);
+    set(store, &words->last, cell + 1);
+}
+
+void salp__cell_list_locked(salp__shared_store *store, uint64_t cell)
+{
+    salp__cells *words = store->words;
+    let_go(store, cell);
+    if (store->order == SALP_PRIORITY) {
+        set(store, &store->cells[cell].age, salp__word_get(&words->ages));
+        add(store, &words->ages, 1);
+        put_into_heap(store, cell);
+    } else if (store->order == SALP_LIFO) {
+        link_first(store, cell);
+    } else {
+        link_last(store, cell);
+    }
+    add(store, &words->count, 1);
+}
+
+void salp__cell_relist_locked(salp__shared_store *store, uint64_t cell)
+{
+    let_go(store, cell);
+    if (store->order == SALP_PRIORITY)
+        put_into_heap(store, cell);
+    else
+        link_first(store, cell);
+    add(store, &store->words->count, 1);
+}
+
+uint64_t salp__cell_unlist_locked(salp__shared_store *store)
+{
+    salp__cells *words = store->words;
+    uint64_t cell;
+    if (store->order == SALP_PRIORITY) {
+        cell = get_from_heap(store);
+    } else {
+        cell = salp__word_get(&words->first) - 1;
+        set(store, &words->first, salp__word_get(&store->cells[cell].link));
+    }
+    add(store, &words->count, -1);
+    return cell;
+}
+
+/* ---- giving memory back ---- */
+
+void salp__shared_store_trim_locked(salp__shared_store *store)
+{
+    salp__cells *words = store->words;
+    if (!store->grows || words->backed <= TRIMMED || salp__shared_store_count(store) > 0 ||
+        salp__word_get(&words->held) > 0)
+        return;
+    /* All cells are free. First they are as if they had never been used: who dies in between leaves memory that is used
+       again. */
+    set(store, &words->free, 0);
+    set(store, &words->used, 0);
+    salp__shared_commit(store->shared);
+    uint64_t backed = words->backed;
+    words->backed = 0;
+    SALP__STEP();
+    salp__file_punch(store->shared->fd, (size_t)(store->items - (char *)store->shared->segment), backed);
+}
