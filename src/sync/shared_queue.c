@@ -511,6 +511,23 @@ static int get(salp__shared_queue *queue, void *item, bool wait)
     return shut ? -EPIPE : -EAGAIN;
 }
 
+/* What a dead one was reading is there to be got. Whether there was any. */
+static bool bury_readers(salp__shared_queue *queue)
+{
+    const salp__segment *segment = queue->shared.segment;
+    const salp__cells *words = queue->store.words;
+    bool buried = false;
+    /* Without the latch: whoever holds one now is asked whether he lives, and buried under it. */
+    for (uint64_t cell = 0; cell < salp__word_get(&words->used) && salp__word_get(&words->reads) > 0; cell++) {
+        uint64_t hold = salp__word_get(&queue->store.cells[cell].hold);
+        if (hold & SALP__CELL_READ)
+            buried |=
+                salp__bury_if_dead(&queue->shared, atomic_load_explicit(&segment->participants[(uint32_t)hold].identity,
+                                                                        memory_order_relaxed));
+    }
+    return buried;
+}
+
 int salp__shared_queue_get(salp__shared_queue *queue, void *item, bool wait)
 {
     int error = wait ? salp__wait_begin() : 0;
@@ -520,7 +537,8 @@ int salp__shared_queue_get(salp__shared_queue *queue, void *item, bool wait)
         return error;
     if (wait)
         look_for(queue, has_items);
-    return get(queue, item, wait);
+    error = get(queue, item, wait);
+    return (error == -EAGAIN || error == -EPIPE) && bury_readers(queue) ? get(queue, item, wait) : error;
 }
 
 /* ---- for selects ---- */

@@ -150,7 +150,6 @@ static void misuse_is_refused(void **state)
         salp_queue_open(&q, &(salp_queue_options){ .item_size = 4, .order = SALP_PRIORITY, .capacity = 1 }), -EINVAL);
     assert_int_equal(salp_queue_open(&q, &(salp_queue_options){ .item_size = 4, .capacity = 1, .compare = by_tens }),
                      -EINVAL);
-    assert_int_equal(salp_queue_open(&q, &(salp_queue_options){ .item_size = 4, .shared = true }), -ENOTSUP);
     assert_int_equal(salp_queue_open(&q, &(salp_queue_options){ .item_size = SIZE_MAX / 2, .capacity = 4 }), -ENOMEM);
     assert_int_equal(
         salp_queue_open(

@@ -1,0 +1,914 @@
+/*
+ * Queues between processes.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "shared.h"
+
+#include <salp/queue.h>
+#include <salp/select.h>
+
+#include <sys/stat.h>
+
+static salp_queue *queue;
+
+static salp_queue *opened(size_t item_size, size_t capacity, salp_order order,
+                          int (*compare)(const void *, const void *))
+{
+    salp_queue *q;
+    EXPECT(salp_queue_open(&q, &(salp_queue_options){ .item_size = item_size,
+                                                      .capacity = capacity,
+                                                      .order = order,
+                                                      .compare = compare,
+                                                      .shared = true }) == 0);
+    return q;
+}
+
+static salp_queue *of_ints(size_t capacity)
+{
+    return opened(sizeof(int), capacity, SALP_FIFO, NULL);
+}
+
+static int fd_of_it(void)
+{
+    return salp_queue_fd(queue);
+}
+
+static int got(void)
+{
+    int value = -1;
+    EXPECT(salp_queue_get(queue, &value) == 0);
+    return value;
+}
+
+static void put(int value)
+{
+    EXPECT(salp_queue_put(queue, &value) == 0);
+}
+
+/* ---- one process ---- */
+
+static int by_tens(const void *a, const void *b)
+{
+    return *(const int *)a / 10 - *(const int *)b / 10;
+}
+
+static const int in[] = { 31, 12, 55, 11, 30, 13, 54 };
+static const int out[][7] = { { 31, 12, 55, 11, 30, 13, 54 },
+                              { 54, 13, 30, 11, 55, 12, 31 },
+                              { 12, 11, 13, 31, 30, 55, 54 } };
+
+static int use_orders(void *arg)
+{
+    (void)arg;
+    for (int unbounded = 0; unbounded < 2; unbounded++) {
+        for (salp_order order = SALP_FIFO; order <= SALP_PRIORITY; order++) {
+            queue = opened(sizeof(int), unbounded ? SALP_UNBOUNDED : 7, order, order == SALP_PRIORITY ? by_tens : NULL);
+            for (int round = 0; round < 3; round++) {
+                for (int i = 0; i < 7; i++)
+                    put(in[i]);
+                EXPECT(salp_queue_count(queue) == 7);
+                EXPECT(unbounded || salp_queue_try_put(queue, &in[0]) == -EAGAIN);
+                for (int i = 0; i < 7; i++)
+                    EXPECT(got() == out[order][i]);
+                EXPECT(salp_queue_count(queue) == 0);
+            }
+            salp_queue_close(queue);
+        }
+    }
+    return 0;
+}
+
+static void items_come_out_in_the_order_of_the_queue(void **state)
+{
+    (void)state;
+    in_both(use_orders);
+}
+
+/* Those that are copied under the latch, and those that are copied without it. */
+static void items_of_any_size_are_whole(void **state)
+{
+    static const size_t sizes[] = { 1, 3, 8, 24, 63, 65, 2047, 2048, 2049, 5000, 100000 };
+    static unsigned char item[100001], back[100001];
+    (void)state;
+    for (size_t i = 0; i < LENGTH(sizes); i++) {
+        size_t size = sizes[i];
+        for (int capacity = 1; capacity < 4; capacity++) {
+            queue = opened(size, (size_t)capacity, SALP_FIFO, NULL);
+            for (int round = 0; round < 5 * capacity; round++) {
+                memset(item, round + 1, size);
+                assert_int_equal(salp_queue_put(queue, item), 0);
+                if (round < capacity - 1)
+                    continue;
+                memset(back, 0, size + 1);
+                assert_int_equal(salp_queue_get(queue, back), 0);
+                memset(item, round + 1 - (capacity - 1), size);
+                assert_memory_equal(back, item, size);
+                assert_int_equal(back[size], 0);
+            }
+            salp_queue_close(queue);
+        }
+    }
+}
+
+struct wide {
+    _Alignas(16) long key;
+    char text[1000];
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct wide *x = a, *y = b;
+    EXPECT((uintptr_t)a % _Alignof(struct wide) == 0 && (uintptr_t)b % _Alignof(struct wide) == 0);
+    return (x->key > y->key) - (x->key < y->key);
+}
+
+/* The heap is in use while it grows and shrinks: against a plain look for the least one. */
+static void a_heap_gives_the_least_every_time(void **state)
+{
+    static long there[400];
+    int count = 0, rounds = test_scale(4000);
+    unsigned random = 7;
+    (void)state;
+    queue = opened(sizeof(struct wide), LENGTH(there), SALP_PRIORITY, by_key);
+    for (int i = 0; i < rounds; i++) {
+        bool filling = i / 300 % 2 == 0;
+        if (count < (int)LENGTH(there) && (count == 0 || rand_r(&random) % 4 < (filling ? 3 : 1))) {
+            struct wide item = { .key = rand_r(&random) % 50 };
+            assert_int_equal(salp_queue_put(queue, &item), 0);
+            there[count++] = item.key;
+        } else {
+            struct wide item;
+            int least = 0;
+            for (int k = 1; k < count; k++)
+                least = there[k] < there[least] ? k : least;
+            assert_int_equal(salp_queue_get(queue, &item), 0);
+            assert_int_equal(item.key, there[least]);
+            there[least] = there[--count];
+        }
+    }
+    assert_int_equal(salp_queue_count(queue), count);
+    salp_queue_close(queue);
+}
+
+/* What it has for items, in KiB. */
+static long memory_of_it(void)
+{
+    struct stat status;
+    assert_int_equal(fstat(fd_of_it(), &status), 0);
+    return (long)status.st_blocks / 2;
+}
+
+static void memory_grows_with_the_items_and_is_given_back(void **state)
+{
+    enum { MANY = 3000 };
+    static char item[1000];
+    (void)state;
+    queue = opened(sizeof item, SALP_UNBOUNDED, SALP_FIFO, NULL);
+    long before = memory_of_it();
+    assert_true(before < 200);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < MANY; i++) {
+            memset(item, i % 100, sizeof item);
+            assert_int_equal(salp_queue_put(queue, item), 0);
+        }
+        assert_true(memory_of_it() >= MANY * (long)sizeof item / 1024);
+        for (int i = 0; i < MANY; i++) {
+            assert_int_equal(salp_queue_get(queue, item), 0);
+            assert_true(item[0] == i % 100 && item[999] == i % 100);
+        }
+        assert_true(memory_of_it() < before + 300);
+    }
+    salp_queue_close(queue);
+}
+
+static void misuse_is_refused(void **state)
+{
+    salp_queue *q = (salp_queue *)&queue;
+    int value = 0, pipes[2];
+    (void)state;
+    assert_int_equal(salp_queue_open(&q, &(salp_queue_options){ .item_size = 4, .order = SALP_LIFO, .shared = true }),
+                     -EINVAL);
+    assert_null(q);
+    assert_int_equal(
+        salp_queue_open(&q, &(salp_queue_options){ .item_size = SIZE_MAX / 2, .capacity = 4, .shared = true }),
+        -ENOMEM);
+    assert_int_equal(
+        salp_queue_open(&q, &(salp_queue_options){ .item_size = 8, .capacity = SIZE_MAX - 1, .shared = true }),
+        -ENOMEM);
+    assert_int_equal(salp_queue_fd(NULL), -EINVAL);
+    assert_int_equal(salp_queue_open(&q, &(salp_queue_options){ .item_size = 4, .capacity = 1 }), 0);
+    assert_int_equal(salp_queue_fd(q), -EINVAL);
+    salp_queue_close(q);
+    queue = of_ints(2);
+    assert_int_equal(salp_queue_put(queue, NULL), -EINVAL);
+    assert_int_equal(salp_queue_get(queue, NULL), -EINVAL);
+    assert_int_equal(salp_queue_try_put(queue, NULL), -EINVAL);
+    assert_int_equal(salp_queue_try_get(queue, NULL), -EINVAL);
+    assert_int_equal(salp_queue_done(queue), -EINVAL);
+    put(1);
+    assert_int_equal(salp_queue_done(queue), -EINVAL); /* not taken yet */
+    assert_int_equal(salp_queue_get(queue, &value), 0);
+    assert_int_equal(salp_queue_done(queue), 0);
+    assert_int_equal(salp_queue_done(queue), -EINVAL);
+    assert_int_equal(salp_queue_attach(NULL, fd_of_it(), NULL), -EINVAL);
+    assert_int_equal(salp_queue_attach(&q, -1, NULL), -EBADF);
+    assert_null(q);
+    assert_int_equal(pipe(pipes), 0);
+    assert_int_equal(salp_queue_attach(&q, pipes[0], NULL), -EINVAL);
+    close(pipes[0]);
+    close(pipes[1]);
+    assert_int_equal(salp_queue_attach(&q, fd_of_it(), &(salp_queue_options){ .item_size = 8 }), -EINVAL);
+    assert_int_equal(salp_queue_attach(&q, fd_of_it(), &(salp_queue_options){ .compare = by_tens }), -EINVAL);
+    salp_mutex *mutex;
+    assert_int_equal(salp_mutex_open(&mutex, &(salp_mutex_options){ .shared = true }), 0);
+    assert_int_equal(salp_queue_attach(&q, salp_mutex_fd(mutex), NULL), -EINVAL);
+    salp_mutex_close(mutex);
+    salp_queue_close(queue);
+    queue = opened(sizeof(int), 4, SALP_PRIORITY, by_tens);
+    assert_int_equal(salp_queue_attach(&q, fd_of_it(), NULL), -EINVAL);
+    assert_int_equal(
+        salp_queue_attach(&q, fd_of_it(), &(salp_queue_options){ .item_size = sizeof(int), .compare = by_tens }), 0);
+    put(30);
+    put(10);
+    assert_int_equal(salp_queue_get(q, &value), 0);
+    assert_int_equal(value, 10);
+    salp_queue_close(q);
+    assert_int_equal(salp_queue_count(queue), 1);
+    salp_queue_close(queue);
+}
+
+/* ---- waiting ---- */
+
+static int give_up(void *arg)
+{
+    salp_scope scope;
+    queue = opened(*(size_t *)arg, 1, SALP_FIFO, NULL);
+    char item[5000] = { 3 }, back[5000];
+    salp_scope_open(&scope, SALP_MILLISECONDS(2));
+    EXPECT(salp_queue_get(queue, item) == -ETIMEDOUT && item[0] == 3);
+    EXPECT(salp_queue_put(queue, item) == -ETIMEDOUT); /* though there is room */
+    EXPECT(salp_queue_join(queue) == -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    EXPECT(salp_queue_put(queue, item) == 0);
+    item[0] = 4;
+    for (int i = 0; i < 3; i++) {
+        salp_scope_open(&scope, SALP_MILLISECONDS(2));
+        EXPECT(salp_queue_put(queue, item) == -ETIMEDOUT);
+        EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+        salp_scope_open(&scope, SALP_MILLISECONDS(2));
+        EXPECT(salp_queue_join(queue) == -ETIMEDOUT);
+        EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    }
+    EXPECT(salp_queue_get(queue, back) == 0 && back[0] == 3);
+    EXPECT(salp_queue_try_get(queue, back) == -EAGAIN); /* those that timed out were not put */
+    salp_queue_close(queue);
+    return 0;
+}
+
+static void a_scope_ends_the_wait_and_nothing_was_taken_or_put(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(give_up, &(size_t){ 8 }), 0);
+    assert_int_equal(give_up(&(size_t){ 8 }), 0);
+    assert_int_equal(salp_run(give_up, &(size_t){ 5000 }), 0);
+    assert_int_equal(give_up(&(size_t){ 5000 }), 0);
+}
+
+static int wait_to_be_cancelled(void *arg)
+{
+    salp_scope scope;
+    struct canceller canceller;
+    int value = 0;
+    bool puts = *(bool *)arg;
+    cancel_at(&canceller, &scope, &board->go, 1);
+    EXPECT((puts ? salp_queue_put(queue, &value) : salp_queue_get(queue, &value)) == -ECANCELED);
+    was_cancelled(&canceller);
+    return 0;
+}
+
+static void a_wait_is_cancelled_by_another_thread(void **state)
+{
+    (void)state;
+    board_open();
+    queue = of_ints(1);
+    for (int puts = 0; puts < 2; puts++) {
+        if (puts)
+            put(1);
+        for (int in_loop = 0; in_loop < 2; in_loop++) {
+            struct thread_call call;
+            atomic_store(&board->go, 0);
+            start_thread(&call, in_loop, wait_to_be_cancelled, &(bool){ puts });
+            assert_true(come_to_wait(fd_of_it(), 1));
+            atomic_store(&board->go, 1);
+            join_threads(&call, 1);
+            assert_true(come_to_wait(fd_of_it(), 0));
+        }
+    }
+    assert_int_equal(got(), 1);
+    salp_queue_close(queue);
+}
+
+static void refuse_to_wait(void *arg)
+{
+    int value = 0;
+    *(int *)arg = salp_queue_get(queue, &value);
+    EXPECT(salp_queue_put(queue, &value) == 0);
+    EXPECT(salp_queue_put(queue, &value) == SALP_EINSIDE);
+    EXPECT(salp_queue_get(queue, &value) == 0);
+    EXPECT(salp_queue_join(queue) == SALP_EINSIDE);
+}
+
+static void a_callback_does_not_wait(void **state)
+{
+    int result = 0;
+    salp_loop *loop;
+    (void)state;
+    queue = of_ints(1);
+    assert_int_equal(salp_loop_open(&loop, NULL), 0);
+    assert_int_equal(salp_loop_call(loop, refuse_to_wait, &result), 0);
+    while (result == 0)
+        assert_true(salp_loop_turn(loop, SALP_FOREVER) >= 0);
+    assert_int_equal(result, SALP_EINSIDE);
+    salp_loop_close(loop);
+    assert_true(come_to_wait(fd_of_it(), 0));
+    assert_int_equal(salp_queue_count(queue), 0);
+    salp_queue_close(queue);
+}
+
+/* ---- between processes ---- */
+
+static int get_one_and_tell(void *arg)
+{
+    int value;
+    (void)arg;
+    OR_FAIL(salp_queue_get(queue, &value) == 0);
+    OR_FAIL(atomic_exchange(&board->count[value], 1) == 0);
+    return 0;
+}
+
+static void who_waits_longest_gets_next(void **state)
+{
+    pid_t pids[3];
+    int stolen;
+    (void)state;
+    board_open();
+    queue = of_ints(8);
+    for (int i = 0; i < 3; i++) {
+        pids[i] = start_process(i % 2, get_one_and_tell, NULL);
+        assert_true(come_to_wait(fd_of_it(), i + 1));
+    }
+    for (int i = 0; i < 3; i++)
+        put(i);
+    assert_int_equal(salp_queue_try_get(queue, &stolen), -EAGAIN); /* they are theirs already */
+    for (int i = 0; i < 3; i++)
+        ends_well(pids[i]);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(atomic_load(&board->count[i]), 1);
+    salp_queue_close(queue);
+}
+
+static int put_one(void *arg)
+{
+    int value = (int)(intptr_t)arg;
+    OR_FAIL(salp_queue_put(queue, &value) == 0);
+    atomic_fetch_add(&board->ready, 1);
+    return 0;
+}
+
+static void who_waits_longest_puts_next(void **state)
+{
+    pid_t pids[4];
+    (void)state;
+    board_open();
+    queue = of_ints(1);
+    put(0);
+    for (int i = 1; i < 4; i++) {
+        pids[i] = start_process(i % 2, put_one, (void *)(intptr_t)i);
+        assert_true(come_to_wait(fd_of_it(), i));
+    }
+    assert_int_equal(salp_queue_count(queue), 1);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(got(), i);
+    for (int i = 1; i < 4; i++)
+        ends_well(pids[i]);
+    salp_queue_close(queue);
+}
+
+static void with_no_capacity_a_put_waits_to_be_taken(void **state)
+{
+    int value = 5;
+    (void)state;
+    board_open();
+    for (int in_loop = 0; in_loop < 2; in_loop++) {
+        atomic_store(&board->ready, 0);
+        queue = of_ints(0);
+        assert_int_equal(salp_queue_try_put(queue, &value), -EAGAIN);
+        assert_int_equal(salp_queue_try_get(queue, &value), -EAGAIN);
+        pid_t putter = start_process(in_loop, put_one, (void *)(intptr_t)7);
+        assert_true(come_to_wait(fd_of_it(), 1));
+        assert_int_equal(atomic_load(&board->ready), 0);
+        assert_int_equal(salp_queue_count(queue), 0);
+        assert_int_equal(salp_queue_try_get(queue, &value), 0);
+        assert_int_equal(value, 7);
+        ends_well(putter);
+        pid_t getter = start_process(in_loop, get_one_and_tell, NULL);
+        assert_true(come_to_wait(fd_of_it(), 1));
+        atomic_store(&board->count[6], 0);
+        value = 6;
+        assert_int_equal(salp_queue_try_put(queue, &value), 0);
+        ends_well(getter);
+        assert_int_equal(atomic_load(&board->count[6]), 1);
+        salp_queue_close(queue);
+    }
+}
+
+static int wait_until_refused(void *arg)
+{
+    int value = 5;
+    bool puts = arg != NULL;
+    OR_FAIL((puts ? salp_queue_put(queue, &value) : salp_queue_get(queue, &value)) == -EPIPE && value == 5);
+    return 0;
+}
+
+static void a_shut_queue_gives_what_it_has_and_refuses_the_rest(void **state)
+{
+    pid_t pids[4];
+    int value = 9;
+    (void)state;
+    for (int full = 0; full < 2; full++) {
+        queue = of_ints(1);
+        if (full)
+            put(1);
+        for (int i = 0; i < 4; i++)
+            pids[i] = start_process(i % 2, wait_until_refused, full ? pids : NULL);
+        assert_true(come_to_wait(fd_of_it(), 4));
+        assert_int_equal(salp_queue_shutdown(queue), 0);
+        assert_int_equal(salp_queue_shutdown(queue), 0);
+        for (int i = 0; i < 4; i++)
+            ends_well(pids[i]);
+        assert_int_equal(salp_queue_put(queue, &value), -EPIPE);
+        assert_int_equal(salp_queue_try_put(queue, &value), -EPIPE);
+        if (full)
+            assert_int_equal(got(), 1);
+        assert_int_equal(salp_queue_get(queue, &value), -EPIPE);
+        assert_int_equal(salp_queue_try_get(queue, &value), -EPIPE);
+        assert_int_equal(value, 9);
+        salp_queue_close(queue);
+    }
+}
+
+static int work_off(void *arg)
+{
+    int value, result;
+    (void)arg;
+    while ((result = salp_queue_get(queue, &value)) == 0) {
+        salp_yield();
+        atomic_fetch_add(&board->count[0], 1);
+        OR_FAIL(salp_queue_done(queue) == 0);
+    }
+    OR_FAIL(result == -EPIPE);
+    return 0;
+}
+
+static int join_it(void *arg)
+{
+    (void)arg;
+    return salp_queue_join(queue);
+}
+
+static void join_waits_until_all_work_is_done(void **state)
+{
+    enum { ITEMS = 60 };
+    pid_t pids[3];
+    (void)state;
+    board_open();
+    queue = of_ints(4);
+    assert_int_equal(salp_queue_join(queue), 0); /* nothing to do */
+    for (int i = 0; i < 3; i++)
+        pids[i] = start_process(i % 2, work_off, NULL);
+    for (int round = 1; round <= 2; round++) {
+        for (int i = 0; i < ITEMS; i++)
+            put(i);
+        if (round == 1)
+            in_both(join_it);
+        else
+            assert_int_equal(salp_queue_join(queue), 0);
+        assert_int_equal(atomic_load(&board->count[0]), round * ITEMS);
+    }
+    assert_int_equal(salp_queue_shutdown(queue), 0);
+    for (int i = 0; i < 3; i++)
+        ends_well(pids[i]);
+    salp_queue_close(queue);
+}
+
+/* A process that was not forked from us has the descriptor alone; here, a fork that closes what it has inherited. */
+static int attach_and_put(void *arg)
+{
+    salp_queue *inherited = queue;
+    int fd = dup(fd_of_it());
+    (void)arg;
+    salp_queue_close(inherited);
+    OR_FAIL(salp_queue_attach(&queue, fd, &(salp_queue_options){ .item_size = sizeof(int) }) == 0);
+    close(fd);
+    for (int i = 0; i < 10; i++)
+        put(i);
+    salp_queue_close(queue);
+    return 0;
+}
+
+static void a_process_attaches_by_the_descriptor(void **state)
+{
+    (void)state;
+    queue = of_ints(3);
+    pid_t putter = start_process(false, attach_and_put, NULL);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(got(), i);
+    ends_well(putter);
+    salp_queue_close(queue);
+}
+
+/* ---- many of all kinds at once: nothing lost, nothing doubled, nothing torn, each producer's items in order ---- */
+
+enum { PRODUCERS = 6, CONSUMERS = 6 };
+
+struct message {
+    int from, number;
+    unsigned char text[4000];
+};
+
+static size_t text_size; /* of a message, how much is used */
+
+static void write_message(struct message *m, int from, int number)
+{
+    m->from = from;
+    m->number = number;
+    memset(m->text, from * 37 + number, text_size);
+}
+
+static bool is_whole(const struct message *m)
+{
+    for (size_t i = 0; i < text_size; i++) {
+        if (m->text[i] != (unsigned char)(m->from * 37 + m->number))
+            return false;
+    }
+    return true;
+}
+
+static int per_producer;
+static int *seen; /* by producer and number */
+
+static int produce(void *arg)
+{
+    struct message m;
+    for (int i = 0; i < per_producer; i++) {
+        write_message(&m, (int)(intptr_t)arg, i);
+        OR_FAIL(salp_queue_put(queue, &m) == 0);
+    }
+    return 0;
+}
+
+static bool in_order = true; /* those of one producer */
+
+static int consume(void *arg)
+{
+    int last[PRODUCERS], result;
+    struct message m;
+    memset(last, -1, sizeof last);
+    (void)arg;
+    while ((result = salp_queue_get(queue, &m)) == 0) {
+        OR_FAIL(is_whole(&m));
+        OR_FAIL(!in_order || m.number > last[m.from]);
+        last[m.from] = m.number;
+        __atomic_fetch_add(&seen[m.from * per_producer + m.number], 1, __ATOMIC_RELAXED);
+        OR_FAIL(salp_queue_done(queue) == 0);
+    }
+    OR_FAIL(result == -EPIPE);
+    return 0;
+}
+
+struct some {
+    salp_fn *function;
+    int first, end;
+};
+
+static int several_tasks(void *arg)
+{
+    const struct some *some = arg;
+    salp_group group;
+    salp_group_open(&group);
+    for (int i = some->first; i < some->end; i++)
+        OR_FAIL(salp_go(&group, some->function, (void *)(intptr_t)i) == 0);
+    return salp_group_close(&group);
+}
+
+static int alone(void *arg)
+{
+    const struct some *some = arg;
+    return some->function((void *)(intptr_t)some->first);
+}
+
+static void everybody_uses_one_queue(size_t text, size_t capacity)
+{
+    static const struct {
+        struct some some;
+        bool in_loop;
+    } parts[] = {
+        { { produce, 0, 4 }, true }, { { produce, 4, 5 }, false }, { { produce, 5, 6 }, false },
+        { { consume, 0, 4 }, true }, { { consume, 4, 5 }, false }, { { consume, 5, 6 }, false },
+    };
+    pid_t pids[LENGTH(parts)];
+    text_size = text;
+    per_producer = test_scale(500);
+    seen = shared_memory((size_t)(PRODUCERS * per_producer) * sizeof *seen);
+    queue = opened(offsetof(struct message, text) + text, capacity, SALP_FIFO, NULL);
+    for (size_t i = 0; i < LENGTH(parts); i++)
+        pids[i] = start_process(parts[i].in_loop, parts[i].in_loop ? several_tasks : alone,
+                                (void *)(uintptr_t)&parts[i].some);
+    for (size_t i = 0; i < 3; i++)
+        ends_well(pids[i]);
+    assert_int_equal(salp_queue_join(queue), 0);
+    assert_int_equal(salp_queue_shutdown(queue), 0);
+    for (size_t i = 3; i < LENGTH(parts); i++)
+        ends_well(pids[i]);
+    for (int i = 0; i < PRODUCERS * per_producer; i++)
+        assert_int_equal(seen[i], 1);
+    munmap(seen, (size_t)(PRODUCERS * per_producer) * sizeof *seen);
+    salp_queue_close(queue);
+}
+
+static void nothing_is_lost_doubled_or_torn(void **state)
+{
+    static const size_t capacities[] = { 0, 1, 7, SALP_UNBOUNDED };
+    (void)state;
+    for (size_t i = 0; i < LENGTH(capacities); i++) {
+        everybody_uses_one_queue(0, capacities[i]);
+        everybody_uses_one_queue(4000, capacities[i]);
+    }
+}
+
+/* ---- select ---- */
+
+static salp_queue *own; /* private */
+
+static int select_both_kinds(void *arg)
+{
+    int here = -1, there = -1;
+    (void)arg;
+    for (int i = 0; i < 4; i++) {
+        salp_case cases[] = { { .get = own, .item = &here }, { .get = queue, .item = &there } };
+        int chosen = salp_select(cases, 2);
+        EXPECT(chosen == i % 2 && cases[chosen].result == 0);
+        EXPECT((chosen == 0 ? here : there) == i);
+        atomic_store(&board->ready, i + 1);
+    }
+    EXPECT(salp_select((salp_case[]){ { .get = own, .item = &here },
+                                      { .get = queue, .item = &there },
+                                      { .after = SALP_MILLISECONDS(1) } },
+                       3) == 2);
+    salp_scope scope;
+    salp_scope_open(&scope, SALP_MILLISECONDS(1));
+    EXPECT(salp_select((salp_case[]){ { .get = own, .item = &here }, { .get = queue, .item = &there } }, 2) ==
+           -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    return 0;
+}
+
+static int put_when_told(void *arg)
+{
+    (void)arg;
+    for (int i = 1; i < 4; i += 2) {
+        OR_FAIL(reaches(&board->go, i));
+        OR_FAIL(salp_queue_put(queue, &i) == 0);
+    }
+    return 0;
+}
+
+static void a_select_waits_for_shared_queues_beside_private_ones(void **state)
+{
+    (void)state;
+    board_open();
+    for (int in_loop = 0; in_loop < 2; in_loop++) {
+        struct thread_call call;
+        atomic_store(&board->ready, 0);
+        atomic_store(&board->go, 0);
+        queue = of_ints(2);
+        assert_int_equal(salp_queue_open(&own, &(salp_queue_options){ .item_size = sizeof(int), .capacity = 2 }), 0);
+        pid_t putter = start_process(!in_loop, put_when_told, NULL);
+        start_thread(&call, in_loop, select_both_kinds, NULL);
+        for (int i = 0; i < 4; i++) {
+            assert_true(come_to_wait(fd_of_it(), 1));
+            if (i % 2 == 0)
+                assert_int_equal(salp_queue_put(own, &i), 0);
+            else
+                atomic_store(&board->go, i);
+            assert_true(reaches(&board->ready, i + 1));
+        }
+        ends_well(putter);
+        join_threads(&call, 1);
+        assert_true(come_to_wait(fd_of_it(), 0));
+        assert_int_equal(salp_queue_count(queue), 0);
+        salp_queue_close(own);
+        salp_queue_close(queue);
+    }
+}
+
+static salp_queue *second;
+
+/* From one queue to another one, whichever can go on; until the first one is shut. */
+static int pass_on(void *arg)
+{
+    struct message in_hand;
+    bool full = false;
+    (void)arg;
+    for (;;) {
+        salp_case cases[] = { { .get = full ? NULL : queue, .item = &in_hand },
+                              { .put = full ? second : NULL, .item = &in_hand } };
+        int chosen = salp_select(cases, 2);
+        OR_FAIL(chosen >= 0);
+        if (cases[chosen].result == -EPIPE)
+            return 0;
+        OR_FAIL(cases[chosen].result == 0);
+        full = !full;
+    }
+}
+
+static int consume_second(void *arg)
+{
+    queue = second;
+    in_order = false; /* two pass them on */
+    return consume(arg);
+}
+
+static void selects_pass_items_on(void **state)
+{
+    pid_t pids[6];
+    (void)state;
+    text_size = 10;
+    per_producer = test_scale(500);
+    seen = shared_memory((size_t)(PRODUCERS * per_producer) * sizeof *seen);
+    for (size_t capacity = 0; capacity < 2; capacity++) {
+        queue = opened(offsetof(struct message, text) + text_size, capacity, SALP_FIFO, NULL);
+        second = opened(offsetof(struct message, text) + text_size, capacity, SALP_FIFO, NULL);
+        memset(seen, 0, (size_t)(PRODUCERS * per_producer) * sizeof *seen);
+        for (int i = 0; i < 2; i++) {
+            pids[i] = start_process(i, produce, (void *)(intptr_t)i);
+            pids[2 + i] = start_process(i, pass_on, NULL);
+            pids[4 + i] = start_process(i, consume_second, NULL);
+        }
+        for (int i = 0; i < 6; i++) {
+            if (i == 2)
+                assert_int_equal(salp_queue_shutdown(queue), 0);
+            if (i == 4)
+                assert_int_equal(salp_queue_shutdown(second), 0);
+            ends_well(pids[i]);
+        }
+        for (int i = 0; i < 2 * per_producer; i++)
+            assert_int_equal(seen[i], 1);
+        salp_queue_close(second);
+        salp_queue_close(queue);
+    }
+    munmap(seen, (size_t)(PRODUCERS * per_producer) * sizeof *seen);
+}
+
+/* ---- deaths ---- */
+
+static int take_two_and_stay(void *arg)
+{
+    int value;
+    (void)arg;
+    OR_FAIL(salp_queue_get(queue, &value) == 0);
+    OR_FAIL(salp_queue_get(queue, &value) == 0);
+    OR_FAIL(salp_queue_done(queue) == 0);
+    atomic_store(&board->ready, 1);
+    for (;;)
+        pause();
+}
+
+static int join_and_be_told(void *arg)
+{
+    (void)arg;
+    OR_FAIL(salp_queue_join(queue) == -EOWNERDEAD);
+    return 0;
+}
+
+static void join_is_told_once_of_work_that_a_dead_process_had(void **state)
+{
+    (void)state;
+    board_open();
+    for (int way = 0; way < 3; way++) {
+        atomic_store(&board->ready, 0);
+        queue = of_ints(2);
+        put(1);
+        put(2);
+        pid_t taker = start_process(false, take_two_and_stay, NULL);
+        assert_true(reaches(&board->ready, 1));
+        if (way == 0) {
+            kill_process(taker);
+            assert_int_equal(salp_queue_join(queue), -EOWNERDEAD);
+        } else {
+            /* Somebody waits already. */
+            pid_t joiner = start_process(way == 2, join_and_be_told, NULL);
+            assert_true(come_to_wait(fd_of_it(), 1));
+            kill_process(taker);
+            ends_well(joiner);
+        }
+        assert_int_equal(salp_queue_join(queue), 0);
+        put(3);
+        assert_int_equal(got(), 3);
+        assert_int_equal(salp_queue_done(queue), 0);
+        assert_int_equal(salp_queue_join(queue), 0);
+        salp_queue_close(queue);
+    }
+}
+
+/* Stops the only other process, whose one thread or task waits: not in the midst of anything. */
+static bool is_stopped_asleep(pid_t pid)
+{
+    salp__segment *segment = look_into(fd_of_it());
+    const salp__node *node = &segment->nodes[0];
+    int64_t end = clock_now() + patience();
+    bool asleep = false;
+    while (!asleep && clock_now() < end) {
+        bool ported = node->who & SALP__NODE_PORTED;
+        const salp__chime *chime = ported ? &segment->participants[(uint32_t)node->who].doorbell : &node->chime;
+        asleep = node->state == SALP__NODE_WAITS && atomic_load(&chime->word) == SALP__CHIME_ASLEEP;
+        doze(SALP_MICROSECONDS(100));
+    }
+    look_away(segment);
+    return asleep && kill(pid, SIGSTOP) == 0;
+}
+
+/* It was handed one, and never woke up. */
+static void what_was_handed_to_a_dead_process_comes_back(void **state)
+{
+    (void)state;
+    board_open();
+    for (int in_loop = 0; in_loop < 2; in_loop++) {
+        queue = of_ints(2);
+        pid_t getter = start_process(in_loop, get_one_and_tell, NULL);
+        assert_true(is_stopped_asleep(getter));
+        put(1);
+        put(2);
+        int value;
+        assert_int_equal(salp_queue_count(queue), 1);
+        kill_process(getter);
+        assert_int_equal(salp_queue_get(queue, &value), 0);
+        assert_int_equal(value, 2); /* nobody has noticed yet */
+        assert_int_equal(salp_queue_try_get(queue, &value), 0);
+        assert_int_equal(value, 1);
+        assert_int_equal(salp_queue_try_get(queue, &value), -EAGAIN);
+        salp_queue_close(queue);
+    }
+}
+
+/* Somebody else waits behind it, and finds that out. */
+static void what_a_dead_process_has_waited_to_put_is_not_put(void **state)
+{
+    (void)state;
+    board_open();
+    for (int in_loop = 0; in_loop < 2; in_loop++) {
+        queue = of_ints(1);
+        put(0);
+        pid_t dying = start_process(in_loop, put_one, (void *)(intptr_t)1);
+        assert_true(come_to_wait(fd_of_it(), 1));
+        pid_t other = start_process(in_loop, put_one, (void *)(intptr_t)2);
+        assert_true(come_to_wait(fd_of_it(), 2));
+        kill_process(dying);
+        assert_true(come_to_wait(fd_of_it(), 1)); /* buried, though nobody does anything */
+        assert_int_equal(got(), 0);
+        assert_int_equal(got(), 2);
+        ends_well(other);
+        assert_int_equal(salp_queue_count(queue), 0);
+        salp_queue_close(queue);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST("items come out in the order of the queue", items_come_out_in_the_order_of_the_queue),
+        TEST("items of any size are whole", items_of_any_size_are_whole),
+        TEST("a heap gives the least every time", a_heap_gives_the_least_every_time),
+        TEST("memory grows with the items and is given back", memory_grows_with_the_items_and_is_given_back),
+        TEST("misuse is refused", misuse_is_refused),
+        TEST("a scope ends the wait, and nothing was taken or put", a_scope_ends_the_wait_and_nothing_was_taken_or_put),
+        TEST("a wait is cancelled by another thread", a_wait_is_cancelled_by_another_thread),
+        TEST("a callback does not wait", a_callback_does_not_wait),
+        TEST("who waits longest gets next", who_waits_longest_gets_next),
+        TEST("who waits longest puts next", who_waits_longest_puts_next),
+        TEST("with no capacity a put waits to be taken", with_no_capacity_a_put_waits_to_be_taken),
+        TEST("a shut queue gives what it has and refuses the rest",
+             a_shut_queue_gives_what_it_has_and_refuses_the_rest),
+        TEST("join waits until all work is done", join_waits_until_all_work_is_done),
+        TEST("a process attaches by the descriptor", a_process_attaches_by_the_descriptor),
+        TEST_LIMIT("nothing is lost, doubled or torn", nothing_is_lost_doubled_or_torn, 120),
+        TEST("a select waits for shared queues beside private ones",
+             a_select_waits_for_shared_queues_beside_private_ones),
+        TEST_LIMIT("selects pass items on", selects_pass_items_on, 60),
+        TEST("join is told once of work that a dead process had", join_is_told_once_of_work_that_a_dead_process_had),
+        TEST("what was handed to a dead process comes back", what_was_handed_to_a_dead_process_comes_back),
+        TEST("what a dead process has waited to put is not put", what_a_dead_process_has_waited_to_put_is_not_put),
+    };
+    return test_main(argc, argv, tests, LENGTH(tests));
+}

@@ -1,0 +1,423 @@
+/*
+ * A process dies between any two steps of what it does with a queue that it shares. Whichever they are, the others go on;
+ * what it had put is there, once and whole; what it had not taken is there as well.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "victims.h"
+
+#include <salp/queue.h>
+
+enum { ROOM = 3, LONG = 5000 };
+
+static salp_queue *queue;
+
+/* Items are as long as `item_size` says; each byte says which one it is. */
+static size_t item_size;
+static salp_order order;
+
+static int by_value(const void *a, const void *b)
+{
+    return *(const unsigned char *)a - *(const unsigned char *)b;
+}
+
+static void open_queue(size_t capacity)
+{
+    CHECK(salp_queue_open(&queue, &(salp_queue_options){ .shared = true,
+                                                         .item_size = item_size,
+                                                         .capacity = capacity,
+                                                         .order = order,
+                                                         .compare = order == SALP_PRIORITY ? by_value : NULL }) == 0);
+    memset(board, 0, sizeof *board);
+}
+
+static int put(int value)
+{
+    unsigned char item[LONG];
+    memset(item, value, item_size);
+    return salp_queue_put(queue, item);
+}
+
+/* The value, or an error. */
+static int value_of(int error, const unsigned char *item)
+{
+    for (size_t i = 1; error == 0 && i < item_size; i++)
+        EXPECT(item[i] == item[0]); /* else it is torn */
+    return error < 0 ? error : item[0];
+}
+
+static int get(void)
+{
+    unsigned char item[LONG];
+    int error = salp_queue_get(queue, item);
+    return value_of(error, item);
+}
+
+static int try_get(void)
+{
+    unsigned char item[LONG];
+    int error = salp_queue_try_get(queue, item);
+    return value_of(error, item);
+}
+
+/* All is over, and all others are gone: the queue is empty, and as new. */
+static void queue_is_well(bool died, size_t capacity)
+{
+    salp__segment *segment = look_into(salp_queue_fd(queue));
+    if (participants_of(segment) > 1) {
+        /* Who really waits buries the dead, if there is anybody to bury. */
+        int64_t time = SALP_MICROSECONDS(20);
+        do {
+            salp_scope scope;
+            salp_scope_open(&scope, time);
+            int result = get();
+            CHECK(result == -ETIMEDOUT || result == -EPIPE);
+            (void)salp_scope_close(&scope);
+            time *= 2;
+        } while (participants_of(segment) > 1 && time < patience());
+    }
+    CHECK(participants_of(segment) == 1 && waiting_in(segment) == 0 && segment->latch == 0);
+    CHECK(segment->journal.count == 0);
+    look_away(segment);
+    int joined = salp_queue_join(queue);
+    CHECK(joined == 0 || (died && joined == -EOWNERDEAD));
+    CHECK(salp_queue_join(queue) == 0);
+    for (int round = 0; round < 2 && capacity > 0; round++) {
+        for (int i = 0; i < ROOM; i++)
+            CHECK(put(7) == 0);
+        for (int i = 0; i < ROOM; i++) {
+            CHECK(try_get() == 7);
+            CHECK(salp_queue_done(queue) == 0);
+        }
+        CHECK(try_get() == -EAGAIN);
+    }
+    CHECK(salp_queue_join(queue) == 0);
+    salp_queue_close(queue);
+}
+
+/* Each sweep is done for short and for long items, and all orders. */
+static void in_all_orders(void (*sweep)(void))
+{
+    static const size_t sizes[] = { 8, LONG };
+    board_open();
+    for (size_t i = 0; i < LENGTH(sizes); i++) {
+        item_size = sizes[i];
+        for (order = SALP_FIFO; order <= SALP_PRIORITY; order++)
+            sweep();
+    }
+}
+
+/* ---- alone ---- */
+
+/* Counts what is over. */
+static int put_and_get(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < ROOM; i++) {
+        OR_FAIL(put(1 + i) == 0);
+        atomic_fetch_add(&board->count[0], 1);
+    }
+    for (int i = 0; i < ROOM - 1; i++) {
+        OR_FAIL(get() > 0);
+        atomic_fetch_add(&board->count[1], 1);
+        OR_FAIL(salp_queue_done(queue) == 0);
+        atomic_fetch_add(&board->count[2], 1);
+    }
+    return 0;
+}
+
+static void sweep_alone(void)
+{
+    for (bool died = true; next_step(died);) {
+        open_queue(ROOM);
+        died = end_of_victim(start_victim(false, put_and_get, NULL));
+        int puts = atomic_load(&board->count[0]), gets = atomic_load(&board->count[1]), left = 0, last = 0, value;
+        while ((value = try_get()) > 0) {
+            CHECK(order == SALP_LIFO ? left == 0 || value == last - 1 : left == 0 || value == last + 1);
+            last = value;
+            left++;
+            CHECK(salp_queue_done(queue) == 0);
+        }
+        CHECK(value == -EAGAIN);
+        CHECK(left == puts - gets || (died && gets == 0 && left == puts + 1) || (died && left == puts - gets - 1));
+        queue_is_well(died, ROOM);
+    }
+}
+
+static void it_dies_alone_with_a_queue(void **state)
+{
+    (void)state;
+    in_all_orders(sweep_alone);
+}
+
+/* ---- while it waits for an item, with another one behind it ---- */
+
+static int get_one(void *arg)
+{
+    int value = get();
+    (void)arg;
+    OR_FAIL(value > 0);
+    atomic_fetch_add(&board->count[value], 1);
+    OR_FAIL(salp_queue_done(queue) == 0);
+    return 0;
+}
+
+/* Two items for three who want one: the victim may have taken one, and then it is gone with it. */
+static void sweep_get_in(bool in_loop)
+{
+    for (bool died = true; next_step(died);) {
+        open_queue(ROOM);
+        int fd = salp_queue_fd(queue);
+        pid_t victim = start_victim(in_loop, get_one, NULL);
+        waits_or_ends(victim, fd, 1);
+        pid_t other = start_process(in_loop, get_one, NULL);
+        waits_or_ends(victim, fd, 2);
+        CHECK(put(1) == 0);
+        CHECK(put(2) == 0);
+        died = end_of_victim(victim);
+        CHECK(end_of_program(other) == 0);
+        int left = 0;
+        while (try_get() > 0) {
+            left++;
+            CHECK(salp_queue_done(queue) == 0);
+        }
+        CHECK(died ? left <= 1 : left == 0);
+        queue_is_well(died, ROOM);
+    }
+}
+
+static void sweep_get(void)
+{
+    sweep_get_in(false);
+    sweep_get_in(true);
+}
+
+static void it_dies_while_it_waits_for_an_item(void **state)
+{
+    (void)state;
+    in_all_orders(sweep_get);
+}
+
+/* ---- while it waits for room, with another one behind it ---- */
+
+static int put_one(void *arg)
+{
+    OR_FAIL(put((int)(intptr_t)arg) == 0);
+    return 0;
+}
+
+static void sweep_put_in(bool in_loop, size_t capacity)
+{
+    for (bool died = true; next_step(died);) {
+        bool seen[8] = { false };
+        open_queue(capacity);
+        int fd = salp_queue_fd(queue), value;
+        for (size_t i = 0; i < capacity; i++)
+            CHECK(put(5) == 0);
+        pid_t victim = start_victim(in_loop, put_one, (void *)1);
+        waits_or_ends(victim, fd, 1);
+        pid_t other = start_process(in_loop, put_one, (void *)2);
+        waits_or_ends(victim, fd, 2);
+        for (size_t i = 0; i < capacity; i++) {
+            CHECK((value = get()) > 0 && salp_queue_done(queue) == 0);
+            seen[value] = true;
+        }
+        if (capacity == 0) {
+            while (!seen[2]) {
+                CHECK((value = get()) > 0 && salp_queue_done(queue) == 0 && !seen[value]);
+                seen[value] = true;
+            }
+        }
+        died = end_of_victim(victim);
+        CHECK(end_of_program(other) == 0);
+        while ((value = try_get()) > 0) {
+            CHECK(value == 5 || !seen[value]);
+            seen[value] = true;
+            CHECK(salp_queue_done(queue) == 0);
+        }
+        CHECK(seen[2] && (seen[1] || died));
+        queue_is_well(died, capacity);
+    }
+}
+
+static void sweep_put(void)
+{
+    sweep_put_in(false, 1);
+    sweep_put_in(true, 1);
+}
+
+static void it_dies_while_it_waits_for_room(void **state)
+{
+    (void)state;
+    in_all_orders(sweep_put);
+}
+
+static void it_dies_while_it_waits_to_be_taken(void **state)
+{
+    (void)state;
+    board_open();
+    order = SALP_FIFO;
+    for (item_size = 8; item_size <= LONG; item_size += LONG - 8) {
+        sweep_put_in(false, 0);
+        sweep_put_in(true, 0);
+    }
+}
+
+/* ---- while others wait for what it does ---- */
+
+static int put_and_get_for_others(void *arg)
+{
+    (void)arg;
+    atomic_store(&board->ready, 1);
+    OR_FAIL(reaches(&board->go, 1));
+    OR_FAIL(put(1) == 0);
+    atomic_store(&board->ready, 2);
+    return 0;
+}
+
+/* One gets, and nobody but the victim puts; when it has died before that, we do. */
+static void sweep_wake(void)
+{
+    for (int in_loop = 0; in_loop < 2; in_loop++) {
+        for (bool died = true; next_step(died);) {
+            open_queue(ROOM);
+            pid_t victim = start_victim(false, put_and_get_for_others, NULL);
+            reaches_or_ends(victim, &board->ready, 1);
+            pid_t other = start_process(in_loop, get_one, NULL);
+            waits_or_ends(victim, salp_queue_fd(queue), 1);
+            atomic_store(&board->go, 1);
+            died = end_of_victim(victim);
+            if (atomic_load(&board->ready) < 2)
+                CHECK(put(2) == 0);
+            CHECK(end_of_program(other) == 0);
+            while (try_get() > 0)
+                CHECK(salp_queue_done(queue) == 0);
+            queue_is_well(died, ROOM);
+        }
+    }
+}
+
+static void it_dies_while_it_puts_for_another(void **state)
+{
+    (void)state;
+    in_all_orders(sweep_wake);
+}
+
+/* ---- shutting down and joining ---- */
+
+static int get_refused(void *arg)
+{
+    (void)arg;
+    OR_FAIL(get() == -EPIPE);
+    return 0;
+}
+
+static int shut_down(void *arg)
+{
+    (void)arg;
+    OR_FAIL(salp_queue_count(queue) == 0);
+    OR_FAIL(salp_queue_shutdown(queue) == 0);
+    return 0;
+}
+
+static void it_dies_while_it_shuts_down(void **state)
+{
+    enum { WAIT = 3 };
+    pid_t pids[WAIT];
+    (void)state;
+    board_open();
+    item_size = 8;
+    order = SALP_FIFO;
+    for (bool died = true; next_step(died);) {
+        open_queue(ROOM);
+        for (int i = 0; i < WAIT; i++)
+            pids[i] = start_process(i % 2, get_refused, NULL);
+        CHECK(come_to_wait(salp_queue_fd(queue), WAIT));
+        died = end_of_victim(start_victim(false, shut_down, NULL));
+        CHECK(salp_queue_shutdown(queue) == 0);
+        for (int i = 0; i < WAIT; i++)
+            CHECK(end_of_program(pids[i]) == 0);
+        queue_is_well(died, 0);
+    }
+}
+
+static int take_and_be_done(void *arg)
+{
+    (void)arg;
+    OR_FAIL(get() == 1);
+    OR_FAIL(salp_queue_done(queue) == 0);
+    return 0;
+}
+
+static int join(void *arg)
+{
+    (void)arg;
+    int result = salp_queue_join(queue);
+    OR_FAIL(result == 0 || result == -EOWNERDEAD);
+    return 0;
+}
+
+/* Who joins hears of the end of the work, though the one who does it dies with it, or before. */
+static void it_dies_with_work(void **state)
+{
+    (void)state;
+    board_open();
+    item_size = 8;
+    order = SALP_FIFO;
+    for (int in_loop = 0; in_loop < 2; in_loop++) {
+        for (bool died = true; next_step(died);) {
+            open_queue(ROOM);
+            CHECK(put(1) == 0);
+            pid_t joiner = start_process(in_loop, join, NULL);
+            CHECK(come_to_wait(salp_queue_fd(queue), 1));
+            died = end_of_victim(start_victim(false, take_and_be_done, NULL));
+            if (died && try_get() == 1)
+                CHECK(salp_queue_done(queue) == 0);
+            CHECK(end_of_program(joiner) == 0);
+            queue_is_well(died, ROOM);
+        }
+    }
+}
+
+static int take_and_die(void *arg)
+{
+    (void)arg;
+    OR_FAIL(get() == 1);
+    return 0; /* and the process ends with it */
+}
+
+/* The one who would be told of work that was lost dies himself. */
+static void it_dies_while_it_joins(void **state)
+{
+    (void)state;
+    board_open();
+    item_size = 8;
+    order = SALP_FIFO;
+    for (int in_loop = 0; in_loop < 2; in_loop++) {
+        for (bool died = true; next_step(died);) {
+            open_queue(ROOM);
+            CHECK(put(1) == 0 && put(1) == 0 && get() == 1);
+            CHECK(end_of_program(start_process(false, take_and_die, NULL)) == 0);
+            pid_t victim = start_victim(in_loop, join, NULL);
+            waits_or_ends(victim, salp_queue_fd(queue), 1);
+            CHECK(salp_queue_done(queue) == 0);
+            died = end_of_victim(victim);
+            queue_is_well(true, ROOM);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST_LIMIT("it dies alone with a queue", it_dies_alone_with_a_queue, 120),
+        TEST_LIMIT("it dies while it waits for an item", it_dies_while_it_waits_for_an_item, 120),
+        TEST_LIMIT("it dies while it waits for room", it_dies_while_it_waits_for_room, 120),
+        TEST_LIMIT("it dies while it waits to be taken", it_dies_while_it_waits_to_be_taken, 120),
+        TEST_LIMIT("it dies while it puts for another", it_dies_while_it_puts_for_another, 120),
+        TEST_LIMIT("it dies while it shuts down", it_dies_while_it_shuts_down, 60),
+        TEST_LIMIT("it dies with work", it_dies_with_work, 60),
+        TEST_LIMIT("it dies while it joins", it_dies_while_it_joins, 60),
+    };
+    return test_main(argc, argv, tests, LENGTH(tests));
+}
