@@ -60,35 +60,33 @@ static int try_get(void)
     return value_of(error, item);
 }
 
+/* Who really waits buries the dead, if there is anybody to bury. */
+static void bury_all(const salp__segment *segment)
+{
+    for (int64_t time = SALP_MICROSECONDS(20); participants_of(segment) > 1; time *= 2) {
+        salp_scope scope;
+        CHECK(time < patience());
+        salp_scope_open(&scope, time);
+        CHECK(get() == -ETIMEDOUT);
+        (void)salp_scope_close(&scope);
+    }
+    CHECK(waiting_in(segment) == 0 && segment->latch == 0 && segment->journal.count == 0);
+}
+
 /* All is over, and all others are gone: the queue is empty, and as new. */
 static void queue_is_well(bool died, size_t capacity)
 {
     salp__segment *segment = look_into(salp_queue_fd(queue));
-    if (participants_of(segment) > 1) {
-        /* Who really waits buries the dead, if there is anybody to bury. */
-        int64_t time = SALP_MICROSECONDS(20);
-        do {
-            salp_scope scope;
-            salp_scope_open(&scope, time);
-            int result = get();
-            CHECK(result == -ETIMEDOUT || result == -EPIPE);
-            (void)salp_scope_close(&scope);
-            time *= 2;
-        } while (participants_of(segment) > 1 && time < patience());
-    }
-    CHECK(participants_of(segment) == 1 && waiting_in(segment) == 0 && segment->latch == 0);
-    CHECK(segment->journal.count == 0);
+    bury_all(segment);
     look_away(segment);
     int joined = salp_queue_join(queue);
     CHECK(joined == 0 || (died && joined == -EOWNERDEAD));
     CHECK(salp_queue_join(queue) == 0);
-    for (int round = 0; round < 2 && capacity > 0; round++) {
-        for (int i = 0; i < ROOM; i++)
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < capacity; i++)
             CHECK(put(7) == 0);
-        for (int i = 0; i < ROOM; i++) {
-            CHECK(try_get() == 7);
-            CHECK(salp_queue_done(queue) == 0);
-        }
+        for (size_t i = 0; i < capacity; i++)
+            CHECK(try_get() == 7 && salp_queue_done(queue) == 0);
         CHECK(try_get() == -EAGAIN);
     }
     CHECK(salp_queue_join(queue) == 0);
@@ -133,7 +131,8 @@ static void sweep_alone(void)
         died = end_of_victim(start_victim(false, put_and_get, NULL));
         int puts = atomic_load(&board->count[0]), gets = atomic_load(&board->count[1]), left = 0, last = 0, value;
         while ((value = try_get()) > 0) {
-            CHECK(order == SALP_LIFO ? left == 0 || value == last - 1 : left == 0 || value == last + 1);
+            /* What it was reading comes back when that is noticed. */
+            CHECK(left == 0 || value == (order == SALP_LIFO ? last - 1 : last + 1) || (died && item_size == LONG));
             last = value;
             left++;
             CHECK(salp_queue_done(queue) == 0);
@@ -202,7 +201,8 @@ static void it_dies_while_it_waits_for_an_item(void **state)
 
 static int put_one(void *arg)
 {
-    OR_FAIL(put((int)(intptr_t)arg) == 0);
+    int r = put((int)(intptr_t)arg); if (r) fprintf(stderr, "put %d\n", r);
+    OR_FAIL(r == 0);
     return 0;
 }
 
@@ -218,20 +218,15 @@ static void sweep_put_in(bool in_loop, size_t capacity)
         waits_or_ends(victim, fd, 1);
         pid_t other = start_process(in_loop, put_one, (void *)2);
         waits_or_ends(victim, fd, 2);
-        for (size_t i = 0; i < capacity; i++) {
-            CHECK((value = get()) > 0 && salp_queue_done(queue) == 0);
+        while (!seen[2]) {
+            CHECK((value = get()) > 0 && salp_queue_done(queue) == 0 && !seen[value]);
             seen[value] = true;
         }
-        if (capacity == 0) {
-            while (!seen[2]) {
-                CHECK((value = get()) > 0 && salp_queue_done(queue) == 0 && !seen[value]);
-                seen[value] = true;
-            }
-        }
         died = end_of_victim(victim);
-        CHECK(end_of_program(other) == 0);
+        int e = end_of_program(other); if (e) print_error("ended %d\n", e);
+        CHECK(e == 0);
         while ((value = try_get()) > 0) {
-            CHECK(value == 5 || !seen[value]);
+            CHECK(!seen[value]);
             seen[value] = true;
             CHECK(salp_queue_done(queue) == 0);
         }
@@ -337,7 +332,8 @@ static void it_dies_while_it_shuts_down(void **state)
         CHECK(salp_queue_shutdown(queue) == 0);
         for (int i = 0; i < WAIT; i++)
             CHECK(end_of_program(pids[i]) == 0);
-        queue_is_well(died, 0);
+        CHECK(get() == -EPIPE && put(1) == -EPIPE);
+        salp_queue_close(queue);
     }
 }
 
