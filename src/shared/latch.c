@@ -5,13 +5,14 @@
 #include "task/scope.h"
 #include "task/task.h"
 
-/* A task lets the others of its loop run first, when it has looked for some microseconds. */
+/* A task lets the others of its loop run first, when it has looked for some microseconds; unless a porter may have it go on
+   meanwhile, which would then be twice. */
 static void pause_between_looks(unsigned tries)
 {
     enum { NEAR = 8 };
-    salp__task *task = salp__self()->task;
-    if (task && tries > NEAR)
-        salp__task_give_way(task);
+    const salp__actor *self = salp__self();
+    if (self->task && !self->expected && tries > NEAR)
+        salp__task_give_way(self->task);
     salp__pause(tries);
 }
 

@@ -261,17 +261,11 @@ static void look_after_others(salp__berth *berth)
     salp__doze(SALP_MILLISECONDS(1));
 }
 
-/* [latch, of which it lets go] A task is watched over before its porter expects it. Who may be claimed at any time must not
-   give way to others of his loop, as he might here: he would be made to go on twice. */
-static int watch_locked(salp__berth *berth)
+/* It could be made to go on, and does not wait: nobody does that any more. */
+static void disarm(salp__berth *berth)
 {
-    salp__shared *shared = berth->shared;
-    if (!berth->ported)
-        return 0;
-    salp__shared_unlatch(shared);
-    int error = salp__deaths_watch(shared);
-    salp__shared_latch(shared);
-    return error;
+    if (berth->ported && !salp__claim(berth->spot))
+        salp__wait_through(&berth->waiter); /* somebody is just about to */
 }
 
 /* Each round begins with the latch. */
@@ -279,8 +273,6 @@ static int wait_in_line(salp__berth *berth)
 {
     salp__shared *shared = berth->shared;
     for (int error = 0;; salp__shared_latch(shared)) {
-        if (error == 0)
-            error = watch_locked(berth);
         if (error == 0 && !is_granted_locked(berth))
             error = arm_locked(berth);
         if (is_granted_locked(berth) || (error < 0 && !berth->through)) {
@@ -289,16 +281,19 @@ static int wait_in_line(salp__berth *berth)
             return granted ? 0 : error;
         }
         salp__shared_unlatch(shared);
-        if (error == 0 && !berth->ported)
-            error = salp__deaths_watch(shared); /* after it was armed: a newcomer rings for it */
+        bool armed = error == 0;
+        if (armed)
+            error = salp__deaths_watch(shared);
         if (error == 0)
             error = sleep_in_line(berth);
-        else if (berth->through)
+        else if (armed)
+            disarm(berth);
+        if (berth->ported)
+            salp__porter_expect(shared, berth->node, NULL);
+        if (error < 0 && berth->through)
             look_after_others(berth);
         if (error == -EINTR || berth->through)
             error = 0; /* again, in the same place */
-        if (berth->ported)
-            salp__porter_expect(shared, berth->node, NULL);
     }
 }
 

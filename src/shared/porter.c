@@ -31,6 +31,7 @@
 #include "shared/deaths.h"
 #include "shared/latch.h"
 #include "shared/line.h"
+#include "task/scope.h"
 
 static const size_t spots_size = SALP__NODES * sizeof(salp__spot *); /* backed where it is used */
 
@@ -126,6 +127,7 @@ int salp__porter_start(salp__shared *shared)
 
 void salp__porter_expect(salp__shared *shared, uint32_t node, salp__spot *spot)
 {
+    salp__self()->expected = spot != NULL;
     salp__latch_take(&shared->tell_latch);
     if (shared->spots)
         shared->spots[node] = spot;

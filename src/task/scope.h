@@ -38,6 +38,7 @@ typedef struct salp__actor {
     int64_t since;                 /* when it began to, on the loop's clock [owner] */
     struct salp__task *task;       /* NULL: a plain thread */
     const void *inside;            /* for floors above: what it is in the midst of */
+    bool expected;                 /* of a task: it may be made ready any time, so it must not give way [owner] */
     salp__latch latch;             /* of a plain thread */
     struct salp__runtime *runtime; /* of a plain thread: the loop that it runs, or NULL [latch] */
     int bell;                      /* of a plain thread: ends a wait for descriptors; -1: none [owner; ring: latch] */
