@@ -96,8 +96,8 @@ static void use_it(size_t text, size_t capacity, int kills)
         kill_process(victims[getter]);
         killed_getters += getter;
         putter += !getter;
-        victims[getter] = getter ? start_process(in_loop, get_all, NULL)
-                                 : start_process(in_loop, put_all, (void *)(intptr_t)putter);
+        victims[getter] =
+            getter ? start_process(in_loop, get_all, NULL) : start_process(in_loop, put_all, (void *)(intptr_t)putter);
         if (i % 8 == 0)
             survivors_go_on(i, putter);
     }
