@@ -132,6 +132,8 @@ static bool try_locked(void *object, void *item, int *result, salp__spot **woken
 
 salp__source salp__event_source(salp_event *event)
 {
+    if (event->shared)
+        return salp__shared_event_source(event->shared);
     return (salp__source){ .object = event, .latch = &event->latch, .line = &event->line, .try_locked = try_locked };
 }
 

@@ -272,13 +272,19 @@ static int enter_all_shared(salp_case *cases, int count, salp__waiter *waiter)
     return 0;
 }
 
-static void leave_all_shared(salp_case *cases, int count)
+/* The first of them that has happened, since it was granted to us; or -EAGAIN. */
+static int leave_all_shared(salp_case *cases, int count)
 {
+    int happened = -EAGAIN;
     for (int i = 0; i < count; i++) {
-        salp__shared *shared = source_of(&cases[i]).shared;
-        if (shared && choice_of(&cases[i])->node != 0)
-            salp__berth_leave(&(salp__berth){ .shared = shared, .node = (uint32_t)choice_of(&cases[i])->node - 1 });
+        salp__source source = source_of(&cases[i]);
+        if (!source.shared || choice_of(&cases[i])->node == 0)
+            continue;
+        salp__berth berth = { .shared = source.shared, .node = (uint32_t)choice_of(&cases[i])->node - 1 };
+        if (salp__berth_leave(&berth) && source.look_is_all && happened < 0)
+            happened = i;
     }
+    return happened;
 }
 
 /* Nobody claims it any more. It is in no line of this process's own. */
@@ -365,11 +371,11 @@ static int wait_for_first(salp_case *cases, int count, int in_time, int64_t unti
         } else if (any_shared) {
             retire(&waiter);
         }
-        if (any_shared)
-            leave_all_shared(cases, count);
-        if (result == 1) {
-            cases[in_time].result = 0;
-            chosen = in_time;
+        int happened = any_shared ? leave_all_shared(cases, count) : -EAGAIN;
+        if (chosen < 0 && (result == 1 || happened >= 0)) {
+            chosen = happened >= 0 ? happened : in_time; /* what has happened goes before time and scopes */
+            cases[chosen].result = 0;
+            return chosen;
         }
         if (result < 0 && result != -EINTR)
             return salp__wait_end(waiter.actor, result);

@@ -161,3 +161,28 @@ int salp__shared_event_wait(salp__shared_event *event)
     salp__shared_unlatch(shared);
     return error;
 }
+
+/* ---- for selects ---- */
+
+static bool may_happen(const void *object)
+{
+    return salp__shared_event_is_set(object);
+}
+
+static int try_shared(void *object, void *item)
+{
+    (void)item;
+    return salp__shared_event_is_set(object) ? 0 : -EAGAIN;
+}
+
+salp__source salp__shared_event_source(salp__shared_event *event)
+{
+    return (salp__source){
+        .object = event,
+        .shared = &event->shared,
+        .looks = &body_of(&event->shared)->line,
+        .look_is_all = true, /* though it may have been cleared at once */
+        .may_happen = may_happen,
+        .try_shared = try_shared,
+    };
+}

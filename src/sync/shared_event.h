@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include "sync/source.h"
+
 typedef struct salp__shared_event salp__shared_event;
 
 /* Errors of these as of the public calls. Each accepts what it was opened into alone. */
@@ -19,5 +21,6 @@ int salp__shared_event_set(salp__shared_event *event);
 int salp__shared_event_clear(salp__shared_event *event);
 bool salp__shared_event_is_set(const salp__shared_event *event);
 int salp__shared_event_wait(salp__shared_event *event);
+salp__source salp__shared_event_source(salp__shared_event *event);
 
 #endif

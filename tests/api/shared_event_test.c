@@ -5,6 +5,8 @@
  */
 #include "shared.h"
 
+#include <salp/select.h>
+
 static salp_event *event;
 
 static void open_event(bool set)
@@ -176,6 +178,103 @@ static void a_descriptor_is_enough(void **state)
     }
 }
 
+/* ---- selects ---- */
+
+static salp_event *other_event, *private_event;
+
+static int select_one(int64_t after)
+{
+    salp_case cases[] = {
+        { .event = private_event, .result = 1 },
+        { .event = event, .result = 1 },
+        { .event = other_event, .result = 1 },
+        { .after = after, .result = 1 },
+    };
+    int chosen = salp_select(cases, 4);
+    EXPECT(chosen < 0 || cases[chosen].result == 0);
+    return chosen;
+}
+
+/* Tells what it has seen in count[0 to 3]. */
+static int select_often(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&board->go)) {
+        int chosen = select_one(0);
+        OR_FAIL(chosen == 1 || chosen == 2);
+        atomic_fetch_add(&board->count[chosen], 1);
+    }
+    return 0;
+}
+
+static void pulse(salp_event *pulsed)
+{
+    assert_int_equal(salp_event_set(pulsed), 0);
+    assert_int_equal(salp_event_clear(pulsed), 0);
+}
+
+static void open_three(void)
+{
+    open_event(false);
+    assert_int_equal(salp_event_open(&other_event, &(salp_event_options){ .shared = true }), 0);
+    assert_int_equal(salp_event_open(&private_event, NULL), 0);
+}
+
+static void close_three(void)
+{
+    salp_event_close(event);
+    salp_event_close(other_event);
+    salp_event_close(private_event);
+}
+
+static int select_within(void *arg)
+{
+    salp_scope scope;
+    (void)arg;
+    EXPECT(select_one(-1) == 3);
+    EXPECT(select_one(SALP_MILLISECONDS(1)) == 3);
+    EXPECT(salp_event_set(other_event) == 0 && select_one(-1) == 2);
+    EXPECT(salp_event_set(event) == 0 && select_one(0) == 1);
+    EXPECT(salp_event_set(private_event) == 0 && select_one(0) == 0);
+    EXPECT(salp_event_clear(event) == 0 && salp_event_clear(other_event) == 0 && salp_event_clear(private_event) == 0);
+    salp_scope_open(&scope, SALP_MILLISECONDS(1));
+    EXPECT(select_one(0) == -ETIMEDOUT);
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    return 0;
+}
+
+static void a_select_sees_what_is_set(void **state)
+{
+    (void)state;
+    open_three();
+    in_both(select_within);
+    assert_true(come_to_wait(salp_event_fd(event), 0) && come_to_wait(salp_event_fd(other_event), 0));
+    close_three();
+}
+
+/* It has happened for who waited, though it is over when he looks. */
+static void a_select_in_another_process_sees_each_pulse(void **state)
+{
+    (void)state;
+    board_open();
+    for (int in_loop = 0; in_loop < 2; in_loop++) {
+        open_three();
+        memset(board, 0, sizeof *board);
+        pid_t pid = start_process(in_loop, select_often, NULL);
+        for (int i = 0; i < test_scale(100); i++) {
+            salp_event *pulsed = i % 3 ? event : other_event;
+            assert_true(come_to_wait(salp_event_fd(event), 1) && come_to_wait(salp_event_fd(other_event), 1));
+            if (i == test_scale(100) - 1)
+                atomic_store(&board->go, 1);
+            int seen = atomic_load(&board->count[i % 3 ? 1 : 2]);
+            pulse(pulsed);
+            assert_true(reaches(&board->count[i % 3 ? 1 : 2], seen + 1));
+        }
+        ends_well(pid);
+        close_three();
+    }
+}
+
 /* ---- one sets and clears all the time ---- */
 
 enum { WAITERS = 4 };
@@ -266,6 +365,8 @@ int main(int argc, char **argv)
         TEST("a callback does not wait", a_callback_does_not_wait),
         TEST("all who wait go on, also if it is cleared at once", all_who_wait_go_on_also_if_it_is_cleared_at_once),
         TEST("a descriptor is enough", a_descriptor_is_enough),
+        TEST("a select sees what is set", a_select_sees_what_is_set),
+        TEST("a select in another process sees each pulse", a_select_in_another_process_sees_each_pulse),
         TEST_LIMIT("nobody is forgotten while it is set and cleared", nobody_is_forgotten_while_it_is_set_and_cleared,
                    60),
         TEST("the dead who waited are forgotten", the_dead_who_waited_are_forgotten),
