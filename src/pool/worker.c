@@ -190,6 +190,8 @@ static _Noreturn void end(int status)
 
 static const int64_t hurry = SALP_MICROSECONDS(50); /* to look for work before it sleeps pays off for shorter pauses */
 
+static salp__worker self; /* large, and one to a process */
+
 static _Noreturn void serve(salp__worker *w)
 {
     salp__shared *shared = w->control->shared;
@@ -279,27 +281,33 @@ static int initialize(salp__worker *w)
     return initializer.function(arg);
 }
 
-void salp__worker_main(const salp__worker_start *start)
+/* What calls functions of the program. */
+static int work(void *arg)
 {
-    static salp__worker w; /* large, and one to a process */
-    salp__fault_enter(SALP__WORKER);
-    if (!salp__process_end_with(start->steward))
-        salp__process_leave(SALP__EXIT_CLOSED);
-    salp__process_own_group(0);
-    if (open_worker(&w, start) < 0)
-        salp__process_leave(SALP__EXIT_START);
-    salp__crash_watch_exit();
-    salp__signals_return_children(start->children);
-    salp__signals_restore(start->signals);
-    int error = initialize(&w);
+    const salp__worker_start *start = arg;
+    int error = initialize(&self);
     /* Once more: a change of user or group, as an initializer may make, takes the mark away. */
     if (!salp__process_end_with(start->steward))
         salp__process_leave(SALP__EXIT_CLOSED);
     if (error < 0) {
-        atomic_store_explicit(&w.place->start_error, error, memory_order_relaxed); /* read after our death */
+        atomic_store_explicit(&self.place->start_error, error, memory_order_relaxed); /* read after our death */
         end(SALP__EXIT_INITIALIZER);
     }
-    atomic_store_explicit(&w.place->ready, 1, memory_order_relaxed);                 /* likewise */
-    atomic_fetch_add_explicit(&w.control->shared->readied, 1, memory_order_relaxed); /* only compared with itself */
-    serve(&w);
+    atomic_store_explicit(&self.place->ready, 1, memory_order_relaxed);                 /* likewise */
+    atomic_fetch_add_explicit(&self.control->shared->readied, 1, memory_order_relaxed); /* only compared with itself */
+    serve(&self);
+}
+
+void salp__worker_main(const salp__worker_start *start)
+{
+    salp__fault_enter(SALP__WORKER);
+    if (!salp__process_end_with(start->steward))
+        salp__process_leave(SALP__EXIT_CLOSED);
+    salp__process_own_group(0);
+    if (open_worker(&self, start) < 0)
+        salp__process_leave(SALP__EXIT_START);
+    salp__crash_watch_exit();
+    salp__signals_return_children(start->children);
+    salp__signals_restore(start->signals);
+    end(salp__crash_call(work, (void *)(uintptr_t)start)); /* a job may call pthread_exit */
 }

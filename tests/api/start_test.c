@@ -104,6 +104,34 @@ static void fresh_workers_are_constructed_but_main_is_not_run(void **state)
     run_with_each_start(program_looks);
 }
 
+static int job_leave(const void *in, void *out, void *context)
+{
+    (void)in, (void)out, (void)context;
+    pthread_exit(NULL);
+}
+
+/* There is nothing below the job that the C library could go back to. */
+static int program_leaves_thread(void *arg)
+{
+    static struct failures failures; /* a program to itself */
+    salp_pool *pool;
+    int in = 1;
+
+    OR_FAIL(open_fresh(&pool, *(salp_start *)arg) == 0);
+    OR_FAIL(salp_map(pool, job_leave, &in, sizeof in, NULL, 0, 1,
+                     &(salp_map_options){ .on_failure = note_failure, .on_failure_arg = &failures }) == SALP_ECRASHED);
+    OR_FAIL(failures.count == 1 && failures.each[0].signal == 0 && failures.each[0].exit_status == 0);
+    OR_FAIL(check_squares(pool, 100, NULL) == 0);
+    OR_FAIL(salp_pool_close(pool) == 0);
+    return 0;
+}
+
+static void a_job_in_a_fresh_worker_may_end_its_thread(void **state)
+{
+    (void)state;
+    run_with_each_start(program_leaves_thread);
+}
+
 static int job_count_descriptors(const void *in, void *out, void *context)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -372,6 +400,7 @@ int main(int argc, char **argv)
              arguments_and_contexts_with_a_size_reach_fresh_workers),
         TEST("pointers without a size are refused", pointers_without_a_size_are_refused),
         TEST("a crash in a fresh worker costs its item", a_crash_in_a_fresh_worker_costs_its_item),
+        TEST("a job in a fresh worker may end its thread", a_job_in_a_fresh_worker_may_end_its_thread),
         TEST("one server serves many pools", one_server_serves_many_pools),
         TEST("a server that was killed is started again", a_server_that_was_killed_is_started_again),
         TEST("a program with threads may start fresh workers", a_program_with_threads_may_start_fresh_workers),
