@@ -22,7 +22,7 @@ SALP_BEGIN
     X(SALP_EBROKEN, -4099, "it is broken: the pool cannot keep its workers alive, or a party left the barrier") \
     X(SALP_ECLOSED, -4100, "the pool is being closed or was terminated")                                        \
     X(SALP_EFORKED, -4101, "the object belongs to another process: it was opened before a fork")                \
-    X(SALP_EUNKNOWN, -4102, "the function or context did not exist when the workers were started")              \
+    X(SALP_EUNKNOWN, -4102, "the process that is to use the function or context does not have it")              \
     X(SALP_EINSIDE, -4103, "who calls cannot wait: a job for its own pool, or a callback of a loop")            \
     X(SALP_EDAMAGED, -4104, "the result was overwritten by a crash before it could be delivered")               \
     X(SALP_EDEADLK, -4105, "all tasks wait for each other")                                                     \
@@ -32,7 +32,7 @@ SALP_BEGIN
     X(SALP_ETRYAGAIN, -4109, "no name server has answered so far: it may do so later")                          \
     X(SALP_ENAMESERVER, -4110, "the name server has failed, or answered what makes no sense")                   \
     X(SALP_EINCOMPLETE, -4111, "the other side ended in the midst of what was to be read")                      \
-    X(SALP_EKILLED, -4112, "a signal has ended the command")                                                    \
+    X(SALP_EKILLED, -4112, "a signal has ended the process")                                                    \
     X(SALP_EFAILED, -4113, "the command has exited with another status than 0")                                 \
     X(SALP_ETLSFILE, -4114, "a file has no certificate, key or authority that can be used")                     \
     X(SALP_ETLSKEY, -4115, "the key is not that of the certificate")                                            \

@@ -48,6 +48,14 @@ static void own_errors_have_their_texts(void **state)
     }
 }
 
+/* What processes, pools and commands have in common names none of them. */
+static void texts_are_for_all_who_give_the_error(void **state)
+{
+    (void)state;
+    assert_null(strstr(salp_strerror(SALP_EUNKNOWN), "worker"));
+    assert_null(strstr(salp_strerror(SALP_EKILLED), "command"));
+}
+
 static void own_errors_are_below_errno_and_differ(void **state)
 {
     (void)state;
@@ -103,6 +111,7 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST("success reads \"success\"", success_reads_success),
         TEST("Salp's own errors have their texts", own_errors_have_their_texts),
+        TEST("texts are for all who give the error", texts_are_for_all_who_give_the_error),
         TEST("Salp's own errors are below errno, and differ", own_errors_are_below_errno_and_differ),
         TEST("errors of the system have the texts of the system", system_errors_have_the_texts_of_the_system),
         TEST("every number has a constant text", every_number_has_a_constant_text),
