@@ -18,9 +18,9 @@
 
 #include "base/assert.h"
 #include "os/mappings.h"
-#include "os/memory.h"
 #include "os/process.h"
 #include "os/symbols.h"
+#include "os/thread.h"
 
 enum { STACK_SIZE = 64 * 1024 };
 
@@ -33,6 +33,7 @@ static char *mappings_here; /* or NULL */
 static size_t mappings_size;
 static pid_t process_here; /* a fork of it has no note to write */
 static struct sigaction before[FAULT_COUNT];
+static _Alignas(64) char stack[STACK_SIZE]; /* memory only once a handler runs on it, and no call that could fail */
 
 static bool has_address(int number)
 {
@@ -64,7 +65,7 @@ static void pass_on(int number, siginfo_t *info, void *context)
 static void on_fault(int number, siginfo_t *info, void *context)
 {
     salp__crash_note *note = note_here;
-    if (salp__process_self() != process_here) {
+    if (!salp__crash_is_watched()) {
         pass_on(number, info, context);
         return;
     }
@@ -78,12 +79,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
     pass_on(number, info, context);
 }
 
-int salp__crash_watch(salp__crash_note *note)
+void salp__crash_watch(salp__crash_note *note)
 {
-    void *stack;
-    int error = salp__map_private(&stack, STACK_SIZE);
-    if (error < 0)
-        return error;
     salp__must(sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = STACK_SIZE }, NULL) == 0);
     note_here = note;
     mappings_here = NULL;
@@ -97,7 +94,11 @@ int salp__crash_watch(salp__crash_note *note)
         if (!(found.sa_flags & SA_SIGINFO) || found.sa_sigaction != on_fault)
             before[i] = found;
     }
-    return 0;
+}
+
+bool salp__crash_is_watched(void)
+{
+    return salp__process_self() == process_here;
 }
 
 void salp__crash_keep_mappings(char *text, size_t size)
@@ -119,11 +120,33 @@ static void on_thread_exit(void *arg)
     on_exit_called(0, arg);
 }
 
+static pthread_key_t
+    exit_key; /* on_thread_exit is called for threads that have a value in it: in processes of Salp's */
+static bool exit_key_made;
+
+static void make_exit_key(void)
+{
+    exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
+}
+
+void salp__crash_prepare(void)
+{
+    static salp__once once = SALP__ONCE;
+    salp__do_once(&once, make_exit_key);
+}
+
+__attribute__((destructor)) static void drop_exit_key(void)
+{
+    if (exit_key_made)
+        (void)pthread_key_delete(exit_key);
+}
+
 void salp__crash_watch_exit(void)
 {
-    pthread_key_t key;
-    if (pthread_key_create(&key, on_thread_exit) == 0)
-        (void)pthread_setspecific(key, &note_here); /* any value but NULL has the function called */
+    if (!exit_key_made)
+        salp__crash_prepare();
+    if (exit_key_made)
+        (void)pthread_setspecific(exit_key, &note_here); /* any value but NULL has the function called */
     /* on_exit, since atexit does not tell the status; registered last, so called first. No memory: exit() then runs
        the program's own handlers as well, which is what a plain fork does. */
     (void)on_exit(on_exit_called, NULL);
@@ -138,14 +161,24 @@ int salp__crash_call(int (*function)(void *arg), void *arg)
     return result;
 }
 
+/* What is empty is left alone: to touch it would have its page copied for this process. */
+static bool is_pending(FILE *file)
+{
+    return __fpending(file) > 0;
+}
+
 void salp__forget_unflushed(void)
 {
-    __fpurge(stdout);
-    __fpurge(stderr);
+    if (is_pending(stdout))
+        __fpurge(stdout);
+    if (is_pending(stderr))
+        __fpurge(stderr);
 }
 
 void salp__flush_output(void)
 {
-    fflush(stdout);
-    fflush(stderr);
+    if (is_pending(stdout))
+        fflush(stdout);
+    if (is_pending(stderr))
+        fflush(stderr);
 }

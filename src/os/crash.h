@@ -7,6 +7,7 @@
 #define SALP__CRASH_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,9 +27,11 @@ typedef struct salp__crash_note {
 /*
  * Handlers for the signals of faults (SEGV, BUS, ILL, FPE, ABRT, TRAP, SYS), on a stack of their own, which fill in the
  * note. A handler that the program had installed before is called afterwards, else the process ends by the signal.
- * Returns 0 or -ENOMEM.
  */
-int salp__crash_watch(salp__crash_note *note);
+void salp__crash_watch(salp__crash_note *note);
+
+/* Whether it was this process that called it last: not a fork that its function has made. */
+bool salp__crash_is_watched(void);
 
 /* Has what is mapped kept with the note, as text, since the addresses mean nothing in a process that has it elsewhere. */
 void salp__crash_keep_mappings(char *text, size_t size);
@@ -36,6 +39,9 @@ void salp__crash_keep_mappings(char *text, size_t size);
 /* exit() or pthread_exit() called by a job ends the process with that status at once: what the program registered with atexit was meant
    for the program, not for its worker. Standard output is flushed. */
 void salp__crash_watch_exit(void);
+
+/* What of this can be done once, before there is a process. */
+void salp__crash_prepare(void);
 
 /* Calls function(arg). pthread_exit in there ends the process as above, also before main, where the C library has nothing to go back
    to. */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/assert.h"
@@ -27,6 +28,7 @@ typedef struct entry {
 
 static entry entries[SALP__SIGNALS];
 static _Atomic int handlers; /* I1 */
+static bool any;             /* was ever caught; else a fork need not look through them all */
 
 static void handle(int number)
 {
@@ -52,6 +54,7 @@ static void forget_in_fork(void)
 
 static void watch_forks(void)
 {
+    any = true;
     salp__after_fork(forget_in_fork);
 }
 
@@ -98,7 +101,7 @@ void salp__signal_let_go(int number, salp__catcher *catcher)
 
 void salp__signal_give_back_all(void)
 {
-    for (int i = 0; i < SALP__SIGNALS; i++) {
+    for (int i = 0; i < SALP__SIGNALS && any; i++) {
         if (entries[i].installed)
             salp__must(sigaction(i, &entries[i].before, NULL) == 0);
         entries[i].installed = false;

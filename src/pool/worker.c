@@ -246,9 +246,7 @@ static int open_worker(salp__worker *w, const salp__worker_start *start)
         memset(w->own_errors, 0, SALP__WINDOW_ITEMS * sizeof *w->own_errors);
     if (!salp__file_identify(control->arena, &w->arena))
         return -EBADF;
-    error = salp__crash_watch(&w->place->note);
-    if (error < 0)
-        return error;
+    salp__crash_watch(&w->place->note);
     salp__protect_from_writing(head, head->shared);
     salp__protect_from_all(control->records, head->modules - head->records);
     salp__protect_from_writing(control->modules, head->details - head->modules);

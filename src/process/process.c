@@ -118,7 +118,7 @@ static void guess(salp_process *p)
 static bool reap(salp_process *p)
 {
     salp__lock_take(&p->lock);
-    if (!p->reaped && salp__process_has_ended(p->watch)) {
+    if (!p->reaped && (p->news < 0 || salp__process_has_ended(p->watch))) {
         int result = p->news >= 0 ? ask_server(p, &p->account) : salp__process_take(p->watch, &p->account);
         if (result == -ECHILD)
             guess(p);
@@ -262,7 +262,7 @@ int salp_process_close(salp_process *p)
 {
     if (!p)
         return 0;
-    if (look_at(p) == 0) {
+    if (look_at(p) == 0 && !reap(p)) {
         if (salp_process_alive(p) && salp__cannot_wait()) {
             (void)salp_process_kill(p);
             return SALP_EINSIDE;

@@ -11,7 +11,7 @@
  *   | what the process says of itself | what was mapped when it crashed | order | argument |
  *     page 0                            copies only ----------------------------------------
  *
- * A fork shares it by itself. A copy (process/copy.h) is handed the file, finds its order there, and gives word over a channel,
+ * A fork shares it by itself; of these one is kept for the next fork, when nobody stores to it any more. A copy (process/copy.h) is handed the file, finds its order there, and gives word over a channel,
  * the news, when it is ready. The program maps the first two parts only, and writes the others by write(2), so that it has no
  * mapping for which there may be no memory.
  *
@@ -41,11 +41,15 @@
 
 /* What the process says of itself. */
 typedef struct salp__sheet {
-    _Atomic uint32_t go;       /* of a fork. I2. release: the program has its pidfd */
+    _Atomic uint32_t go;       /* of a fork, one of the following. I2. release: the program has its pidfd */
     _Atomic uint32_t returned; /* release: the function has, and `result` is what */
     int32_t result;
+    uint32_t
+        forks; /* of whom it is, salp__forks: whoever is forked has it as well, and must not start others with it */
     salp__crash_note note;
 } salp__sheet;
+
+enum { SALP__NOT_YET, SALP__WAITS, SALP__GO };
 
 /* Where the parts of the sheet are in its file, and how large: multiples of the largest pages there are. */
 enum {

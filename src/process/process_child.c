@@ -50,46 +50,46 @@ static void *end_with_program(void *arg)
     return NULL;
 }
 
-static int prepare(salp__sheet *sheet, char *mappings, const salp__terms *terms, int program)
+static int prepare(const salp__terms *terms, int program)
 {
-    int error = salp__crash_watch(&sheet->note);
-    if (error == 0 && terms->daemon)
-        error = salp__thread_send(end_with_program, (void *)(intptr_t)program);
+    int error = terms->daemon ? salp__thread_send(end_with_program, (void *)(intptr_t)program) : 0;
     if (error < 0)
         return error;
-    if (mappings)
-        salp__crash_keep_mappings(mappings, SALP__SHEET_MAPPINGS_SIZE);
     salp__crash_watch_exit();
     if (terms->name[0] != '\0')
         salp__process_rename(terms->name);
-    salp__signals_restore(&terms->signals);
     return 0;
 }
 
 static _Noreturn void end(salp__sheet *sheet, int result)
 {
-    sheet->result = result;
-    /* release: whoever reads it does so after this process has ended; the order matters to the compiler alone. */
-    atomic_store_explicit(&sheet->returned, 1, memory_order_release);
+    /* A fork that the function has made may come here as well: its result is none of the process's. */
+    if (salp__crash_is_watched()) {
+        sheet->result = result;
+        /* release: whoever reads it does so after this process has ended; the order matters to the compiler alone. */
+        atomic_store_explicit(&sheet->returned, 1, memory_order_release);
+    }
     salp__flush_output();
     salp__process_leave(salp__process_exit_status(result));
 }
 
-static _Noreturn void live(salp__sheet *sheet, char *mappings, const salp__terms *terms, int program, salp_fn *function,
-                           void *arg)
+static _Noreturn void call(salp__sheet *sheet, const salp__terms *terms, salp_fn *function, void *arg)
 {
-    int result = prepare(sheet, mappings, terms, program);
-    end(sheet, result < 0 ? result : salp__crash_call(function, arg));
+    salp__signals_restore(&terms->signals);
+    end(sheet, salp__crash_call(function, arg));
 }
 
 /* ---- a fork ---- */
 
-/* I2. A program that has been killed lets nobody go. */
+/* I2. A program that has been killed lets nobody go. The word is rarely waited for: preparing takes longer. */
 static void wait_for_program(salp__sheet *sheet, pid_t parent)
 {
+    uint32_t go = SALP__NOT_YET;
     /* acquire: pairs with the release in the program; nothing but the word is handed over. */
-    while (atomic_load_explicit(&sheet->go, memory_order_acquire) == 0 && salp__process_parent() == parent)
-        (void)salp__futex_wait(&sheet->go, 0, salp__later(parent_look), true);
+    (void)atomic_compare_exchange_strong_explicit(&sheet->go, &go, SALP__WAITS, memory_order_acquire,
+                                                  memory_order_acquire);
+    while (atomic_load_explicit(&sheet->go, memory_order_acquire) != SALP__GO && salp__process_parent() == parent)
+        (void)salp__futex_wait(&sheet->go, SALP__WAITS, salp__later(parent_look), true);
 }
 
 void salp__process_live_in_fork(salp__sheet *sheet, salp_fn *function, void *arg, const salp__terms *terms,
@@ -99,8 +99,12 @@ void salp__process_live_in_fork(salp__sheet *sheet, salp_fn *function, void *arg
     salp__task_forget_all();
     salp__forget_unflushed();
     salp__signal_give_back_all();
+    salp__crash_watch(&sheet->note);
+    int error = prepare(terms, program);
     wait_for_program(sheet, parent);
-    live(sheet, NULL, terms, program, function, arg);
+    if (error < 0)
+        end(sheet, error);
+    call(sheet, terms, function, arg);
 }
 
 /* ---- a copy ---- */
@@ -209,6 +213,8 @@ static void be_process(const int fds[], int count)
     memcpy(b.fds, fds, (size_t)count * sizeof *fds);
     if (salp__map_file(&sheet, fds[SHEET], 0, SALP__SHEET_ARGUMENT, true) < 0)
         salp__process_leave(1); /* the program hears that it has ended */
+    salp__crash_watch(&((salp__sheet *)sheet)->note);
+    salp__crash_keep_mappings((char *)sheet + SALP__SHEET_MAPPINGS, SALP__SHEET_MAPPINGS_SIZE);
     const salp__order *order = (salp__order *)((char *)sheet + SALP__SHEET_ORDER);
     close_others(&b, order);
     int error = 0;
@@ -226,7 +232,10 @@ static void be_process(const int fds[], int count)
     salp__file_close(b.fds[NEWS]);
     if (!order->terms.daemon)
         salp__file_close(b.fds[PROGRAM]);
-    live(sheet, (char *)sheet + SALP__SHEET_MAPPINGS, &order->terms, b.fds[PROGRAM], function, arg);
+    error = prepare(&order->terms, b.fds[PROGRAM]);
+    if (error < 0)
+        end(sheet, error);
+    call(sheet, &order->terms, function, arg);
 }
 
 __attribute__((constructor)) static void offer(void)

@@ -57,8 +57,8 @@ static int watch_program(start *s)
 static void let_go(salp_process *p)
 {
     /* release: pairs with the acquire in the process. */
-    atomic_store_explicit(&p->sheet->go, 1, memory_order_release);
-    (void)salp__futex_wake(&p->sheet->go, 1, true);
+    if (atomic_exchange_explicit(&p->sheet->go, SALP__GO, memory_order_release) == SALP__WAITS)
+        (void)salp__futex_wake(&p->sheet->go, 1, true);
 }
 
 /* ---- a fork ---- */
@@ -105,14 +105,57 @@ static int fork_process(start *s)
     return error;
 }
 
+/* One sheet is kept for the next fork: to map another one, and to unmap it, takes a tenth of the time of a fork. */
+static _Atomic(salp__sheet *) kept;
+
+static void unmap_sheet(salp__sheet *sheet)
+{
+    salp__unmap(sheet, salp__pages(sizeof *sheet));
+}
+
+/* NULL: there is none. */
+static salp__sheet *take_kept_sheet(unsigned forks)
+{
+    /* acquire: pairs with the release of who has kept it, and has looked at it before. */
+    salp__sheet *sheet = atomic_exchange_explicit(&kept, NULL, memory_order_acquire);
+    if (!sheet || sheet->forks == forks)
+        return sheet;
+    unmap_sheet(sheet); /* who has forked this process may use it by now */
+    return NULL;
+}
+
 static int share_sheet(salp_process *p)
 {
-    void *sheet;
+    unsigned forks = salp__forks();
     p->sheet_size = salp__pages(sizeof *p->sheet);
-    int error = salp__map_shared(&sheet, p->sheet_size);
-    if (error == 0)
+    p->sheet = take_kept_sheet(forks);
+    if (p->sheet) {
+        memset(p->sheet, 0, sizeof *p->sheet);
+    } else {
+        void *sheet;
+        int error = salp__map_shared(&sheet, p->sheet_size);
+        if (error < 0)
+            return error;
         p->sheet = sheet;
-    return error;
+    }
+    p->sheet->forks = forks;
+    return 0;
+}
+
+/* Only if nobody stores to it any more. */
+static bool keep_sheet(const salp_process *p)
+{
+    salp__sheet *none = NULL;
+    bool forked = p->sheet_size < SALP__SHEET_ORDER, ended = p->watch < 0 || p->reaped;
+    return forked && ended && p->owner == salp__process_self() &&
+           atomic_compare_exchange_strong_explicit(&kept, &none, p->sheet, memory_order_release, memory_order_relaxed);
+}
+
+__attribute__((destructor)) static void drop_kept_sheet(void)
+{
+    salp__sheet *sheet = atomic_exchange_explicit(&kept, NULL, memory_order_acquire);
+    if (sheet)
+        unmap_sheet(sheet);
 }
 
 /* Not on a task's stack: the process goes on where it was forked, and the function needs more. */
@@ -120,6 +163,7 @@ static void start_fork(void *arg)
 {
     start *s = arg;
     set_terms(s);
+    salp__crash_prepare();
     s->error = share_sheet(s->process);
     if (s->error == 0 && s->options->daemon)
         s->error = watch_program(s);
@@ -334,7 +378,7 @@ void salp__process_release(salp_process *p)
 {
     salp__file_close(p->watch);
     salp__file_close(p->news);
-    if (p->sheet)
+    if (p->sheet && !keep_sheet(p))
         salp__unmap(p->sheet, p->sheet_size);
     salp__free(p->backtrace);
     salp__lock_close(&p->lock);

@@ -103,6 +103,32 @@ static void a_function_may_exit(void **state)
     each(exits);
 }
 
+/* Both come back from the function: the fork first. */
+static int return_twice(void *arg)
+{
+    (void)arg;
+    pid_t other = fork();
+    if (other == 0)
+        return -EILSEQ;
+    if (other < 0 || waitpid(other, NULL, 0) != other)
+        return -EIO;
+    _exit(7);
+}
+
+static int forks_inside(void *arg)
+{
+    (void)arg;
+    salp_process_ending s = ended(started(return_twice, NULL, 0));
+    EXPECT(s.result == 7 && s.exit_status == 7 && s.signal == 0);
+    return 0;
+}
+
+static void the_result_of_a_fork_inside_is_not_that_of_the_process(void **state)
+{
+    (void)state;
+    each(forks_inside);
+}
+
 static int is_null(void *arg)
 {
     return arg == NULL ? 3 : 4;
@@ -1155,6 +1181,8 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST("a result becomes the exit status", a_result_becomes_the_exit_status),
         TEST("a function may exit", a_function_may_exit),
+        TEST("the result of a fork inside is not that of the process",
+             the_result_of_a_fork_inside_is_not_that_of_the_process),
         TEST("an argument may be missing", an_argument_may_be_missing),
         TEST("an argument is copied", an_argument_is_copied),
         TEST("descriptors keep their numbers", descriptors_keep_their_numbers),

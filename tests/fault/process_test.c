@@ -57,7 +57,8 @@ static void sweep(salp_fn *function)
         assert_true(test_count_children(getpid()) <= children);
     } while (fired);
     assert_int_equal(result, 0);
-    assert_true(number > (role_now == SALP__PROGRAM ? 3 : 1));
+    /* In a fork that is no daemon there is nothing that could fail. */
+    assert_true(number > (role_now == SALP__PROGRAM ? 3 : start_now == SALP_FORK ? 0 : 1));
 }
 
 static int in_task(void *function)
