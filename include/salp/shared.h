@@ -50,10 +50,12 @@ typedef struct salp_shared_options {
  * Opens an array of `count` items of `item_size` bytes, all zeros. Its memory is taken from the system now: to touch it
  * later never fails for want of memory. Its size never changes: nobody can shorten it under a process that uses it.
  * It starts at the beginning of a page; the items lie one behind the other, without gaps.
+ * More than the machine has is refused, unless it promises all memory that it is asked for (vm.overcommit_memory is 1); of
+ * what it has, as always on Linux, a want of free memory ends processes instead of a call.
  *
  * Waits: no; it takes the system some time for each megabyte, and a task gives way meanwhile.
  * Errors, after which *shared is NULL: -EINVAL: shared is NULL, count or item_size is 0; -ENOMEM: there is
- * not so much memory, or there are not so many huge pages; -ENOTSUP: .huge_pages, and the system has none; -EFBIG: more than
+ * not so much memory in the machine, or there are not so many huge pages; -ENOTSUP: .huge_pages, and the system has none; -EFBIG: more than
  * a file may have in this process (RLIMIT_FSIZE); -EMFILE, -ENFILE.
  */
 SALP_API int salp_shared_array(salp_shared **shared, size_t count, size_t item_size);

@@ -48,6 +48,16 @@ int salp__map_private(void **address, size_t size)
     return 0;
 }
 
+int salp__memory_may_exist(size_t size)
+{
+    void *memory = NULL;
+    int error = salp__map_private(&memory, size);
+    if (error < 0)
+        return error;
+    salp__unmap(memory, size);
+    return 0;
+}
+
 int salp__map_wiped_on_fork(void **address, size_t size)
 {
     int error = salp__map_private(address, size);

@@ -21,6 +21,9 @@ size_t salp__pages(size_t size);
 /* Private zeroed pages. Returns 0 or -ENOMEM. */
 int salp__map_private(void **address, size_t size);
 
+/* Whether so much memory could be had at all, by the system's own rule (vm.overcommit_memory). Returns 0 or -ENOMEM. */
+int salp__memory_may_exist(size_t size);
+
 /* Pages of which a child made by fork sees zeros. Returns 0, -ENOMEM or -EINVAL. */
 int salp__map_wiped_on_fork(void **address, size_t size);
 

@@ -134,11 +134,11 @@ static bool add_up(size_t count, size_t item_size, size_t page, size_t *size)
     return true;
 }
 
-/* I1 */
-static int take_memory(int fd, size_t size)
+/* I1. Of a file the system gives pages until none are left, and then kills processes. So it is asked before. */
+static int take_memory(int fd, size_t size, bool huge)
 {
     salp__spell spell = { 0 };
-    int error = 0;
+    int error = huge ? 0 : salp__memory_may_exist(size);
     for (size_t at = 0, piece; at < size && error == 0; at += piece) {
         piece = size - at < PAGES_AT_ONCE ? size - at : PAGES_AT_ONCE;
         error = salp__file_reserve(fd, at, piece);
@@ -193,7 +193,7 @@ int salp_shared_array_with(salp_shared **out, size_t count, size_t item_size, co
     if (fd < 0)
         return fd;
     salp_shared *shared = NULL;
-    int error = add_up(count, item_size, page, &size) ? take_memory(fd, size) : -ENOMEM;
+    int error = add_up(count, item_size, page, &size) ? take_memory(fd, size, options->huge_pages) : -ENOMEM;
     if (error == 0)
         error = map(&shared, fd, size, true);
     if (error < 0) {

@@ -455,6 +455,8 @@ static void misuse_is_refused(void **state)
     assert_int_equal(salp_shared_array(&shared, 1, 0), -EINVAL);
     assert_int_equal(salp_shared_array(&shared, SIZE_MAX / 2, 4), -ENOMEM);
     assert_int_equal(salp_shared_array(&shared, SIZE_MAX, 1), -ENOMEM);
+    /* More than any processor can address: before the system has given all that it has. */
+    assert_int_equal(salp_shared_array(&shared, (size_t)1 << 58, 1), -ENOMEM);
     assert_null(salp_shared_data(NULL));
     assert_int_equal(salp_shared_count(NULL), 0);
     assert_int_equal(salp_shared_item_size(NULL), 0);
