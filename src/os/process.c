@@ -158,7 +158,9 @@ int salp__process_watch(pid_t pid)
 {
     SALP__FAULT(-EMFILE);
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0)
+        return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno; /* a thread has the number, but no process */
+    return fd;
 }
 
 void salp__process_signal(pid_t pid, int number)

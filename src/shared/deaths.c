@@ -90,13 +90,15 @@ static int add_locked(uint64_t identity)
     if (fd < 0)
         return fd == -ESRCH ? 1 : fd;
     uint64_t now;
-    /* The descriptor is of whoever has the number now, and he of us who began when we think. */
-    if (salp__process_has_ended(fd) ||
-        (salp__process_mark(salp__process_of_mark(identity), &now) == 0 && now != identity)) {
+    /* The descriptor is of whoever has the number now: maybe of another one, who began at another time. */
+    int error = salp__process_mark(salp__process_of_mark(identity), &now);
+    if (salp__process_has_ended(fd) || (error == 0 && now != identity)) {
         salp__file_close(fd);
         return 1;
     }
-    int error = -ENOMEM;
+    if (error == -EMFILE || error == -ENFILE || error == -ENOMEM)
+        goto close_fd; /* we do not know whom we would watch */
+    error = -ENOMEM;
     process *added = salp__allocate(sizeof *added);
     if (!added)
         goto close_fd;
@@ -253,20 +255,27 @@ static void end_thread_locked(void)
 
 /* ---- handles ---- */
 
+/* 0; an error; or 1: it is dead, and noted as that. [lock] */
+static int watch_locked(const salp__shared *shared, uint64_t identity, uint64_t *dead)
+{
+    if (identity == 0 || identity == shared->identity || *find_locked(identity))
+        return 0;
+    *dead = identity;
+    return add_locked(identity);
+}
+
 /* Watches all others. 0; an error; or 1: the one in `dead` is to be buried, and then it has to be called again. [lock] */
 static int watch_all_locked(const salp__shared *shared, uint64_t *dead)
 {
     const salp__segment *segment = shared->segment;
     uint64_t used = atomic_load_explicit(&segment->slots_used, memory_order_relaxed);
     int result = 0;
-    for (uint64_t slot = 0; slot < used && result == 0; slot++) {
-        /* relaxed: ordered by `joins`. */
-        uint64_t identity = atomic_load_explicit(&segment->participants[slot].identity, memory_order_relaxed);
-        if (identity == 0 || identity == shared->identity || *find_locked(identity))
-            continue;
-        *dead = identity;
-        result = add_locked(identity);
-    }
+    /* acquire: ordered by `joins`; but if one was buried, we see who has the latch for that. */
+    for (uint64_t slot = 0; slot < used && result == 0; slot++)
+        result =
+            watch_locked(shared, atomic_load_explicit(&segment->participants[slot].identity, memory_order_acquire), dead);
+    if (result == 0) /* he may take no part: participants.c, I5 */
+        result = watch_locked(shared, atomic_load_explicit(&segment->latch, memory_order_relaxed), dead);
     return result;
 }
 

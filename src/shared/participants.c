@@ -19,6 +19,9 @@
  *     node and rings. So nobody sleeps without knowing of everybody whose death he would have to hear of.
  * I4  After a burial the object is settled (salp__shared_kind), and everybody who is granted is rung for: what the dead one
  *     would still have had to do is done, whatever it was.
+ * I5  Who buries may take no part himself, since the table was full when he came: so nobody looks whether he dies. But if
+ *     he dies then, it is with the latch. So who is about to sleep watches the holder of the latch, too; and who hears of
+ *     a death, and finds no slot of the dead one any more, waits for the latch if it is taken, and thereby takes it over.
  *
  * A process that executes another program is not dead. What it held then stays held until that program ends.
  *
@@ -182,11 +185,12 @@ void salp__bury_locked(salp__shared *shared, uint64_t identity)
     settle_locked(shared);
 }
 
+/* acquire: if it is not there any more, what was done under the latch before its slot was freed is seen, too. */
 static bool takes_part(const salp__segment *segment, uint64_t identity)
 {
     uint64_t used = atomic_load_explicit(&segment->slots_used, memory_order_relaxed);
     for (uint32_t slot = 0; slot < used; slot++) {
-        if (atomic_load_explicit(&segment->participants[slot].identity, memory_order_relaxed) == identity)
+        if (atomic_load_explicit(&segment->participants[slot].identity, memory_order_acquire) == identity)
             return true;
     }
     return false;
@@ -194,7 +198,9 @@ static bool takes_part(const salp__segment *segment, uint64_t identity)
 
 void salp__bury(salp__shared *shared, uint64_t identity)
 {
-    if (!takes_part(shared->segment, identity))
+    /* relaxed: ordered by the slot. I5 */
+    if (!takes_part(shared->segment, identity) &&
+        atomic_load_explicit(&shared->segment->latch, memory_order_relaxed) == 0)
         return;
     salp__shared_latch(shared);
     salp__bury_locked(shared, identity);
