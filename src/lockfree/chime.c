@@ -6,14 +6,14 @@
 
 void salp__chime_silence(salp__chime *chime)
 {
-    /* seq_cst: ordered before the owner's look, which the one who rings orders before the exchange. I2 */
-    atomic_store(&chime->word, SALP__CHIME_SILENT);
+    /* acquire: what was made so before a ring that is taken away here is seen by the look that follows. I2 */
+    (void)atomic_exchange_explicit(&chime->word, SALP__CHIME_SILENT, memory_order_acquire);
 }
 
 void salp__chime_ring(salp__chime *chime)
 {
-    /* seq_cst: after what was made so, as above. */
-    uint32_t seen = atomic_fetch_or(&chime->word, SALP__CHIME_RUNG);
+    /* release: what was made so is seen by who is rung. */
+    uint32_t seen = atomic_fetch_or_explicit(&chime->word, SALP__CHIME_RUNG, memory_order_release);
     SALP__STEP();
     if (seen & SALP__CHIME_ASLEEP)
         salp__futex_wake(&chime->word, 1, true); /* also if it was rung before: I3 */

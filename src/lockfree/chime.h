@@ -30,7 +30,8 @@
 enum { SALP__CHIME_SILENT, SALP__CHIME_ASLEEP = 1, SALP__CHIME_RUNG = 2 };
 
 typedef struct salp__chime {
-    _Atomic uint32_t word; /* release in ring, acquire in sleep: what was made so before is seen by who was rung */
+    _Atomic uint32_t
+        word; /* release in ring, acquire in sleep and silence: what was made so before is seen by who was rung */
 } salp__chime;
 
 /* Owner. I2 */
