@@ -65,14 +65,20 @@ close_memory:
     return error;
 }
 
-/* Whether it is what it should be, and can be used here. */
+/* Whether it is what it should be, and can be used here. The memory may be anybody's: no number in it leads us out of it. */
 static int check(const salp__segment *segment, const salp__shared_kind *kind, size_t size)
 {
     if (segment->magic != magic)
         return -EINVAL;
     if (segment->layout != SALP__SHARED_LAYOUT)
         return -EPROTO;
-    return segment->number == kind->number && segment->size == size ? 0 : -EINVAL;
+    if (segment->number != kind->number || segment->size != size || size - sizeof(salp__segment) < kind->body_size)
+        return -EINVAL;
+    bool fits = atomic_load_explicit(&segment->slots_used, memory_order_relaxed) <= SALP__PARTICIPANTS &&
+                salp__word_get(&segment->nodes_used) <= SALP__NODES &&
+                salp__word_get(&segment->nodes_free) <= SALP__NODES &&
+                salp__word_get(&segment->journal.count) <= SALP__NOTES;
+    return fits ? 0 : -EINVAL;
 }
 
 int salp__shared_attach(salp__shared *shared, const salp__shared_kind *kind, int fd)
@@ -86,6 +92,8 @@ int salp__shared_attach(salp__shared *shared, const salp__shared_kind *kind, int
     if (copy < 0)
         return copy;
     int error = map(shared, kind, copy, (size_t)size);
+    if (error == -EACCES || error == -EPERM)
+        error = -EINVAL; /* it cannot be written to */
     if (error == 0)
         error = check(shared->segment, kind, (size_t)size);
     if (error == 0)

@@ -115,6 +115,7 @@ struct salp__wakes;
 /* What objects of one kind have of their own. */
 typedef struct salp__shared_kind {
     salp__shared_number number;
+    size_t body_size; /* the least that its body takes */
     /*
      * [latch, no transaction under way] A participant is dead, and none of its nodes is there any more. What it held comes
      * back, or becomes what the next one is told of. In one transaction or several, each of which leaves the object whole:

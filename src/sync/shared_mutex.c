@@ -88,6 +88,7 @@ static void forget(salp__shared *shared)
 
 static const salp__shared_kind mutexes = {
     .number = SALP__SHARED_MUTEX,
+    .body_size = sizeof(body),
     .bury_locked = bury_locked,
     .settle_locked = settle_locked,
     .forget = forget,

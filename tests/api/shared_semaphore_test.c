@@ -128,6 +128,74 @@ static void a_callback_does_not_wait(void **state)
     salp_semaphore_close(semaphore);
 }
 
+/* ---- memory that cannot be right ---- */
+
+static int attach_it(void)
+{
+    salp_semaphore *other;
+    int error = salp_semaphore_attach(&other, fd_of_it());
+    salp_semaphore_close(other);
+    return error;
+}
+
+/* By a descriptor through which nothing can be written. */
+static int attach_to_read(void)
+{
+    char path[64];
+    salp_semaphore *other;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd_of_it());
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    EXPECT(fd >= 0);
+    int error = salp_semaphore_attach(&other, fd);
+    salp_semaphore_close(other);
+    close(fd);
+    return error;
+}
+
+/* What the first words of an object say, in memory of another size. */
+static int attach_in(size_t size)
+{
+    int fd = memfd_create("shorter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    salp_semaphore *other;
+    salp__segment *whole = look_into(fd_of_it());
+    EXPECT(fd >= 0 && ftruncate(fd, (off_t)size) == 0);
+    EXPECT(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0);
+    uint64_t was = whole->size;
+    whole->size = size;
+    EXPECT(pwrite(fd, whole, offsetof(salp__segment, latch), 0) == (ssize_t)offsetof(salp__segment, latch));
+    whole->size = was;
+    look_away(whole);
+    int error = salp_semaphore_attach(&other, fd);
+    salp_semaphore_close(other);
+    close(fd);
+    return error;
+}
+
+static void memory_that_cannot_be_right_is_refused(void **state)
+{
+    (void)state;
+    open_semaphore(1, 0);
+    salp__segment *segment = look_into(fd_of_it());
+    atomic_uint_least64_t *const numbers[] = { &segment->slots_used, &segment->nodes_used, &segment->nodes_free,
+                                               &segment->journal.count };
+    for (size_t i = 0; i < LENGTH(numbers); i++) {
+        uint64_t was = atomic_exchange(numbers[i], UINT64_MAX / 2);
+        assert_int_equal(attach_it(), -EINVAL);
+        atomic_store(numbers[i], SALP__NODES + 1);
+        assert_int_equal(attach_it(), -EINVAL);
+        atomic_store(numbers[i], was);
+        assert_int_equal(attach_it(), 0);
+    }
+    uint64_t size = segment->size;
+    look_away(segment);
+    assert_int_equal(attach_in(4096), -EINVAL);
+    assert_int_equal(attach_in(sizeof *segment), -EINVAL);
+    assert_int_equal(attach_in(sizeof *segment + 4096), -EINVAL);
+    assert_int_equal(attach_in(size), 0);
+    assert_int_equal(attach_to_read(), -EINVAL);
+    salp_semaphore_close(semaphore);
+}
+
 /* ---- between processes ---- */
 
 static int acquire_one(void *arg)
@@ -379,6 +447,7 @@ int main(int argc, char **argv)
         TEST("a scope ends a wait, and nothing is taken", a_scope_ends_a_wait_and_nothing_is_taken),
         TEST("a wait is cancelled by another thread", a_wait_is_cancelled_by_another_thread),
         TEST("a callback does not wait", a_callback_does_not_wait),
+        TEST("memory that cannot be right is refused", memory_that_cannot_be_right_is_refused),
         TEST("units go to other processes", units_go_to_other_processes),
         TEST_LIMIT("no more have a unit than there are", no_more_have_a_unit_than_there_are, 60),
         TEST("what a dead process has taken comes back", what_a_dead_process_has_taken_comes_back),
