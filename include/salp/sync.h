@@ -67,9 +67,9 @@ SALP_API int salp_mutex_open(salp_mutex **mutex, const salp_mutex_options *optio
 
 /*
  * A handle of a shared mutex by the descriptor of its memory, which stays the caller's.
- * Threads: any. Waits: no. Errors: -EBADF; -EINVAL mutex is NULL, or the descriptor is not of a shared mutex, or not to write to; -EPROTO it is
- * of another version of the library; -EXDEV it was opened in another namespace of processes; -EUSERS 1024 handles of
- * processes use it already; -EMFILE, -ENFILE, -ENOMEM, -ENOENT.
+ * Threads: any. Waits: no. Errors: -EBADF; -EINVAL mutex is NULL, or the descriptor is not of a shared mutex, or is for
+ * reading alone; -EPROTO it is of another version of the library; -EXDEV it was opened in another namespace of processes;
+ * -EUSERS 1024 handles of processes use it already; -EMFILE, -ENFILE, -ENOMEM, -ENOENT.
  */
 SALP_API int salp_mutex_attach(salp_mutex **mutex, int fd);
 

@@ -5,6 +5,8 @@
  */
 #include "shared.h"
 
+#include "os/process.h"
+
 static salp_semaphore *semaphore;
 
 static void open_semaphore(unsigned value, unsigned most)
@@ -440,6 +442,150 @@ static void a_fork_that_does_not_use_it_has_no_part_in_it(void **state)
     salp_semaphore_close(semaphore);
 }
 
+/* ---- one that is stopped ---- */
+
+/* One that does nothing, and its identity. */
+static pid_t start_idle(uint64_t *identity)
+{
+    pid_t pid = fork();
+    EXPECT(pid >= 0);
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    EXPECT(salp__process_mark(pid, identity) == 0);
+    return pid;
+}
+
+static int acquire_and_note(void *arg)
+{
+    EXPECT(salp_semaphore_acquire(semaphore) == 0);
+    *(bool *)arg = true;
+    return 0;
+}
+
+static int wait_for_latch(void *arg)
+{
+    salp__segment *segment = arg;
+    bool acquired = false;
+    salp_group group;
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, acquire_and_note, &acquired) == 0);
+    for (int i = 0; i < 200; i++) {
+        EXPECT(salp_yield() == 0);
+        EXPECT(!acquired);
+    }
+    atomic_store(&segment->latch, 0); /* it goes on, and lets go of it */
+    EXPECT(salp_group_close(&group) == 0);
+    EXPECT(acquired);
+    return 0;
+}
+
+static void a_process_that_is_stopped_does_not_hold_up_the_loops_of_others(void **state)
+{
+    int status;
+    uint64_t identity;
+    (void)state;
+    open_semaphore(1, 0);
+    pid_t pid = start_idle(&identity);
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    assert_true(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+    salp__segment *segment = look_into(fd_of_it());
+    atomic_store(&segment->latch, identity); /* as if it had been stopped just then */
+    assert_int_equal(salp_run(wait_for_latch, segment), 0);
+    look_away(segment);
+    kill_process(pid);
+    salp_semaphore_close(semaphore);
+}
+
+/* ---- too many ---- */
+
+static int use_in_fork(void *arg)
+{
+    (void)arg;
+    OR_FAIL(salp_semaphore_acquire(semaphore) == -EUSERS);
+    OR_FAIL(salp_semaphore_try_acquire(semaphore) == -EUSERS);
+    OR_FAIL(salp_semaphore_release(semaphore, 1) == -EUSERS);
+    salp_semaphore_close(semaphore);
+    return 0;
+}
+
+static void the_table_of_participants_may_be_full(void **state)
+{
+    uint64_t identity;
+    (void)state;
+    open_semaphore(1, 0);
+    pid_t pid = start_idle(&identity);
+    salp__segment *segment = look_into(fd_of_it());
+    for (int i = 1; i < SALP__PARTICIPANTS; i++)
+        segment->participants[i].identity = identity;
+    segment->slots_used = SALP__PARTICIPANTS;
+    assert_int_equal(attach_it(), -EUSERS);
+    ends_well(start_process(false, use_in_fork, NULL));
+    assert_int_equal(salp_semaphore_acquire(semaphore), 0);
+    kill_process(pid);
+    assert_int_equal(attach_it(), 0);
+    assert_int_equal(participants_of(segment), 1);
+    look_away(segment);
+    salp_semaphore_close(semaphore);
+}
+
+/* ---- idle ---- */
+
+/* How often the threads of a process have been given a processor, so far. */
+static long count_turns(pid_t pid)
+{
+    char path[300], line[200];
+    long turns = 0, count;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *threads = opendir(path);
+    EXPECT(threads);
+    for (struct dirent *entry; (entry = readdir(threads));) {
+        snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid, entry->d_name);
+        FILE *file = fopen(path, "re");
+        while (file && fgets(line, sizeof line, file)) {
+            const char *number = strstr(line, "ctxt_switches:");
+            if (number && sscanf(number, "ctxt_switches: %ld", &count) == 1)
+                turns += count;
+        }
+        if (file)
+            fclose(file);
+    }
+    closedir(threads);
+    return turns;
+}
+
+static int wait_in_both(void *arg)
+{
+    struct thread_call call;
+    (void)arg;
+    start_thread(&call, false, acquire_one, NULL);
+    OR_FAIL(salp_run(acquire_one, NULL) == 0);
+    join_threads(&call, 1);
+    return 0;
+}
+
+static void who_waits_sleeps(void **state)
+{
+    (void)state;
+    board_open();
+    open_semaphore(0, 0);
+    pid_t pid = start_process(false, wait_in_both, NULL);
+    assert_true(come_to_wait(fd_of_it(), 2));
+    /* First they have to fall asleep, which may take its time. Then nothing happens any more. */
+    int64_t end = clock_now() + patience();
+    bool slept = false;
+    while (!slept && clock_now() < end) {
+        long turns = count_turns(pid);
+        doze(SALP_MILLISECONDS(400));
+        slept = count_turns(pid) == turns;
+    }
+    assert_true(slept);
+    assert_int_equal(salp_semaphore_release(semaphore, 2), 0);
+    ends_well(pid);
+    salp_semaphore_close(semaphore);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -456,6 +602,10 @@ int main(int argc, char **argv)
         TEST("the death of a newcomer is noticed", the_death_of_a_newcomer_is_noticed),
         TEST_LIMIT("slots of the dead are used again", slots_of_the_dead_are_used_again, 120),
         TEST("a fork that does not use it has no part in it", a_fork_that_does_not_use_it_has_no_part_in_it),
+        TEST("a process that is stopped does not hold up the loops of others",
+             a_process_that_is_stopped_does_not_hold_up_the_loops_of_others),
+        TEST("the table of participants may be full", the_table_of_participants_may_be_full),
+        TEST("who waits sleeps", who_waits_sleeps),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
 }

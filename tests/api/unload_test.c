@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include <salp/file.h>
+#include <salp/sync.h>
 
 /* The functions of the library that was loaded. */
 static struct loaded {
@@ -18,6 +19,9 @@ static struct loaded {
     __typeof__(salp_scope_open) *scope_open;
     __typeof__(salp_scope_close) *scope_close;
     __typeof__(salp_file_open) *file_open;
+    __typeof__(salp_mutex_open) *mutex_open;
+    __typeof__(salp_mutex_lock) *mutex_lock;
+    __typeof__(salp_mutex_close) *mutex_close;
 } loaded;
 
 static void load(void)
@@ -30,6 +34,10 @@ static void load(void)
     loaded.scope_close = (__typeof__(loaded.scope_close))(uintptr_t)dlsym(loaded.handle, "salp_scope_close");
     loaded.file_open = (__typeof__(loaded.file_open))(uintptr_t)dlsym(loaded.handle, "salp_file_open");
     assert_true(loaded.run && loaded.scope_open && loaded.scope_close && loaded.file_open);
+    loaded.mutex_open = (__typeof__(loaded.mutex_open))(uintptr_t)dlsym(loaded.handle, "salp_mutex_open");
+    loaded.mutex_lock = (__typeof__(loaded.mutex_lock))(uintptr_t)dlsym(loaded.handle, "salp_mutex_lock");
+    loaded.mutex_close = (__typeof__(loaded.mutex_close))(uintptr_t)dlsym(loaded.handle, "salp_mutex_close");
+    assert_true(loaded.mutex_open && loaded.mutex_lock && loaded.mutex_close);
 }
 
 static bool is_loaded(void)
@@ -63,6 +71,15 @@ static int count_threads(void)
     return (int)status.st_nlink;
 }
 
+/* Those that end are counted for a moment after. */
+static void only_so_many_are_left(int threads)
+{
+    int64_t end = clock_now() + patience();
+    while (count_threads() > threads && clock_now() < end)
+        doze(SALP_MILLISECONDS(1));
+    assert_int_equal(count_threads(), threads);
+}
+
 /* Leaves a thread behind that opens a FIFO. None is started when the deadline has passed before the call: then once more. */
 static int leave_thread_behind(void *fifo)
 {
@@ -92,12 +109,38 @@ static void threads_that_are_left_behind_find_their_code(void **state)
     /* It goes on as soon as somebody opens the other end. If it had not begun, it has gone already. */
     int fd = open(fifo, O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0);
-    int64_t end = clock_now() + patience();
-    while (count_threads() > threads && clock_now() < end)
-        doze(SALP_MILLISECONDS(1));
-    assert_int_equal(count_threads(), threads);
+    only_so_many_are_left(threads);
     close(fd);
     assert_int_equal(remove(fifo), 0);
+}
+
+/* Starts what notices deaths, and what tells tasks; as above, no thread is started when the deadline has passed before. */
+static int wait_for_mutex(void *mutex)
+{
+    salp_scope scope;
+    int threads = count_threads();
+    do {
+        loaded.scope_open(&scope, SALP_MILLISECONDS(5));
+        EXPECT(loaded.mutex_lock(mutex) == -ETIMEDOUT);
+        EXPECT(loaded.scope_close(&scope) == -ETIMEDOUT);
+    } while (count_threads() < threads + 2);
+    return 0;
+}
+
+static void threads_of_shared_objects_find_their_code(void **state)
+{
+    int threads = count_threads();
+    salp_mutex *mutex;
+    (void)state;
+    load();
+    assert_int_equal(loaded.mutex_open(&mutex, &(salp_mutex_options){ .shared = true }), 0);
+    assert_int_equal(loaded.mutex_lock(mutex), 0);
+    assert_int_equal(loaded.run(wait_for_mutex, mutex), 0);
+    assert_int_equal(count_threads(), threads + 2);
+    assert_int_equal(dlclose(loaded.handle), 0);
+    assert_true(is_loaded());
+    loaded.mutex_close(mutex);
+    only_so_many_are_left(threads);
 }
 
 int main(int argc, char **argv)
@@ -105,6 +148,7 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST("it can be unloaded when no thread was started", it_can_be_unloaded_when_no_thread_was_started),
         TEST("threads that are left behind find their code", threads_that_are_left_behind_find_their_code),
+        TEST("threads of shared objects find their code", threads_of_shared_objects_find_their_code),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
 }
