@@ -19,6 +19,7 @@
 #include <salp/time.h>
 
 #include "os/clock.h"
+#include "os/epoll.h"
 #include "os/fault.h"
 #include "os/file.h"
 #include "os/futex.h"
@@ -189,13 +190,23 @@ static int map_argument(int fd, const salp__order *order, void **arg)
     return salp__map_file(arg, fd, SALP__SHEET_ARGUMENT, salp__pages(order->argument_size), true);
 }
 
+/* Waits for an answer, or the end of the program: which its end of the channel does not tell, if a fork has inherited that. */
+static bool is_answered(int news, int program)
+{
+    int fds[] = { news, program };
+    bool ready[2] = { false };
+    while (salp__poll(fds, ready, 2, SALP_FOREVER) <= 0)
+        continue;
+    return ready[0];
+}
+
 /* I2. Gives word, and waits for the answer; a program that has given up, or is no more, gives none. */
-static void give_word(salp__sheet *sheet, int news, int error)
+static void give_word(salp__sheet *sheet, int news, int program, int error)
 {
     salp__copy_news ready = { .error = error };
     salp__go go;
     int none;
-    if (salp__channel_send(news, &ready, sizeof ready, NULL, 0) < 0 || error < 0)
+    if (salp__channel_send(news, &ready, sizeof ready, NULL, 0) < 0 || error < 0 || !is_answered(news, program))
         salp__process_leave(1);
     int answer = salp__channel_receive(news, &go, sizeof go, NULL, 0, &none);
     if (answer < 0)
@@ -227,7 +238,7 @@ static void be_process(const int fds[], int count)
         error = find_function(order, &function);
     if (error == 0)
         error = map_argument(b.fds[SHEET], order, &arg);
-    give_word(sheet, b.fds[NEWS], error);
+    give_word(sheet, b.fds[NEWS], b.fds[PROGRAM], error);
     salp__file_close(b.fds[SHEET]);
     salp__file_close(b.fds[NEWS]);
     if (!order->terms.daemon)

@@ -950,6 +950,77 @@ static void a_daemon_ends_with_its_program(void **state)
     }
 }
 
+/* A copy that waits for its program's answer when that is killed, while a fork has the program's end of what it waits at. */
+struct loss {
+    int ready[2]; /* a copy is there: written by it */
+    int held[2];  /* the fork is there, too: written by that */
+    int copy[2];  /* held by the copy, and by the program: ends with them */
+    int end[2];   /* the fork lives until this ends */
+};
+
+/* In the copy, before its function is found. */
+__attribute__((constructor)) static void lose_the_program(void)
+{
+    const char *text = getenv("TEST_LOSES_PROGRAM");
+    int ready, held;
+    char byte;
+    if (text && sscanf(text, "%d:%d", &ready, &held) == 2 && write(ready, "x", 1) == 1 && read(held, &byte, 1) == 1)
+        kill(getppid(), SIGKILL);
+}
+
+static void *fork_beside(void *arg)
+{
+    struct loss *l = arg;
+    char byte;
+    EXPECT(read(l->ready[0], &byte, 1) == 1);
+    if (fork() == 0) {
+        close(l->copy[1]);
+        close(l->end[1]);
+        EXPECT(write(l->held[1], "x", 1) == 1);
+        _exit(read(l->end[0], &byte, 1) != 0);
+    }
+    return NULL;
+}
+
+static int start_and_be_killed(void *arg)
+{
+    struct loss *l = arg;
+    const int fds[] = { l->ready[1], l->held[0], l->copy[1] };
+    char text[32];
+    pthread_t thread;
+    salp_process *process;
+    snprintf(text, sizeof text, "%d:%d", l->ready[1], l->held[0]);
+    OR_FAIL(setenv("TEST_LOSES_PROGRAM", text, 1) == 0);
+    OR_FAIL(pthread_create(&thread, NULL, fork_beside, l) == 0);
+    (void)salp_process_start(&process, is_null, NULL, WITH(.descriptors = fds, .descriptor_count = LENGTH(fds)));
+    return -EILSEQ; /* it was to be killed meanwhile */
+}
+
+static void a_copy_ends_when_its_program_is_killed_before_it_begins(void **state)
+{
+    struct loss l;
+    int status;
+    (void)state;
+    start_now = SALP_SPAWN;
+    assert_int_equal(pipe(l.ready) | pipe(l.held) | pipe(l.copy) | pipe(l.end), 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(start_and_be_killed(&l) != 0);
+    close(l.copy[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    struct pollfd copy = { .fd = l.copy[0], .events = POLLIN };
+    assert_int_equal(poll(&copy, 1, (int)(patience() / SALP_MILLISECONDS(1))), 1);
+    close(l.copy[0]);
+    for (int i = 0; i < 2; i++) {
+        close(l.ready[i]);
+        close(l.held[i]);
+        close(l.end[i]);
+    }
+}
+
 /* Its thread has ended: the daemon goes on, as does one that is none after its program. */
 static int outlive(void *arg)
 {
@@ -1204,6 +1275,8 @@ int main(int argc, char **argv)
         TEST("a fork sees memory as it is now", a_fork_sees_memory_as_it_is_now),
         TEST("a fork cannot end what the program has started", a_fork_cannot_end_what_the_program_has_started),
         TEST("a daemon ends with its program", a_daemon_ends_with_its_program),
+        TEST("a copy ends when its program is killed before it begins",
+             a_copy_ends_when_its_program_is_killed_before_it_begins),
         TEST("a daemon does not end with the thread that has started it",
              a_daemon_does_not_end_with_the_thread_that_has_started_it),
         TEST("one that is no daemon lives on", one_that_is_no_daemon_lives_on),
