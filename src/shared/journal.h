@@ -63,6 +63,25 @@ static inline void salp__journal_set(salp__journal *journal, salp__word *word, u
     SALP__STEP();
 }
 
+/* The same for two words at once, which is quicker than one after the other. */
+static inline void salp__journal_set_both(salp__journal *journal, salp__word *a, uint64_t a_value, salp__word *b,
+                                          uint64_t b_value)
+{
+    uint64_t count = salp__word_get(&journal->count);
+    salp__must(count + 1 < SALP__NOTES);
+    journal->notes[count].distance = (char *)a - (char *)journal;
+    journal->notes[count].old = salp__word_get(a);
+    journal->notes[count + 1].distance = (char *)b - (char *)journal;
+    journal->notes[count + 1].old = salp__word_get(b);
+    SALP__STEP();
+    atomic_store_explicit(&journal->count, count + 2, memory_order_release); /* after the notes: I1 */
+    SALP__STEP();
+    atomic_store_explicit(a, a_value, memory_order_release); /* after the count: I1 */
+    SALP__STEP();
+    atomic_store_explicit(b, b_value, memory_order_release);
+    SALP__STEP();
+}
+
 static inline void salp__journal_commit(salp__journal *journal)
 {
     atomic_store_explicit(&journal->count, 0, memory_order_release); /* after all words: I2 */

@@ -20,6 +20,8 @@
 #include "shared/participants.h"
 #include "task/scope.h"
 
+enum { LOOKS = 12 }; /* of a thread, before it sleeps: as in sync/semaphore.c */
+
 typedef struct body {
     salp__word value;
     salp__shared_line line;
@@ -42,18 +44,19 @@ static body *body_of(const salp__shared *shared)
 static void book_locked(salp__shared *shared, uint32_t slot)
 {
     body *b = body_of(shared);
-    salp__shared_set(shared, &b->value, salp__word_get(&b->value) - 1);
-    salp__shared_set(shared, &b->held[slot], salp__word_get(&b->held[slot]) + 1);
+    salp__word *held = &b->held[slot];
+    salp__journal_set_both(salp__shared_journal(shared), &b->value, salp__word_get(&b->value) - 1, held,
+                           salp__word_get(held) + 1);
 }
 
 /* Up to `returned` of them come off what is booked to it, and `added` are there again. */
 static void unbook_locked(salp__shared *shared, uint32_t slot, uint64_t returned, uint64_t added)
 {
     body *b = body_of(shared);
-    uint64_t held = salp__word_get(&b->held[slot]);
-    salp__shared_set(shared, &b->value, salp__word_get(&b->value) + added);
-    if (held > 0)
-        salp__shared_set(shared, &b->held[slot], held > returned ? held - returned : 0);
+    salp__word *held = &b->held[slot];
+    uint64_t before = salp__word_get(held);
+    salp__journal_set_both(salp__shared_journal(shared), &b->value, salp__word_get(&b->value) + added, held,
+                           before > returned ? before - returned : 0);
     salp__shared_commit(shared);
 }
 
@@ -154,33 +157,53 @@ static bool take_locked(salp__shared *shared)
     return true;
 }
 
-int salp__shared_semaphore_acquire(salp__shared_semaphore *semaphore)
-{
-    salp__shared *shared = &semaphore->shared;
-    salp__berth berth;
-    int error = salp__wait_begin();
-    if (error == 0)
-        error = salp__shared_enter(shared);
-    if (error < 0)
-        return error;
-    salp__shared_latch(shared);
-    if (!take_locked(shared)) {
-        error = salp__berth_take_locked(shared, &body_of(shared)->line, false, &berth, "a semaphore");
-        if (error == 0) {
-            salp__shared_commit(shared);
-            return salp__berth_wait(&berth);
-        }
-    }
-    salp__shared_unlatch(shared);
-    return error;
-}
-
 static bool take(salp__shared *shared)
 {
     salp__shared_latch(shared);
     bool taken = take_locked(shared);
     salp__shared_unlatch(shared);
     return taken;
+}
+
+/* A thread looks for one that may be released sooner than a sleep and a wake take. */
+static bool look_for(salp__shared *shared)
+{
+    if (salp__self()->task)
+        return false; /* its loop has better things to do */
+    for (unsigned tries = 0; tries < LOOKS; tries++) {
+        salp__pause(tries);
+        if (salp__word_get(&body_of(shared)->value) > 0 && take(shared))
+            return true;
+    }
+    return false;
+}
+
+static int stand_in_line(salp__shared *shared)
+{
+    salp__berth berth;
+    salp__shared_latch(shared);
+    if (take_locked(shared)) {
+        salp__shared_unlatch(shared);
+        return 0;
+    }
+    int error = salp__berth_take_locked(shared, &body_of(shared)->line, false, &berth, "a semaphore");
+    if (error < 0) {
+        salp__shared_unlatch(shared);
+        return error;
+    }
+    salp__shared_commit(shared);
+    return salp__berth_wait(&berth);
+}
+
+int salp__shared_semaphore_acquire(salp__shared_semaphore *semaphore)
+{
+    salp__shared *shared = &semaphore->shared;
+    int error = salp__wait_begin();
+    if (error == 0)
+        error = salp__shared_enter(shared);
+    if (error < 0)
+        return error;
+    return take(shared) || look_for(shared) ? 0 : stand_in_line(shared);
 }
 
 /* Those that have units and are dead, if nobody waits who would have noticed. */
@@ -206,24 +229,23 @@ int salp__shared_semaphore_try_acquire(salp__shared_semaphore *semaphore)
     return take(shared) || (bury_holders(shared) && take(shared)) ? 0 : -EAGAIN;
 }
 
-/* To those who wait. */
+/* To those who wait. [latch held on entry, released] */
 static void give_out(salp__shared *shared)
 {
-    bool more;
-    do {
+    for (;; salp__shared_latch(shared)) {
         salp__wakes wakes = { 0 };
-        salp__shared_latch(shared);
-        more = settle_locked(shared, &wakes);
+        bool more = settle_locked(shared, &wakes);
         salp__shared_unlatch(shared);
         salp__wakes_ring(shared, &wakes);
-    } while (more);
+        if (!more)
+            return;
+    }
 }
 
 int salp__shared_semaphore_release(salp__shared_semaphore *semaphore, unsigned count)
 {
     salp__shared *shared = &semaphore->shared;
     body *b = body_of(shared);
-    salp__wakes wakes = { 0 };
     int error = salp__shared_enter(shared);
     if (error < 0)
         return error;
@@ -231,10 +253,9 @@ int salp__shared_semaphore_release(salp__shared_semaphore *semaphore, unsigned c
     bool fits = count <= b->most - salp__word_get(&b->value);
     if (fits && count > 0)
         unbook_locked(shared, shared->slot, count, count);
-    bool more = settle_locked(shared, &wakes);
-    salp__shared_unlatch(shared);
-    salp__wakes_ring(shared, &wakes);
-    if (more)
+    if (salp__shared_line_empty(&b->line))
+        salp__shared_unlatch(shared);
+    else
         give_out(shared);
     return fits ? 0 : -EOVERFLOW;
 }
