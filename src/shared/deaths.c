@@ -272,8 +272,8 @@ static int watch_all_locked(const salp__shared *shared, uint64_t *dead)
     int result = 0;
     /* acquire: ordered by `joins`; but if one was buried, we see who has the latch for that. */
     for (uint64_t slot = 0; slot < used && result == 0; slot++)
-        result =
-            watch_locked(shared, atomic_load_explicit(&segment->participants[slot].identity, memory_order_acquire), dead);
+        result = watch_locked(shared, atomic_load_explicit(&segment->participants[slot].identity, memory_order_acquire),
+                              dead);
     if (result == 0) /* he may take no part: participants.c, I5 */
         result = watch_locked(shared, atomic_load_explicit(&segment->latch, memory_order_relaxed), dead);
     return result;

@@ -38,7 +38,8 @@ static const size_t spots_size = SALP__NODES * sizeof(salp__spot *); /* backed w
 static void tell(salp__shared *shared, uint32_t node)
 {
     salp__latch_take(&shared->tell_latch);
-    salp__spot *spot = shared->spots ? shared->spots[node] : NULL; /* a task may be in the line before it has a porter */
+    salp__spot *spot =
+        shared->spots ? shared->spots[node] : NULL; /* a task may be in the line before it has a porter */
     if (spot)
         shared->spots[node] = NULL;
     bool claimed = spot && salp__claim(spot); /* I1 */

@@ -134,7 +134,11 @@ salp__source salp__event_source(salp_event *event)
 {
     if (event->shared)
         return salp__shared_event_source(event->shared);
-    return (salp__source){ .object = event, .latch = &event->latch, .line = &event->line, .try_locked = try_locked };
+    return (salp__source){ .object = event,
+                           .latch = &event->latch,
+                           .line = &event->line,
+                           .line_latch = &event->latch,
+                           .try_locked = try_locked };
 }
 
 void salp_event_close(salp_event *event)

@@ -182,7 +182,11 @@ static bool try_locked(void *object, void *item, int *result, salp__spot **woken
 
 salp__source salp__future_source(salp_future *future)
 {
-    return (salp__source){ .object = future, .latch = &future->latch, .line = &future->line, .try_locked = try_locked };
+    return (salp__source){ .object = future,
+                           .latch = &future->latch,
+                           .line = &future->line,
+                           .line_latch = &future->latch,
+                           .try_locked = try_locked };
 }
 
 int salp_future_cancel(salp_future *future)

@@ -2,8 +2,9 @@
  * Waiting for the first of several things.
  *
  *   1. each case in its order: can it happen now?
- *   2. all latches are taken, in the order of their addresses, so that two selects do not wait for each other's; each case
- *      is asked once more, and if none can happen we take a spot in all lines, and let go of the latches;
+ *   2. all latches are taken, in the order of their addresses, so that two selects do not wait for each other's, and an
+ *      object's two one after the other, since nothing else lies between them; each case is asked once more, and if none
+ *      can happen we take a spot in all lines, and let go of the latches;
  *   3. we wait: whoever claims us has one of the cases happen;
  *   4. our spots are taken off the other lines.
  *
@@ -125,9 +126,9 @@ static int try_each(salp_case *cases, int count)
         if (!source.latch)
             continue;
         salp__spot *woken = NULL;
-        salp__latch_take(source.latch);
+        salp__source_take(&source);
         bool happened = try_locked(&cases[i], &source, &woken);
-        salp__latch_release(source.latch);
+        salp__source_release(&source);
         if (woken)
             salp__resume(woken);
         if (happened)
@@ -188,7 +189,7 @@ static void take_latches(salp_case *first)
     for (salp_case *c = first; c; c = choice_of(c)->next) {
         salp__source source = source_of(c);
         if (source.latch != last)
-            salp__latch_take(source.latch);
+            salp__source_take(&source);
         last = source.latch;
     }
 }
@@ -200,7 +201,7 @@ static void release_latches(salp_case *first)
         do /* before the last one is released: the object may be gone then */
             c = choice_of(c)->next;
         while (c && latch_of(c) == source.latch);
-        salp__latch_release(source.latch);
+        salp__source_release(&source);
     }
 }
 
@@ -302,7 +303,7 @@ static void leave_lines(salp_case *first, const salp__spot *chosen)
 {
     for (salp_case *c = first; c; c = choice_of(c)->next) {
         if (&choice_of(c)->spot != chosen)
-            salp__line_leave(source_of(c).latch, &choice_of(c)->spot);
+            salp__line_leave(source_of(c).line_latch, &choice_of(c)->spot);
     }
 }
 

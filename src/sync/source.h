@@ -12,9 +12,11 @@
 typedef struct salp__source {
     void *object; /* NULL: nothing, it never happens */
     salp__latch *latch;
-    salp__list *line; /* of those who wait for it */
-    /* [latch] Has it happen, with its result, if it can happen now. Who can go on by it is claimed, and is to be resumed
-       without the latch. */
+    salp__latch *second;     /* of the same object, at a higher address; NULL: it has one */
+    salp__list *line;        /* of those who wait for it */
+    salp__latch *line_latch; /* that of the two which guards the line; who begins to wait has both */
+    /* [both] Has it happen, with its result, if it can happen now. Who can go on by it is claimed, and is to be resumed
+       without the latches. */
     bool (*try_locked)(void *object, void *item, int *result, salp__spot **woken);
     /* Of one between processes, instead of the latter three. */
     salp__shared *shared;     /* NULL: it is none */
@@ -23,5 +25,19 @@ typedef struct salp__source {
     bool (*may_happen)(const void *object);
     int (*try_shared)(void *object, void *item); /* -EAGAIN: not now */
 } salp__source;
+
+static inline void salp__source_take(const salp__source *source)
+{
+    salp__latch_take(source->latch);
+    if (source->second)
+        salp__latch_take(source->second);
+}
+
+static inline void salp__source_release(const salp__source *source)
+{
+    if (source->second)
+        salp__latch_release(source->second);
+    salp__latch_release(source->latch);
+}
 
 #endif

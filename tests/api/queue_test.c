@@ -72,6 +72,31 @@ static void items_come_out_in_the_order_of_the_queue(void **state)
 }
 
 /* The queue wraps around, grows and shrinks while it is in use: nothing is lost, doubled or out of order. */
+static void a_queue_holds_as_many_items_as_its_capacity(void **state)
+{
+    (void)state;
+    static const int capacities[] = { 1, 2, 15, 16, 17, 100 };
+    for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++) {
+        int next_in = 0, next_out = 0, value;
+        queue = opened((size_t)capacities[i], SALP_FIFO, NULL);
+        for (int round = 0; round < 3; round++) {
+            while (salp_queue_try_put(queue, &next_in) == 0)
+                next_in++;
+            assert_int_equal(next_in - next_out, capacities[i]);
+            assert_int_equal(salp_queue_count(queue), capacities[i]);
+            for (int left = round; next_out < next_in - left; next_out++) /* it begins elsewhere each time */
+                assert_int_equal(got(), next_out);
+        }
+        assert_int_equal(salp_queue_shutdown(queue), 0);
+        assert_int_equal(salp_queue_try_put(queue, &next_in), -EPIPE);
+        while (salp_queue_try_get(queue, &value) == 0)
+            assert_int_equal(value, next_out++);
+        assert_int_equal(next_out, next_in);
+        assert_int_equal(salp_queue_try_get(queue, &value), -EPIPE);
+        salp_queue_close(queue);
+    }
+}
+
 static void a_queue_that_grows_and_shrinks_keeps_its_order(void **state)
 {
     (void)state;
@@ -502,6 +527,12 @@ static void a_small_queue_serves_tasks_loops_and_threads_at_once(void **state)
     everybody_uses_one_queue(2);
 }
 
+static void a_large_queue_serves_tasks_loops_and_threads_at_once(void **state)
+{
+    (void)state;
+    everybody_uses_one_queue(50);
+}
+
 static void an_unbounded_queue_serves_tasks_loops_and_threads_at_once(void **state)
 {
     (void)state;
@@ -555,6 +586,7 @@ int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST("items come out in the order of the queue", items_come_out_in_the_order_of_the_queue),
+        TEST("a queue holds as many items as its capacity", a_queue_holds_as_many_items_as_its_capacity),
         TEST("a queue that grows and shrinks keeps its order", a_queue_that_grows_and_shrinks_keeps_its_order),
         TEST("items of any size are whole and aligned", items_of_any_size_are_whole_and_aligned),
         TEST("misuse is refused", misuse_is_refused),
@@ -569,6 +601,8 @@ int main(int argc, char **argv)
              a_rendezvous_serves_tasks_loops_and_threads_at_once),
         TEST("a small queue serves tasks, loops and threads at once",
              a_small_queue_serves_tasks_loops_and_threads_at_once),
+        TEST("a large queue serves tasks, loops and threads at once",
+             a_large_queue_serves_tasks_loops_and_threads_at_once),
         TEST("an unbounded queue serves tasks, loops and threads at once",
              an_unbounded_queue_serves_tasks_loops_and_threads_at_once),
         TEST("an item is never lost to one who gives up", an_item_is_never_lost_to_one_who_gives_up),
