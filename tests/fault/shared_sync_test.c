@@ -209,12 +209,14 @@ static void a_task_that_gives_up_may_be_granted_a_unit(void **state)
 /* ---- a porter that cannot be started ---- */
 
 static salp__shared_mutex *plain;
-static long failing; /* which call */
+static long failing;      /* which call */
+static atomic_bool armed; /* the memory of others is no way in which threads hear of each other */
 
 static int take_it_back(void *arg)
 {
     (void)arg;
     salp__fault_arm(SALP__PROGRAM, failing);
+    atomic_store(&armed, true);
     EXPECT(salp__shared_mutex_take_back(plain, 1) == 0);
     EXPECT(salp__shared_mutex_unlock(plain) == 0);
     return 0;
@@ -228,7 +230,7 @@ static int take_it_back_in_a_task(void *arg)
     EXPECT(salp__shared_mutex_lock(plain) == 0);
     start_thread(&call, true, take_it_back, NULL);
     int64_t end = clock_now() + patience();
-    while (segment->nodes_used == 0 || segment->nodes[0].state != SALP__NODE_WAITS)
+    while (!atomic_load(&armed) || segment->nodes_used == 0 || segment->nodes[0].state != SALP__NODE_WAITS)
         EXPECT(clock_now() < end);
     EXPECT(salp__shared_mutex_unlock(plain) == 0); /* to one who has no porter yet */
     join_threads(&call, 1);
@@ -242,6 +244,7 @@ static void a_task_that_must_wait_does_so_without_a_porter(void **state)
     bool fired;
     do {
         failing++;
+        atomic_store(&armed, false);
         EXPECT(salp__shared_mutex_open(&plain, false) == 0);
         EXPECT(take_it_back_in_a_task(NULL) == 0);
         fired = salp__fault_fired();
