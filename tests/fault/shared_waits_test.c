@@ -178,8 +178,10 @@ static int was_locked(int result)
 /* A signal that the dead one was given may be passed on to us. */
 static int wait_for_condition(void)
 {
-    int result;
-    CHECK(salp_mutex_lock(mutex) == 0);
+    int result = salp_mutex_lock(mutex);
+    if (result == -ETIMEDOUT)
+        return result; /* so soon, on a slow machine */
+    CHECK(result == 0);
     do
         result = salp_condition_wait(condition, mutex);
     while (result == 0);

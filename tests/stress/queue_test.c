@@ -123,6 +123,7 @@ static void shut_both_down(void)
 /* Until both queues are shut down and empty. */
 static int consume(void *arg)
 {
+    int mine = (int)((intptr_t)arg % QUEUES);
     unsigned seed = (unsigned)(intptr_t)arg + 100;
     int64_t last[QUEUES][PRODUCERS], item;
     bool over[QUEUES] = { false };
@@ -130,6 +131,8 @@ static int consume(void *arg)
     while (!over[0] || !over[1]) {
         int from = over[0] ? 1 : over[1] ? 0 : rand_r(&seed) % QUEUES;
         unsigned way = (unsigned)rand_r(&seed) % (over[0] || over[1] ? 3 : WAYS);
+        if (way == 0 && !over[!mine])
+            from = mine; /* so that neither queue is left with nobody who gets */
         int result = get(&item, way, &seed, &from);
         if (result == 0) {
             int64_t number = item & 0xffffffff;
