@@ -45,7 +45,7 @@ typedef struct salp_case {
     void *item;
     int result; /* written for the case that has happened: what salp_queue_get, salp_queue_put, salp_future_wait or
                    salp_event_wait would have returned; 0 for descriptors and time */
-    void *salp__private[13];
+    void *salp__private[14];
 } salp_case;
 
 /*

@@ -46,6 +46,7 @@ typedef struct choice {
         uint64_t node;   /* of one between processes: index + 1; 0: it has none */
     };
     salp__interest interest; /* of a descriptor */
+    bool shared;             /* between processes. One of this process's own may be gone when it has been chosen */
 } choice;
 
 _Static_assert(sizeof(choice) <= sizeof(((salp_case *)NULL)->salp__private), "the private part of a case");
@@ -229,13 +230,13 @@ static int try_or_enter(salp_case *cases, int count, salp_case *first, salp__wai
 
 /* ---- what lies between processes ---- */
 
-static bool is_any_shared(const salp_case *cases, int count)
+/* Notes which cases are; whether any is. */
+static bool note_shared(salp_case *cases, int count)
 {
-    for (int i = 0; i < count; i++) {
-        if (source_of(&cases[i]).shared)
-            return true;
-    }
-    return false;
+    bool any = false;
+    for (int i = 0; i < count; i++)
+        any |= choice_of(&cases[i])->shared = source_of(&cases[i]).shared != NULL;
+    return any;
 }
 
 static int enter_shared(salp_case *c, const salp__source *source, salp__waiter *waiter)
@@ -259,7 +260,7 @@ static int enter_shared(salp_case *c, const salp__source *source, salp__waiter *
 static int enter_all_shared(salp_case *cases, int count, salp__waiter *waiter)
 {
     for (int i = 0; i < count; i++) {
-        if (source_of(&cases[i]).shared)
+        if (choice_of(&cases[i])->shared)
             choice_of(&cases[i])->node = 0;
     }
     for (int i = 0; i < count; i++) {
@@ -278,9 +279,9 @@ static int leave_all_shared(salp_case *cases, int count)
 {
     int happened = -EAGAIN;
     for (int i = 0; i < count; i++) {
-        salp__source source = source_of(&cases[i]);
-        if (!source.shared || choice_of(&cases[i])->node == 0)
+        if (!choice_of(&cases[i])->shared || choice_of(&cases[i])->node == 0)
             continue;
+        salp__source source = source_of(&cases[i]);
         salp__berth berth = { .shared = source.shared, .node = (uint32_t)choice_of(&cases[i])->node - 1 };
         if (salp__berth_leave(&berth) && source.look_is_all && happened < 0)
             happened = i;
@@ -314,7 +315,7 @@ static int chosen_case(salp_case *cases, int count, const salp__waiter *waiter)
     while (i < count - 1 && &choice_of(&cases[i])->spot != waiter->chosen)
         i++;
     salp_case *c = &cases[i];
-    if (source_of(c).shared)
+    if (choice_of(c)->shared)
         return -EAGAIN;
     c->result = c->future ? salp_future_wait(c->future) : waiter->chosen->result;
     return i;
@@ -358,7 +359,7 @@ static int wait_for_claim(salp_case *cases, int count, salp__waiter *waiter, int
 static int wait_for_first(salp_case *cases, int count, int in_time, int64_t until)
 {
     salp_case *first = sort(cases, count);
-    bool any_shared = is_any_shared(cases, count);
+    bool any_shared = note_shared(cases, count);
     for (;;) {
         salp__waiter waiter;
         salp__waiter_open(&waiter, "one of several things");

@@ -108,6 +108,13 @@ static int read_and_close(void *arg)
     return result;
 }
 
+static int read_when_told(void *arg)
+{
+    while (!atomic_load(&board->ready))
+        doze(SALP_MICROSECONDS(100));
+    return read_and_close(arg);
+}
+
 static void a_writer_who_gives_up_lets_those_behind_him_in(void **state)
 {
     (void)state;
@@ -116,11 +123,13 @@ static void a_writer_who_gives_up_lets_those_behind_him_in(void **state)
         struct thread_call call;
         open_rwlock();
         atomic_store(&board->go, 0);
+        atomic_store(&board->ready, 0);
+        pid_t reader = start_process(in_loop, read_when_told, NULL); /* sanitizers want a fork before there are threads */
         assert_int_equal(salp_rwlock_lock_read(rwlock), 0);
         start_thread(&call, in_loop, writer_gives_up, NULL);
         assert_true(come_to_wait(salp_rwlock_fd(rwlock), 1));
         assert_int_equal(salp_rwlock_try_lock_read(rwlock), -EBUSY); /* behind him */
-        pid_t reader = start_process(in_loop, read_and_close, NULL);
+        atomic_store(&board->ready, 1);
         assert_true(come_to_wait(salp_rwlock_fd(rwlock), 2));
         atomic_store(&board->go, 1);
         join_threads(&call, 1);
