@@ -124,7 +124,8 @@ static void a_writer_who_gives_up_lets_those_behind_him_in(void **state)
         open_rwlock();
         atomic_store(&board->go, 0);
         atomic_store(&board->ready, 0);
-        pid_t reader = start_process(in_loop, read_when_told, NULL); /* sanitizers want a fork before there are threads */
+        pid_t reader =
+            start_process(in_loop, read_when_told, NULL); /* sanitizers want a fork before there are threads */
         assert_int_equal(salp_rwlock_lock_read(rwlock), 0);
         start_thread(&call, in_loop, writer_gives_up, NULL);
         assert_true(come_to_wait(salp_rwlock_fd(rwlock), 1));
