@@ -411,6 +411,9 @@ static void slots_of_the_dead_are_used_again(void **state)
 {
     enum { MANY = SALP__PARTICIPANTS + 10 };
     (void)state;
+#ifdef __SANITIZE_THREAD__
+    test_skip("a thousand forks take minutes with ThreadSanitizer");
+#endif
     open_semaphore(1, 0);
     for (int i = 0; i < MANY; i++)
         ends_well(start_process(false, come_and_go, NULL));
