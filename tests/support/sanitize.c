@@ -22,10 +22,11 @@ DEFAULTS(__asan_default_options)
     return SIGNALS_ARE_OURS ":detect_leaks=1:detect_stack_use_after_return=0:exitcode=99";
 }
 
-/* A worker is forked from a program that may have threads, and then runs on. */
+/* A worker is forked from a program that may have threads, and then runs on. A process with threads waits at its end for what
+   they may still do wrong: not for a second, as there are tests that end hundreds. */
 DEFAULTS(__tsan_default_options)
 {
-    return SIGNALS_ARE_OURS ":die_after_fork=0:second_deadlock_stack=1:exitcode=99";
+    return SIGNALS_ARE_OURS ":die_after_fork=0:second_deadlock_stack=1:atexit_sleep_ms=20:exitcode=99";
 }
 
 DEFAULTS(__ubsan_default_options)
