@@ -35,6 +35,7 @@ static void unmap(salp__shared *shared)
 
 int salp__shared_open(salp__shared *shared, const salp__shared_kind *kind, size_t body_size)
 {
+    salp__must(kind->body_size > 0 && kind->body_size <= body_size); /* who attaches is to be checked by it */
     uint64_t namespace;
     int error = salp__process_namespace(&namespace);
     if (error < 0)
@@ -81,7 +82,7 @@ static int check(const salp__segment *segment, const salp__shared_kind *kind, si
     return fits ? 0 : -EINVAL;
 }
 
-int salp__shared_attach(salp__shared *shared, const salp__shared_kind *kind, int fd)
+int salp__shared_look(salp__shared *shared, const salp__shared_kind *kind, int fd)
 {
     int64_t size = salp__memfd_sealed(fd);
     if (size < 0)
@@ -96,8 +97,17 @@ int salp__shared_attach(salp__shared *shared, const salp__shared_kind *kind, int
         error = -EINVAL; /* it cannot be written to */
     if (error == 0)
         error = check(shared->segment, kind, (size_t)size);
-    if (error == 0)
-        error = salp__shared_enter(shared);
+    if (error < 0)
+        unmap(shared);
+    return error;
+}
+
+int salp__shared_attach(salp__shared *shared, const salp__shared_kind *kind, int fd)
+{
+    int error = salp__shared_look(shared, kind, fd);
+    if (error < 0)
+        return error;
+    error = salp__shared_enter(shared);
     if (error < 0)
         unmap(shared);
     return error;

@@ -168,6 +168,10 @@ int salp__shared_open(salp__shared *shared, const salp__shared_kind *kind, size_
  */
 int salp__shared_attach(salp__shared *shared, const salp__shared_kind *kind, int fd);
 
+/* The first half of it, for an object whose handle keeps more of the body than it knows by itself: who takes part may have to
+   bury others, so the handle is to be complete before salp__shared_enter. Errors: all but -EUSERS. */
+int salp__shared_look(salp__shared *shared, const salp__shared_kind *kind, int fd);
+
 /* Leaves, if this process has taken part, and unmaps. What it held is first given back by the object. Nobody waits here. */
 void salp__shared_close(salp__shared *shared);
 

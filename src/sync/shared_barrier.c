@@ -96,6 +96,7 @@ static void bury_locked(salp__shared *shared, uint32_t slot)
 
 static const salp__shared_kind barriers = {
     .number = SALP__SHARED_BARRIER,
+    .body_size = sizeof(body),
     .bury_locked = bury_locked,
     .settle_locked = settle_locked,
 };

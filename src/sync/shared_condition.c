@@ -91,6 +91,7 @@ static void bury_locked(salp__shared *shared, uint32_t slot)
 
 static const salp__shared_kind conditions = {
     .number = SALP__SHARED_CONDITION,
+    .body_size = sizeof(body),
     .bury_locked = bury_locked,
     .settle_locked = settle_locked,
 };

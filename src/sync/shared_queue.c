@@ -257,6 +257,7 @@ static void lost_locked(salp__shared *shared, salp__node *node)
 
 static const salp__shared_kind queues = {
     .number = SALP__SHARED_QUEUE,
+    .body_size = sizeof(body),
     .bury_locked = bury_locked,
     .lost_locked = lost_locked,
     .settle_locked = settle_locked,
@@ -288,10 +289,12 @@ int salp__shared_queue_attach(salp__shared_queue **out, int fd, const salp_queue
     salp__shared_queue *queue = salp__allocate(sizeof *queue);
     if (!queue)
         return -ENOMEM;
-    int error = salp__shared_attach(&queue->shared, &queues, fd);
+    int error = salp__shared_look(&queue->shared, &queues, fd);
     if (error < 0)
         goto free_queue;
     error = salp__shared_store_view(&queue->store, &queue->shared, sizeof(body), options);
+    if (error == 0)
+        error = salp__shared_enter(&queue->shared);
     if (error < 0)
         goto close_shared;
     *out = queue;

@@ -108,6 +108,7 @@ static void forget(salp__shared *shared)
 
 static const salp__shared_kind rwlocks = {
     .number = SALP__SHARED_RWLOCK,
+    .body_size = sizeof(body),
     .bury_locked = bury_locked,
     .settle_locked = settle_locked,
     .forget = forget,

@@ -71,11 +71,26 @@ void salp__shared_store_begin(salp__cells *words, const salp_queue_options *opti
     words->cells = cells_of(options);
 }
 
+/* The words may be anybody's: none of them leads out of the body. */
+static bool fits(const salp__cells *words, size_t head, size_t body_size)
+{
+    if (words->item_size == 0 || words->order > SALP_PRIORITY)
+        return false;
+    const salp_queue_options like = { .item_size = words->item_size,
+                                      .capacity = words->capacity,
+                                      .order = (salp_order)words->order };
+    size_t size = salp__shared_store_size(head, &like);
+    return size != 0 && size <= body_size && words->cells == cells_of(&like) &&
+           salp__word_get(&words->used) <= words->cells;
+}
+
 int salp__shared_store_view(salp__shared_store *store, salp__shared *shared, size_t head,
                             const salp_queue_options *options)
 {
     char *body = salp__shared_body(shared);
     salp__cells *words = (salp__cells *)body;
+    if (!fits(words, head, salp__shared_body_size(shared)))
+        return -EINVAL;
     *store = (salp__shared_store){
         .shared = shared,
         .words = words,

@@ -10,6 +10,9 @@
 
 #include <sys/stat.h>
 
+#include "os/process.h"
+#include "sync/shared_store.h"
+
 static salp_queue *queue;
 
 static salp_queue *opened(size_t item_size, size_t capacity, salp_order order,
@@ -502,6 +505,13 @@ static void join_waits_until_all_work_is_done(void **state)
     salp_queue_close(queue);
 }
 
+static int wait_to_be_killed(void *arg)
+{
+    (void)arg;
+    pause();
+    return 0;
+}
+
 /* A process that was not forked from us has the descriptor alone; here, a fork that closes what it has inherited. */
 static int attach_and_put(void *arg)
 {
@@ -525,6 +535,53 @@ static void a_process_attaches_by_the_descriptor(void **state)
     for (int i = 0; i < 10; i++)
         assert_int_equal(got(), i);
     ends_well(putter);
+    salp_queue_close(queue);
+}
+
+/* Who attaches buries them, before anybody else has used the queue here. */
+static void a_table_full_of_dead_processes_has_room(void **state)
+{
+    uint64_t dead;
+    salp_queue *again;
+    (void)state;
+    queue = of_ints(3);
+    pid_t pid = start_process(false, wait_to_be_killed, NULL);
+    EXPECT(salp__process_mark(pid, &dead) == 0);
+    kill_process(pid);
+    put(1);
+    salp__segment *segment = look_into(fd_of_it());
+    for (int i = 1; i < SALP__PARTICIPANTS; i++)
+        segment->participants[i].identity = dead;
+    segment->slots_used = SALP__PARTICIPANTS;
+    assert_int_equal(salp_queue_attach(&again, fd_of_it(), NULL), 0);
+    assert_int_equal(participants_of(segment), 2);
+    look_away(segment);
+    salp_queue_close(again);
+    assert_int_equal(got(), 1);
+    salp_queue_close(queue);
+}
+
+static void memory_that_cannot_be_right_is_refused(void **state)
+{
+    salp_queue *again;
+    (void)state;
+    queue = of_ints(3);
+    salp__segment *segment = look_into(fd_of_it());
+    uint64_t size = segment->size;
+    look_away(segment);
+    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_of_it(), 0);
+    EXPECT(memory != MAP_FAILED);
+    salp__cells *cells = (void *)((salp__segment *)(void *)memory)->body;
+    uint64_t *const numbers[] = { &cells->item_size, &cells->capacity, &cells->order, &cells->cells };
+    for (size_t i = 0; i < LENGTH(numbers); i++) {
+        uint64_t was = *numbers[i];
+        *numbers[i] = UINT32_MAX;
+        assert_int_equal(salp_queue_attach(&again, fd_of_it(), NULL), -EINVAL);
+        *numbers[i] = was;
+    }
+    EXPECT(munmap(memory, size) == 0);
+    assert_int_equal(salp_queue_attach(&again, fd_of_it(), NULL), 0);
+    salp_queue_close(again);
     salp_queue_close(queue);
 }
 
@@ -902,6 +959,8 @@ int main(int argc, char **argv)
              a_shut_queue_gives_what_it_has_and_refuses_the_rest),
         TEST("join waits until all work is done", join_waits_until_all_work_is_done),
         TEST("a process attaches by the descriptor", a_process_attaches_by_the_descriptor),
+        TEST("a table full of dead processes has room", a_table_full_of_dead_processes_has_room),
+        TEST("memory that cannot be right is refused", memory_that_cannot_be_right_is_refused),
         TEST_LIMIT("nothing is lost, doubled or torn", nothing_is_lost_doubled_or_torn, 120),
         TEST("a select waits for shared queues beside private ones",
              a_select_waits_for_shared_queues_beside_private_ones),
