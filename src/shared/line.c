@@ -252,12 +252,12 @@ static int sleep_in_line(salp__berth *berth)
     return 0;
 }
 
-/* Who cannot have the others watched, and may not give up, looks himself. */
-static void look_after_others(salp__berth *berth)
+void salp__look_after_others(salp__shared *shared)
 {
-    (void)salp__bury_all_dead(berth->shared);
-    if (berth->ported)
-        salp__task_give_way(berth->waiter.actor->task);
+    (void)salp__bury_all_dead(shared);
+    salp__task *task = salp__self()->task;
+    if (task)
+        salp__task_give_way(task);
     salp__doze(SALP_MILLISECONDS(1));
 }
 
@@ -291,7 +291,7 @@ static int wait_in_line(salp__berth *berth)
         if (berth->ported)
             salp__porter_expect(shared, berth->node, NULL);
         if (error < 0 && berth->through)
-            look_after_others(berth);
+            salp__look_after_others(shared);
         if (error == -EINTR || berth->through)
             error = 0; /* again, in the same place */
     }

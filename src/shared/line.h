@@ -72,6 +72,10 @@ int salp__berth_wait(salp__berth *berth);
 /* The same, whatever scopes say, and without the errors of watching: without a watch it looks itself, every now and then. */
 void salp__berth_wait_through(salp__berth *berth);
 
+/* [no latch] Of one who may not give up, and whom nobody would tell: the dead are buried, the others of his loop run, and some
+   time passes. Then he looks again. */
+void salp__look_after_others(salp__shared *shared);
+
 /* [no latch] What a select does after it was lent, before it sleeps: as in salp__berth_wait. */
 int salp__berth_watch(salp__berth *berth);
 

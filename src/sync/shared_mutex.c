@@ -257,15 +257,19 @@ static int stand_in_line(salp__shared_mutex *mutex, salp__actor *self, bool pass
 
 static int wait_for(salp__shared_mutex *mutex, salp__actor *self, bool through)
 {
-    for (bool passed = false;; passed = true) {
+    for (bool passed = false;;) {
         int result = look_for(mutex, self);
         if (result == -EBUSY)
             result = stand_in_line(mutex, self, passed, through);
-        if (result == -EBUSY)
-            continue;
-        if (result < 0 && result != -EOWNERDEAD && passed)
-            settle(mutex); /* the try that we were granted is for the next one: I2 */
-        return result;
+        if (result == -EBUSY) {
+            passed = true;
+        } else if (result == -EAGAIN && through) {
+            salp__look_after_others(&mutex->shared); /* there is no place in the line, and we may not give up */
+        } else {
+            if (result < 0 && result != -EOWNERDEAD && passed)
+                settle(mutex); /* the try that we were granted is for the next one: I2 */
+            return result;
+        }
     }
 }
 

@@ -20,7 +20,8 @@ int salp__shared_mutex_lock(salp__shared_mutex *mutex);
 int salp__shared_mutex_try_lock(salp__shared_mutex *mutex);
 int salp__shared_mutex_unlock(salp__shared_mutex *mutex);
 
-/* As those of private ones, sync/mutex.h; taking it back can tell -EOWNERDEAD, and then it is held all the same. */
+/* As those of private ones, sync/mutex.h; taking it back can tell -EOWNERDEAD, and then it is held all the same.
+   Nothing else goes wrong with that: who finds all nodes taken looks again and again. */
 bool salp__shared_mutex_is_mine(salp__shared_mutex *mutex);
 int64_t salp__shared_mutex_give_up(salp__shared_mutex *mutex);
 int salp__shared_mutex_take_back(salp__shared_mutex *mutex, int64_t depth);

@@ -254,6 +254,43 @@ static void a_task_that_must_wait_does_so_without_a_porter(void **state)
     assert_true(failing > 3);
 }
 
+/* ---- no node that is free ---- */
+
+enum { WANTED_BIT = 31 }; /* of a mutex's word: somebody has looked for a place in the line, or has one */
+
+static int take_it_back_once(void *arg)
+{
+    (void)arg;
+    EXPECT(salp__shared_mutex_take_back(plain, 3) == 0);
+    EXPECT(salp__shared_mutex_is_mine(plain));
+    for (int depth = 3; depth > 0; depth--)
+        EXPECT(salp__shared_mutex_unlock(plain) == 0);
+    EXPECT(salp__shared_mutex_unlock(plain) == -EPERM);
+    return 0;
+}
+
+/* As one who waited for a condition, with a mutex that all have come to. */
+static void who_must_wait_does_so_without_a_node(void **state)
+{
+    (void)state;
+    for (int in_loop = 0; in_loop < 2; in_loop++) {
+        struct thread_call call;
+        assert_int_equal(salp__shared_mutex_open(&plain, true), 0);
+        salp__segment *segment = look_into(salp__shared_mutex_fd(plain));
+        assert_int_equal(salp__shared_mutex_lock(plain), 0);
+        segment->nodes_used = SALP__NODES;
+        start_thread(&call, in_loop, take_it_back_once, NULL);
+        int64_t end = clock_now() + patience();
+        while (!(*(salp__word *)segment->body >> WANTED_BIT & 1))
+            assert_true(clock_now() < end);
+        assert_int_equal(salp__shared_mutex_unlock(plain), 0);
+        join_threads(&call, 1);
+        segment->nodes_used = 0;
+        look_away(segment);
+        salp__shared_mutex_close(plain);
+    }
+}
+
 /* ---- numbers that others have now ---- */
 
 static atomic_int helper;
@@ -398,6 +435,7 @@ int main(int argc, char **argv)
         TEST_LIMIT("a death is noticed, or it is said why not", a_death_is_noticed_or_it_is_said_why_not, 60),
         TEST("a task that gives up may be granted a unit", a_task_that_gives_up_may_be_granted_a_unit),
         TEST("a task that must wait does so without a porter", a_task_that_must_wait_does_so_without_a_porter),
+        TEST("who must wait does so without a node", who_must_wait_does_so_without_a_node),
         TEST("the number of a dead one is another process's", the_number_of_a_dead_one_is_another_process),
         TEST("the number of a dead one is a thread's", the_number_of_a_dead_one_is_a_thread),
         TEST_LIMIT("one who has no place yet dies while he buries", one_who_has_no_place_yet_dies_while_he_buries, 60),
