@@ -73,8 +73,9 @@ static void bury_all(const salp__segment *segment)
     CHECK(waiting_in(segment) == 0 && segment->latch == 0 && segment->journal.count == 0);
 }
 
-/* All is over, and all others are gone: the queue is empty, and as new. */
-static void queue_is_well(bool died, size_t capacity)
+/* All is over, and all others are gone: the queue is empty, and as new. Whether a dead one had taken an item, and had not
+   said that it was done. */
+static bool queue_is_well(bool died, size_t capacity)
 {
     salp__segment *segment = look_into(salp_queue_fd(queue));
     bury_all(segment);
@@ -91,6 +92,7 @@ static void queue_is_well(bool died, size_t capacity)
     }
     CHECK(salp_queue_join(queue) == 0);
     salp_queue_close(queue);
+    return joined == -EOWNERDEAD;
 }
 
 /* Each sweep is done for short and for long items, and all orders. */
@@ -161,13 +163,39 @@ static int get_one(void *arg)
     return 0;
 }
 
-/* Two items for three who want one: the victim may have taken one, and then it is gone with it. */
+/* What the victim has read, in memory that outlives it. */
+static unsigned char *read_by_victim;
+
+static int get_one_and_die(void *arg)
+{
+    (void)arg;
+    OR_FAIL(salp_queue_get(queue, read_by_victim) == 0);
+    atomic_store(&board->ready, 1);
+    OR_FAIL(salp_queue_done(queue) == 0);
+    return 0;
+}
+
+/* Nothing but what the victim had read whole, and taken, is missing; and whoever joins is told of that. */
+static void items_are_there(bool died, const bool seen[])
+{
+    bool missing = !seen[1] || !seen[2];
+    CHECK(!missing || value_of(0, read_by_victim) == (seen[1] ? 2 : 1));
+    CHECK(missing || (died && atomic_load(&board->ready) == 0)); /* who lives has taken one */
+    bool told = queue_is_well(died, ROOM);
+    CHECK(!told || (died && missing));
+    CHECK(told || !missing || atomic_load(&board->ready) == 1);
+}
+
+/* Two items for two who want one: the victim may have taken one, and then it is gone with it. */
 static void sweep_get_in(bool in_loop)
 {
     for (bool died = true; next_step(died);) {
+        bool seen[3] = { false };
+        int value;
         open_queue(ROOM);
+        memset(read_by_victim, 0, LONG);
         int fd = salp_queue_fd(queue);
-        pid_t victim = start_victim(in_loop, get_one, NULL);
+        pid_t victim = start_victim(in_loop, get_one_and_die, NULL);
         waits_or_ends(victim, fd, 1);
         pid_t other = start_process(in_loop, get_one, NULL);
         waits_or_ends(victim, fd, 2);
@@ -175,13 +203,17 @@ static void sweep_get_in(bool in_loop)
         CHECK(put(2) == 0);
         died = end_of_victim(victim);
         CHECK(end_of_program(other) == 0);
-        int left = 0;
-        while (try_get() > 0) {
-            left++;
+        for (int i = 1; i <= 2; i++) {
+            CHECK(atomic_load(&board->count[i]) <= 1);
+            seen[i] = atomic_load(&board->count[i]) == 1;
+        }
+        CHECK(seen[1] != seen[2]);
+        while ((value = try_get()) > 0) {
+            CHECK(!seen[value]);
+            seen[value] = true;
             CHECK(salp_queue_done(queue) == 0);
         }
-        CHECK(died ? left <= 1 : left == 0);
-        queue_is_well(died, ROOM);
+        items_are_there(died, seen);
     }
 }
 
@@ -194,6 +226,7 @@ static void sweep_get(void)
 static void it_dies_while_it_waits_for_an_item(void **state)
 {
     (void)state;
+    read_by_victim = shared_memory(LONG);
     in_all_orders(sweep_get);
 }
 
@@ -352,11 +385,16 @@ static void it_dies_while_it_shuts_down(void **state)
     }
 }
 
+/* As far as it has come. */
+enum { BEGINS, HAS_TAKEN, IS_DONE };
+
 static int take_and_be_done(void *arg)
 {
     (void)arg;
     OR_FAIL(get() == 1);
+    atomic_store(&board->ready, HAS_TAKEN);
     OR_FAIL(salp_queue_done(queue) == 0);
+    atomic_store(&board->ready, IS_DONE);
     return 0;
 }
 
@@ -365,16 +403,13 @@ static int join(void *arg)
     (void)arg;
     int result = salp_queue_join(queue);
     OR_FAIL(result == 0 || result == -EOWNERDEAD);
+    atomic_store(&board->count[0], result == -EOWNERDEAD);
     return 0;
 }
 
-/* Who joins hears of the end of the work, though the one who does it dies with it, or before. */
-static void it_dies_with_work(void **state)
+/* The item is back, or the one who joins is told that it was lost, or the work on it was done: one of these. */
+static void sweep_work(void)
 {
-    (void)state;
-    board_open();
-    item_size = 8;
-    order = SALP_FIFO;
     for (int in_loop = 0; in_loop < 2; in_loop++) {
         for (bool died = true; next_step(died);) {
             open_queue(ROOM);
@@ -382,12 +417,25 @@ static void it_dies_with_work(void **state)
             pid_t joiner = start_process(in_loop, join, NULL);
             CHECK(come_to_wait(salp_queue_fd(queue), 1));
             died = end_of_victim(start_victim(false, take_and_be_done, NULL));
-            if (died && try_get() == 1)
+            int come = atomic_load(&board->ready);
+            bool back = try_get() == 1;
+            if (back)
                 CHECK(salp_queue_done(queue) == 0);
             CHECK(end_of_program(joiner) == 0);
-            queue_is_well(died, ROOM);
+            bool told = atomic_load(&board->count[0]);
+            CHECK(!back || come == BEGINS);
+            CHECK(come == HAS_TAKEN || told == (come == BEGINS && !back)); /* else it dies while it says so */
+            CHECK(died || come == IS_DONE);
+            CHECK(!queue_is_well(died, ROOM)); /* it is told once */
         }
     }
+}
+
+/* Who joins hears of the end of the work, though the one who does it dies with it, or before. */
+static void it_dies_with_work(void **state)
+{
+    (void)state;
+    in_all_orders(sweep_work);
 }
 
 static int take_and_die(void *arg)

@@ -553,26 +553,44 @@ static void rwlock_is_well(bool died)
     salp_rwlock_close(rwlock);
 }
 
+/* As far as it has come with the lock. */
+enum { READS, COMES, WRITES, LEAVES, HAS_LEFT };
+
 static int use_rwlock(void *arg)
 {
     (void)arg;
     OR_FAIL(salp_rwlock_lock_read(rwlock) == 0 && salp_rwlock_lock_read(rwlock) == 0);
     OR_FAIL(salp_rwlock_try_lock_write(rwlock) == -EBUSY);
     OR_FAIL(salp_rwlock_unlock(rwlock) == 0 && salp_rwlock_unlock(rwlock) == 0);
+    atomic_store(&board->ready, COMES);
     OR_FAIL(salp_rwlock_lock_write(rwlock) == 0);
+    atomic_store(&board->ready, WRITES);
+    SALP__STEP();
+    atomic_store(&board->ready, LEAVES);
     OR_FAIL(salp_rwlock_unlock(rwlock) == 0);
+    atomic_store(&board->ready, HAS_LEFT);
+    OR_FAIL(salp_rwlock_lock_read(rwlock) == 0 && salp_rwlock_unlock(rwlock) == 0);
     return 0;
 }
 
+/* Who comes next gets it, whether he would wait or not, and is told exactly if it died as the writer. */
 static void it_dies_alone_with_a_lock(void **state)
 {
+    int told = 0;
     (void)state;
     board_open();
     for (bool died = true; next_step(died);) {
         open_rwlock();
         died = end_of_victim(start_victim(false, use_rwlock, NULL));
-        rwlock_is_well(died);
+        int come = atomic_load(&board->ready);
+        int result = step % 2 ? salp_rwlock_lock_write(rwlock) : salp_rwlock_try_lock_write(rwlock);
+        CHECK(result == (come == WRITES ? -EOWNERDEAD : 0) ||
+              (result == -EOWNERDEAD && died && (come == COMES || come == LEAVES)));
+        told += result == -EOWNERDEAD;
+        CHECK(salp_rwlock_unlock(rwlock) == 0);
+        rwlock_is_well(false);
     }
+    assert_true(told > 1);
 }
 
 /* count[0] were told, count[1] were not. */
