@@ -24,22 +24,6 @@ static int run_many(salp_fn *function)
     return salp_group_close(&group);
 }
 
-/* By one who waits and notices all the dead: as fault/shared_deaths does it. */
-static void only_we_are_left(int fd, int (*wait)(void))
-{
-    salp__segment *segment = look_into(fd);
-    int64_t time = SALP_MICROSECONDS(20);
-    do {
-        salp_scope scope;
-        salp_scope_open(&scope, time);
-        CHECK(wait() == -ETIMEDOUT);
-        CHECK(salp_scope_close(&scope) == -ETIMEDOUT);
-        time *= 2;
-    } while (participants_of(segment) > 1 && time < patience());
-    CHECK(participants_of(segment) == 1 && waiting_in(segment) == 0 && segment->latch == 0);
-    look_away(segment);
-}
-
 /* Until so many wait who have not been granted anything. */
 static bool all_wait(int fd, int all)
 {
@@ -590,7 +574,7 @@ static void it_dies_alone_with_a_lock(void **state)
         CHECK(salp_rwlock_unlock(rwlock) == 0);
         rwlock_is_well(false);
     }
-    assert_true(told > 1);
+    assert_true(told > 0);
 }
 
 /* count[0] were told, count[1] were not. */

@@ -121,4 +121,20 @@ static inline void is_buried(int fd, int left)
     look_away(segment);
 }
 
+/* By one who waits in vain, and thereby notices all the dead. */
+static inline void only_we_are_left(int fd, int (*wait)(void))
+{
+    salp__segment *segment = look_into(fd);
+    int64_t time = SALP_MICROSECONDS(20);
+    do {
+        salp_scope scope;
+        salp_scope_open(&scope, time);
+        CHECK(wait() == -ETIMEDOUT);
+        CHECK(salp_scope_close(&scope) == -ETIMEDOUT);
+        time *= 2;
+    } while (participants_of(segment) > 1 && time < patience());
+    CHECK(participants_of(segment) == 1 && waiting_in(segment) == 0 && segment->latch == 0);
+    look_away(segment);
+}
+
 #endif
