@@ -144,26 +144,6 @@ static void who_is_cancelled_breaks_it_for_another_process(void **state)
     }
 }
 
-static void refuse_to_wait(void *arg)
-{
-    *(int *)arg = salp_barrier_wait(barrier);
-}
-
-static void a_callback_does_not_come(void **state)
-{
-    int result = 0;
-    salp_loop *loop;
-    (void)state;
-    open_barrier(2);
-    assert_int_equal(salp_loop_open(&loop, NULL), 0);
-    assert_int_equal(salp_loop_call(loop, refuse_to_wait, &result), 0);
-    while (result == 0)
-        assert_true(salp_loop_turn(loop, SALP_FOREVER) >= 0);
-    assert_int_equal(result, SALP_EINSIDE);
-    salp_loop_close(loop);
-    salp_barrier_close(barrier);
-}
-
 /* ---- between processes ---- */
 
 enum { PHASES = 100, TASKS = 3, LOOPS = 2, THREADS = 2, PARTIES = LOOPS * TASKS + THREADS };
@@ -374,7 +354,6 @@ int main(int argc, char **argv)
         TEST("it works within a process", it_works_within_a_process),
         TEST("what is no shared barrier is refused", what_is_no_shared_barrier_is_refused),
         TEST("who is cancelled breaks it for another process", who_is_cancelled_breaks_it_for_another_process),
-        TEST("a callback does not come", a_callback_does_not_come),
         TEST_LIMIT("nobody passes it before all have come", nobody_passes_it_before_all_have_come, 60),
         TEST("a descriptor is enough", a_descriptor_is_enough),
         TEST("many are sent away", many_are_sent_away),

@@ -72,57 +72,6 @@ static void what_is_no_shared_condition_is_refused(void **state)
     close_both();
 }
 
-static int cancelled(void *arg)
-{
-    salp_scope scope;
-    struct canceller canceller;
-    (void)arg;
-    EXPECT(salp_mutex_lock(mutex) == 0);
-    cancel_at(&canceller, &scope, &board->go, 1);
-    EXPECT(salp_condition_wait(condition, mutex) == -ECANCELED);
-    was_cancelled(&canceller);
-    EXPECT(salp_mutex_unlock(mutex) == 0);
-    return 0;
-}
-
-static void a_wait_is_cancelled_by_another_thread(void **state)
-{
-    (void)state;
-    board_open();
-    open_both();
-    for (int in_loop = 0; in_loop < 2; in_loop++) {
-        struct thread_call call;
-        atomic_store(&board->go, 0);
-        start_thread(&call, in_loop, cancelled, NULL);
-        assert_true(come_to_wait(salp_condition_fd(condition), 1));
-        atomic_store(&board->go, 1);
-        join_threads(&call, 1);
-    }
-    close_both();
-}
-
-static void refuse_to_wait(void *arg)
-{
-    EXPECT(salp_mutex_lock(mutex) == 0);
-    *(int *)arg = salp_condition_wait(condition, mutex);
-    EXPECT(salp_mutex_unlock(mutex) == 0);
-}
-
-static void a_callback_does_not_wait(void **state)
-{
-    int result = 0;
-    salp_loop *loop;
-    (void)state;
-    open_both();
-    assert_int_equal(salp_loop_open(&loop, NULL), 0);
-    assert_int_equal(salp_loop_call(loop, refuse_to_wait, &result), 0);
-    while (result == 0)
-        assert_true(salp_loop_turn(loop, SALP_FOREVER) >= 0);
-    assert_int_equal(result, SALP_EINSIDE);
-    salp_loop_close(loop);
-    close_both();
-}
-
 /* ---- between processes ---- */
 
 /* Waits until there is one in count[1], and takes it. */
@@ -349,8 +298,6 @@ int main(int argc, char **argv)
         TEST("a scope ends a wait, and the mutex is locked as before",
              a_scope_ends_a_wait_and_the_mutex_is_locked_as_before),
         TEST("what is no shared condition is refused", what_is_no_shared_condition_is_refused),
-        TEST("a wait is cancelled by another thread", a_wait_is_cancelled_by_another_thread),
-        TEST("a callback does not wait", a_callback_does_not_wait),
         TEST("signals wake one, and broadcasts all", signals_wake_one_and_broadcasts_all),
         TEST("descriptors are enough", descriptors_are_enough),
         TEST_LIMIT("makers and users meet between processes", makers_and_users_meet_between_processes, 60),

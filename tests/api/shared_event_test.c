@@ -56,55 +56,6 @@ static void what_is_no_shared_event_is_refused(void **state)
     salp_event_close(event);
 }
 
-static int cancelled(void *arg)
-{
-    salp_scope scope;
-    struct canceller canceller;
-    (void)arg;
-    cancel_at(&canceller, &scope, &board->go, 1);
-    EXPECT(salp_event_wait(event) == -ECANCELED);
-    was_cancelled(&canceller);
-    return 0;
-}
-
-static void a_wait_is_cancelled_by_another_thread(void **state)
-{
-    (void)state;
-    board_open();
-    open_event(false);
-    for (int in_loop = 0; in_loop < 2; in_loop++) {
-        struct thread_call call;
-        atomic_store(&board->go, 0);
-        start_thread(&call, in_loop, cancelled, NULL);
-        assert_true(come_to_wait(salp_event_fd(event), 1));
-        atomic_store(&board->go, 1);
-        join_threads(&call, 1);
-        assert_true(come_to_wait(salp_event_fd(event), 0));
-    }
-    salp_event_close(event);
-}
-
-static void refuse_to_wait(void *arg)
-{
-    *(int *)arg = salp_event_wait(event);
-}
-
-static void a_callback_does_not_wait(void **state)
-{
-    int result = 0;
-    salp_loop *loop;
-    (void)state;
-    open_event(false);
-    assert_int_equal(salp_loop_open(&loop, NULL), 0);
-    assert_int_equal(salp_loop_call(loop, refuse_to_wait, &result), 0);
-    while (result == 0)
-        assert_true(salp_loop_turn(loop, SALP_FOREVER) >= 0);
-    assert_int_equal(result, SALP_EINSIDE);
-    salp_loop_close(loop);
-    assert_true(come_to_wait(salp_event_fd(event), 0));
-    salp_event_close(event);
-}
-
 /* ---- between processes ---- */
 
 static int wait_for_it(void *arg)
@@ -361,8 +312,6 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST("it works within a process", it_works_within_a_process),
         TEST("what is no shared event is refused", what_is_no_shared_event_is_refused),
-        TEST("a wait is cancelled by another thread", a_wait_is_cancelled_by_another_thread),
-        TEST("a callback does not wait", a_callback_does_not_wait),
         TEST("all who wait go on, also if it is cleared at once", all_who_wait_go_on_also_if_it_is_cleared_at_once),
         TEST("a descriptor is enough", a_descriptor_is_enough),
         TEST("a select sees what is set", a_select_sees_what_is_set),

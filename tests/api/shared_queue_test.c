@@ -278,67 +278,6 @@ static void a_scope_ends_the_wait_and_nothing_was_taken_or_put(void **state)
     assert_int_equal(give_up(&(size_t){ 5000 }), 0);
 }
 
-static int wait_to_be_cancelled(void *arg)
-{
-    salp_scope scope;
-    struct canceller canceller;
-    int value = 0;
-    bool puts = *(bool *)arg;
-    cancel_at(&canceller, &scope, &board->go, 1);
-    EXPECT((puts ? salp_queue_put(queue, &value) : salp_queue_get(queue, &value)) == -ECANCELED);
-    was_cancelled(&canceller);
-    return 0;
-}
-
-static void a_wait_is_cancelled_by_another_thread(void **state)
-{
-    (void)state;
-    board_open();
-    queue = of_ints(1);
-    for (int puts = 0; puts < 2; puts++) {
-        if (puts)
-            put(1);
-        for (int in_loop = 0; in_loop < 2; in_loop++) {
-            struct thread_call call;
-            atomic_store(&board->go, 0);
-            start_thread(&call, in_loop, wait_to_be_cancelled, &(bool){ puts });
-            assert_true(come_to_wait(fd_of_it(), 1));
-            atomic_store(&board->go, 1);
-            join_threads(&call, 1);
-            assert_true(come_to_wait(fd_of_it(), 0));
-        }
-    }
-    assert_int_equal(got(), 1);
-    salp_queue_close(queue);
-}
-
-static void refuse_to_wait(void *arg)
-{
-    int value = 0;
-    *(int *)arg = salp_queue_get(queue, &value);
-    EXPECT(salp_queue_put(queue, &value) == 0);
-    EXPECT(salp_queue_put(queue, &value) == SALP_EINSIDE);
-    EXPECT(salp_queue_get(queue, &value) == 0);
-    EXPECT(salp_queue_join(queue) == SALP_EINSIDE);
-}
-
-static void a_callback_does_not_wait(void **state)
-{
-    int result = 0;
-    salp_loop *loop;
-    (void)state;
-    queue = of_ints(1);
-    assert_int_equal(salp_loop_open(&loop, NULL), 0);
-    assert_int_equal(salp_loop_call(loop, refuse_to_wait, &result), 0);
-    while (result == 0)
-        assert_true(salp_loop_turn(loop, SALP_FOREVER) >= 0);
-    assert_int_equal(result, SALP_EINSIDE);
-    salp_loop_close(loop);
-    assert_true(come_to_wait(fd_of_it(), 0));
-    assert_int_equal(salp_queue_count(queue), 0);
-    salp_queue_close(queue);
-}
-
 /* ---- between processes ---- */
 
 static int get_one_and_tell(void *arg)
@@ -950,8 +889,6 @@ int main(int argc, char **argv)
         TEST("memory grows with the items and is given back", memory_grows_with_the_items_and_is_given_back),
         TEST("misuse is refused", misuse_is_refused),
         TEST("a scope ends the wait, and nothing was taken or put", a_scope_ends_the_wait_and_nothing_was_taken_or_put),
-        TEST("a wait is cancelled by another thread", a_wait_is_cancelled_by_another_thread),
-        TEST("a callback does not wait", a_callback_does_not_wait),
         TEST("who waits longest gets next", who_waits_longest_gets_next),
         TEST("who waits longest puts next", who_waits_longest_puts_next),
         TEST("with no capacity a put waits to be taken", with_no_capacity_a_put_waits_to_be_taken),

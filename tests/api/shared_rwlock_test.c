@@ -140,45 +140,6 @@ static void a_writer_who_gives_up_lets_those_behind_him_in(void **state)
     }
 }
 
-static void refuse_to_wait(void *arg)
-{
-    int *results = arg;
-    results[1] = salp_rwlock_lock_read(rwlock);
-    results[0] = salp_rwlock_lock_write(rwlock);
-}
-
-static int holds(void *arg)
-{
-    (void)arg;
-    OR_FAIL(salp_rwlock_lock_write(rwlock) == 0);
-    atomic_store(&board->ready, 1);
-    OR_FAIL(reaches(&board->go, 1));
-    OR_FAIL(salp_rwlock_unlock(rwlock) == 0);
-    salp_rwlock_close(rwlock);
-    return 0;
-}
-
-static void a_callback_does_not_wait(void **state)
-{
-    int results[2] = { 0 };
-    salp_loop *loop;
-    (void)state;
-    board_open();
-    open_rwlock();
-    pid_t holder = start_process(false, holds, NULL);
-    assert_true(reaches(&board->ready, 1));
-    assert_int_equal(salp_loop_open(&loop, NULL), 0);
-    assert_int_equal(salp_loop_call(loop, refuse_to_wait, results), 0);
-    while (results[0] == 0)
-        assert_true(salp_loop_turn(loop, SALP_FOREVER) >= 0);
-    assert_int_equal(results[0], SALP_EINSIDE);
-    assert_int_equal(results[1], SALP_EINSIDE);
-    salp_loop_close(loop);
-    atomic_store(&board->go, 1);
-    ends_well(holder);
-    salp_rwlock_close(rwlock);
-}
-
 /* ---- between processes ---- */
 
 static int find_it_held(void *arg)
@@ -451,7 +412,6 @@ int main(int argc, char **argv)
         TEST("what is no shared lock is refused", what_is_no_shared_lock_is_refused),
         TEST("only the one who writes unlocks", only_the_one_who_writes_unlocks),
         TEST("a writer who gives up lets those behind him in", a_writer_who_gives_up_lets_those_behind_him_in),
-        TEST("a callback does not wait", a_callback_does_not_wait),
         TEST("a fork is somebody else", a_fork_is_somebody_else),
         TEST("all readers are let in", all_readers_are_let_in),
         TEST("a descriptor is enough", a_descriptor_is_enough),

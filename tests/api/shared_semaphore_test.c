@@ -81,55 +81,6 @@ static void a_scope_ends_a_wait_and_nothing_is_taken(void **state)
     salp_semaphore_close(semaphore);
 }
 
-static int wait_to_be_cancelled(void *arg)
-{
-    salp_scope scope;
-    struct canceller canceller;
-    cancel_at(&canceller, &scope, &board->go, 1);
-    EXPECT(salp_semaphore_acquire(semaphore) == -ECANCELED);
-    was_cancelled(&canceller);
-    (void)arg;
-    return 0;
-}
-
-static void a_wait_is_cancelled_by_another_thread(void **state)
-{
-    (void)state;
-    board_open();
-    open_semaphore(0, 0);
-    for (int in_loop = 0; in_loop < 2; in_loop++) {
-        struct thread_call call;
-        atomic_store(&board->go, 0);
-        start_thread(&call, in_loop, wait_to_be_cancelled, NULL);
-        assert_true(come_to_wait(fd_of_it(), 1));
-        atomic_store(&board->go, 1);
-        join_threads(&call, 1);
-        assert_true(come_to_wait(fd_of_it(), 0));
-    }
-    salp_semaphore_close(semaphore);
-}
-
-static void refuse_to_wait(void *arg)
-{
-    *(int *)arg = salp_semaphore_acquire(semaphore);
-}
-
-static void a_callback_does_not_wait(void **state)
-{
-    int result = 0;
-    salp_loop *loop;
-    (void)state;
-    open_semaphore(0, 0);
-    assert_int_equal(salp_loop_open(&loop, NULL), 0);
-    assert_int_equal(salp_loop_call(loop, refuse_to_wait, &result), 0);
-    while (result == 0)
-        assert_true(salp_loop_turn(loop, SALP_FOREVER) >= 0);
-    assert_int_equal(result, SALP_EINSIDE);
-    salp_loop_close(loop);
-    assert_true(come_to_wait(fd_of_it(), 0));
-    salp_semaphore_close(semaphore);
-}
-
 /* ---- memory that cannot be right ---- */
 
 static int attach_it(void)
@@ -597,8 +548,6 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST("it works within a process", it_works_within_a_process),
         TEST("a scope ends a wait, and nothing is taken", a_scope_ends_a_wait_and_nothing_is_taken),
-        TEST("a wait is cancelled by another thread", a_wait_is_cancelled_by_another_thread),
-        TEST("a callback does not wait", a_callback_does_not_wait),
         TEST("memory that cannot be right is refused", memory_that_cannot_be_right_is_refused),
         TEST("units go to other processes", units_go_to_other_processes),
         TEST_LIMIT("no more have a unit than there are", no_more_have_a_unit_than_there_are, 60),
