@@ -17,9 +17,7 @@
 #include "os/debugfiles.h"
 
 #include <elf.h>
-#include <elfutils/libdwelf.h>
 #include <fcntl.h>
-#include <libelf.h>
 #include <limits.h>
 #include <link.h>
 #include <stdbool.h>
@@ -29,6 +27,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "os/elfutils.h"
 
 #define PROGRAM "/proc/self/exe"
 #define DEBUG_FOLDER "/usr/lib/debug"
@@ -55,7 +55,7 @@ static Elf *open_vdso(uintptr_t base)
     /* Its section headers come last. Nothing writes to it: the ELF is of this machine's own kind. */
     const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)base;
     size_t size = header->e_shoff + (size_t)header->e_shnum * header->e_shentsize;
-    return elf_memory((char *)base, size);
+    return salp__dw.elf_memory((char *)base, size);
 }
 
 static bool is_program(const char *name)
@@ -79,9 +79,9 @@ static int open_module(const char *name)
 /* Maps the file and lets go of the descriptor: programs have many libraries and few descriptors. */
 static Elf *map_elf(int fd)
 {
-    Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-    if (elf && (elf_kind(elf) != ELF_K_ELF || elf_cntl(elf, ELF_C_FDREAD) != 0)) {
-        elf_end(elf);
+    Elf *elf = salp__dw.elf_begin(fd, ELF_C_READ_MMAP, NULL);
+    if (elf && (salp__dw.elf_kind(elf) != ELF_K_ELF || salp__dw.elf_cntl(elf, ELF_C_FDREAD) != 0)) {
+        salp__dw.elf_end(elf);
         elf = NULL;
     }
     close(fd);
@@ -130,10 +130,10 @@ static bool checksum(int fd, uint32_t *result)
 
 static bool has_build_id(int fd, const unsigned char *id, size_t size)
 {
-    Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+    Elf *elf = salp__dw.elf_begin(fd, ELF_C_READ_MMAP, NULL);
     const void *found;
-    bool same = elf && dwelf_elf_gnu_build_id(elf, &found) == (ssize_t)size && memcmp(found, id, size) == 0;
-    elf_end(elf);
+    bool same = elf && salp__dw.dwelf_elf_gnu_build_id(elf, &found) == (ssize_t)size && memcmp(found, id, size) == 0;
+    salp__dw.elf_end(elf);
     return same;
 }
 
@@ -195,7 +195,7 @@ static int find_debuginfo(Dwfl_Module *module, void **own, const char *name, Dwa
     (void)own, (void)name, (void)base;
     struct wanted wanted = { .checksum = link_checksum };
     GElf_Addr address;
-    int size = dwfl_module_build_id(module, &wanted.id, &address);
+    int size = salp__dw.dwfl_module_build_id(module, &wanted.id, &address);
     if (size > 0)
         wanted.id_size = (size_t)size;
     int fd = try_build_id(&wanted, file_name);

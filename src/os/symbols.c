@@ -14,8 +14,6 @@
 #include "os/symbols.h"
 
 #include <dwarf.h>
-#include <elfutils/libdw.h>
-#include <elfutils/libdwfl.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -26,6 +24,7 @@
 #include <string.h>
 
 #include "os/debugfiles.h"
+#include "os/elfutils.h"
 #include "os/fault.h"
 #include "os/mappings.h"
 
@@ -49,7 +48,7 @@ struct run {
 static void report_run(struct run *run)
 {
     if (run->path && run->executable)
-        (void)dwfl_report_module(run->dwfl, run->path, run->start, run->end); /* no memory: not described */
+        (void)salp__dw.dwfl_report_module(run->dwfl, run->path, run->start, run->end); /* no memory: not described */
     free(run->path);
     run->path = NULL;
 }
@@ -77,10 +76,10 @@ static bool report_mapping(const salp__mapping *mapping, void *arg)
 static void report_modules(Dwfl *dwfl)
 {
     struct run run = { .dwfl = dwfl };
-    dwfl_report_begin(dwfl);
+    salp__dw.dwfl_report_begin(dwfl);
     (void)salp__mappings_each(report_mapping, &run); /* what cannot be read is not described */
     report_run(&run);
-    (void)dwfl_report_end(dwfl, NULL, NULL);
+    (void)salp__dw.dwfl_report_end(dwfl, NULL, NULL);
 }
 
 /* ---- text ---- */
@@ -148,16 +147,16 @@ struct place {
 static Dwfl_Module *find_module(Dwfl *dwfl, uint64_t address)
 {
     Dwarf_Addr start, end;
-    Dwfl_Module *module = dwfl_addrmodule(dwfl, address);
+    Dwfl_Module *module = salp__dw.dwfl_addrmodule(dwfl, address);
     if (!module)
         return NULL;
-    dwfl_module_info(module, NULL, &start, &end, NULL, NULL, NULL, NULL);
+    salp__dw.dwfl_module_info(module, NULL, &start, &end, NULL, NULL, NULL, NULL);
     return address >= start && address < end ? module : NULL;
 }
 
 static void name_module(struct place *place)
 {
-    const char *path = dwfl_module_info(place->module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+    const char *path = salp__dw.dwfl_module_info(place->module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
     const char *end = strstr(name, SALP__DELETED);
@@ -174,10 +173,10 @@ static void find_call(Dwarf_Die *unit, Dwarf_Die *inlined, const char **file, in
     size_t count;
     *file = NULL;
     *line = 0;
-    if (dwarf_formudata(dwarf_attr(inlined, DW_AT_call_file, &attribute), &number) == 0 &&
-        dwarf_getsrcfiles(unit, &files, &count) == 0 && number < count)
-        *file = dwarf_filesrc(files, number, NULL, NULL);
-    if (dwarf_formudata(dwarf_attr(inlined, DW_AT_call_line, &attribute), &number) == 0)
+    if (salp__dw.dwarf_formudata(salp__dw.dwarf_attr(inlined, DW_AT_call_file, &attribute), &number) == 0 &&
+        salp__dw.dwarf_getsrcfiles(unit, &files, &count) == 0 && number < count)
+        *file = salp__dw.dwarf_filesrc(files, number, NULL, NULL);
+    if (salp__dw.dwarf_formudata(salp__dw.dwarf_attr(inlined, DW_AT_call_line, &attribute), &number) == 0)
         *line = (int)number;
 }
 
@@ -186,25 +185,25 @@ static int find_scopes(Dwarf_Die *unit, Dwarf_Addr address, Dwarf_Die **scopes)
 {
     /* The first call knows the addresses, but goes on from an inlined function to where that was written. */
     Dwarf_Die *found = NULL;
-    int count = dwarf_getscopes(unit, address, &found);
+    int count = salp__dw.dwarf_getscopes(unit, address, &found);
     if (count <= 0)
         return 0;
     Dwarf_Die innermost = found[0];
     free(found);
     *scopes = NULL;
-    count = dwarf_getscopes_die(&innermost, scopes);
+    count = salp__dw.dwarf_getscopes_die(&innermost, scopes);
     return count < 0 ? 0 : count;
 }
 
 /* The compilation unit of the address, and what has to be taken from addresses to look them up in it. */
 static Dwarf_Die *find_unit(const struct place *place, Dwarf_Addr *bias)
 {
-    Dwarf_Die *unit = dwfl_module_addrdie(place->module, place->lookup, bias);
+    Dwarf_Die *unit = salp__dw.dwfl_module_addrdie(place->module, place->lookup, bias);
     if (unit)
         return unit;
     /* That looks into an index which not every compiler writes (clang does not). */
-    while ((unit = dwfl_module_nextcu(place->module, unit, bias))) {
-        if (dwarf_haspc(unit, place->lookup - *bias) > 0)
+    while ((unit = salp__dw.dwfl_module_nextcu(place->module, unit, bias))) {
+        if (salp__dw.dwarf_haspc(unit, place->lookup - *bias) > 0)
             return unit;
     }
     return NULL;
@@ -214,11 +213,11 @@ static void find_line(Dwarf_Die *unit, Dwarf_Addr address, const char **file, in
 {
     *line = 0;
     *file = NULL;
-    Dwarf_Line *entry = dwarf_getsrc_die(unit, address);
+    Dwarf_Line *entry = salp__dw.dwarf_getsrc_die(unit, address);
     if (!entry)
         return;
-    *file = dwarf_linesrc(entry, NULL, NULL);
-    (void)dwarf_lineno(entry, line);
+    *file = salp__dw.dwarf_linesrc(entry, NULL, NULL);
+    (void)salp__dw.dwarf_lineno(entry, line);
 }
 
 /* A line for the function and for each one inlined there. false: the debug information does not know it. */
@@ -233,10 +232,10 @@ static bool describe_by_debug(const struct place *place, Dwarf_Die *unit, Dwarf_
     int line;
     find_line(unit, address, &file, &line);
     for (int i = 0; i < count && !whole; i++) {
-        int tag = dwarf_tag(&scopes[i]);
+        int tag = salp__dw.dwarf_tag(&scopes[i]);
         if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
             continue;
-        const char *name = dwarf_diename(&scopes[i]);
+        const char *name = salp__dw.dwarf_diename(&scopes[i]);
         whole = tag == DW_TAG_subprogram;
         begin_line(text);
         append(text, "%s", name ? name : "?");
@@ -254,7 +253,7 @@ static bool describe_by_symbol(const struct place *place, Dwarf_Die *unit, Dwarf
 {
     GElf_Sym symbol;
     GElf_Off offset;
-    const char *name = dwfl_module_addrinfo(place->module, place->lookup, &offset, &symbol, NULL, NULL, NULL);
+    const char *name = salp__dw.dwfl_module_addrinfo(place->module, place->lookup, &offset, &symbol, NULL, NULL, NULL);
     if (!name || !*name)
         return false;
     const char *file = NULL;
@@ -278,8 +277,8 @@ static void describe_by_number(const struct place *place, struct text *text)
     if (place->module) {
         GElf_Addr bias;
         Dwarf_Addr start;
-        dwfl_module_info(place->module, NULL, &start, NULL, NULL, NULL, NULL, NULL);
-        if (!dwfl_module_getelf(place->module, &bias))
+        salp__dw.dwfl_module_info(place->module, NULL, &start, NULL, NULL, NULL, NULL, NULL);
+        if (!salp__dw.dwfl_module_getelf(place->module, &bias))
             bias = start; /* of what libraries and most programs are; nothing better is known */
         append(text, " (%s+0x%" PRIx64 ")", place->module_name, place->address - bias);
     }
@@ -307,11 +306,13 @@ static void describe_address(Dwfl *dwfl, uint64_t address, bool interrupted, str
 int salp__symbols_open(salp__symbols **out)
 {
     SALP__FAULT(-ENOMEM);
+    int error = salp__elfutils_load();
+    if (error < 0)
+        return error;
     salp__symbols *symbols = malloc(sizeof *symbols);
     if (!symbols)
         return -ENOMEM;
-    (void)elf_version(EV_CURRENT); /* libelf wants to be told */
-    symbols->dwfl = dwfl_begin(&salp__debugfiles);
+    symbols->dwfl = salp__dw.dwfl_begin(&salp__debugfiles);
     if (!symbols->dwfl) {
         free(symbols);
         return -ENOMEM;
@@ -336,6 +337,6 @@ void salp__symbols_close(salp__symbols *symbols)
 {
     if (!symbols)
         return;
-    dwfl_end(symbols->dwfl);
+    salp__dw.dwfl_end(symbols->dwfl);
     free(symbols);
 }

@@ -36,7 +36,8 @@ int salp__backtrace_here(uint64_t *addresses, int max);
 /* What is known about the code of this process. Threads: one at a time for each. */
 typedef struct salp__symbols salp__symbols;
 
-/* Files are read when an address in them is asked for. Owns: *out, until salp__symbols_close. Errors: -ENOMEM. */
+/* Files are read when an address in them is asked for. Owns: *out, until salp__symbols_close. Errors: -ENOMEM;
+   -ENOENT libdw is not there. */
 int salp__symbols_open(salp__symbols **out);
 
 /*

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "crashing.h"
+#include "os/mappings.h"
 #include "os/modules.h"
 #include "os/symbols.h"
 #include "plugin/load.h"
@@ -85,6 +86,30 @@ static void a_library_that_was_deleted_shows_offsets(void **state)
     char expected[200];
     snprintf(expected, sizeof expected, "#2 0x%" PRIx64 " (a library.so+0x%" PRIx64 ")\n", crash.addresses[2], offset);
     assert_int_equal(strncmp(find_line(lines, 2), expected, strlen(expected)), 0);
+}
+
+static bool is_libdw(const salp__mapping *mapping, void *arg)
+{
+    bool *found = arg;
+    *found |= strstr(mapping->path, "/libdw") != NULL;
+    return true;
+}
+
+static bool has_libdw(void)
+{
+    bool found = false;
+    assert_int_equal(salp__mappings_each(is_libdw, &found), 0);
+    return found;
+}
+
+static void what_describes_is_loaded_when_something_is_to_be_described(void **state)
+{
+    (void)state;
+    salp__symbols *symbols = NULL;
+    assert_false(has_libdw());
+    assert_int_equal(salp__symbols_open(&symbols), 0);
+    assert_true(has_libdw());
+    salp__symbols_close(symbols);
 }
 
 static void a_library_is_known_while_it_is_loaded(void **state)
@@ -413,6 +438,8 @@ int main(int argc, char **argv)
         TEST("a library without debug information shows its symbol",
              a_library_without_debug_information_shows_its_symbol),
         TEST("a library that was deleted shows offsets", a_library_that_was_deleted_shows_offsets),
+        TEST("what describes is loaded when something is to be described",
+             what_describes_is_loaded_when_something_is_to_be_described),
         TEST("a library is known while it is loaded", a_library_is_known_while_it_is_loaded),
         TEST("a file mapped beside its library changes nothing", a_file_mapped_beside_its_library_changes_nothing),
         TEST("inlined functions have lines of their own", inlined_functions_have_lines_of_their_own),
