@@ -61,21 +61,11 @@ enum {
 #endif
 };
 
-SALP__HERE salp__loop *loop_here;
-
-salp__loop *salp__loop_here(void)
-{
-    return loop_here;
-}
+SALP__NOW salp__loop *salp__loop_now;
 
 salp_loop *salp_loop_current(void)
 {
-    return loop_here;
-}
-
-void salp__loop_forget(void)
-{
-    loop_here = NULL;
+    return salp__loop_now;
 }
 
 void salp__loop_open(salp__loop *loop, salp_poller choice)
@@ -85,7 +75,7 @@ void salp__loop_open(salp__loop *loop, salp_poller choice)
     salp__list_open(&loop->dependents);
     salp__list_open(&loop->ports);
     salp__calls_open(loop);
-    loop_here = loop;
+    salp__loop_now = loop;
 }
 
 /* ---- what is ready ---- */
@@ -124,7 +114,7 @@ void salp__loop_post(salp__loop *loop, salp__event *event)
 
 void salp__loop_send(salp__loop *loop, salp__event *event)
 {
-    if (loop == loop_here)
+    if (loop == salp__loop_now)
         salp__loop_soon(loop, event);
     else
         salp__loop_post(loop, event);
@@ -430,7 +420,7 @@ void salp__loop_close(salp__loop *loop)
     salp__callbacks_close(loop);
     close_poller(loop);
     salp__free(loop->lent);
-    loop_here = NULL;
+    salp__loop_now = NULL;
 }
 
 /* ---- within a foreign loop ---- */
@@ -475,7 +465,7 @@ int salp_loop_fd(salp_loop *loop)
 {
     if (!loop)
         return -EINVAL;
-    if (loop != loop_here)
+    if (loop != salp__loop_now)
         return -EPERM;
     int error = salp__loop_need_poller(loop);
     if (error == 0 && loop->front < 0)

@@ -86,8 +86,13 @@ typedef struct salp_loop {
     salp__list user_signals;                /* [owner] */
 } salp__loop;
 
+extern SALP__NOW salp__loop *salp__loop_now;
+
 /* The loop of this thread, or NULL. */
-salp__loop *salp__loop_here(void);
+static inline salp__loop *salp__loop_here(void)
+{
+    return salp__loop_now;
+}
 
 /* Opens it, as the loop of this thread, which has none. */
 void salp__loop_open(salp__loop *loop, salp_poller choice);
@@ -192,8 +197,5 @@ void salp__callbacks_close(salp__loop *loop);
 void salp__watches_close(salp__loop *loop);
 void salp__ports_close(salp__loop *loop);
 void salp__signals_close(salp__loop *loop);
-
-/* Forgets that this thread has a loop: for a fork that is a process of its own. */
-void salp__loop_forget(void);
 
 #endif

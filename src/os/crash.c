@@ -79,21 +79,26 @@ static void on_fault(int number, siginfo_t *info, void *context)
     pass_on(number, info, context);
 }
 
+static inline void watch_fault(int i, int number)
+{
+    struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    sigemptyset(&action.sa_mask);
+    struct sigaction found;
+    salp__must(sigaction(number, &action, &found) == 0);
+    /* In a fork of one that watches itself, ours was there; what was before that is still known. */
+    if (!(found.sa_flags & SA_SIGINFO) || found.sa_sigaction != on_fault)
+        before[i] = found;
+}
+
 void salp__crash_watch(salp__crash_note *note)
 {
     salp__must(sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = STACK_SIZE }, NULL) == 0);
     note_here = note;
     mappings_here = NULL;
     process_here = salp__process_self();
-    for (int i = 0; i < FAULT_COUNT; i++) {
-        struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
-        sigemptyset(&action.sa_mask);
-        struct sigaction found;
-        salp__must(sigaction(faults[i], &action, &found) == 0);
-        /* In a fork of one that watches itself, ours was there; what was before that is still known. */
-        if (!(found.sa_flags & SA_SIGINFO) || found.sa_sigaction != on_fault)
-            before[i] = found;
-    }
+#pragma GCC unroll 7 /* so that a fork need not find the page that the numbers are in */
+    for (int i = 0; i < FAULT_COUNT; i++)
+        watch_fault(i, faults[i]);
 }
 
 bool salp__crash_is_watched(void)
@@ -161,10 +166,11 @@ int salp__crash_call(int (*function)(void *arg), void *arg)
     return result;
 }
 
-/* What is empty is left alone: to touch it would have its page copied for this process. */
+/* What is empty is left alone: to touch it would have its page copied for this process. As __fpending, to call which would
+   have the page found that it is in; of a stream of wide characters only that can tell. */
 static bool is_pending(FILE *file)
 {
-    return __fpending(file) > 0;
+    return file->_mode > 0 ? __fpending(file) > 0 : file->_IO_write_ptr > file->_IO_write_base;
 }
 
 void salp__forget_unflushed(void)

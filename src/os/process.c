@@ -315,6 +315,13 @@ int salp__process_take(int watch, salp__account *account)
     return 1;
 }
 
+void salp__process_await(int watch)
+{
+    siginfo_t info;
+    while (waitid(P_PIDFD, (id_t)watch, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+        continue;
+}
+
 bool salp__process_has_ended(int watch)
 {
     struct pollfd polled = { .fd = watch, .events = POLLIN };

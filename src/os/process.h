@@ -108,6 +108,9 @@ typedef struct salp__account {
    how it ended cannot be found out (since Linux 6.15 it can). */
 int salp__process_take(int watch, salp__account *account);
 
+/* Sleeps until a child that is watched has ended, or somebody else has reaped it. */
+void salp__process_await(int watch);
+
 /* Whether a process that is watched has ended. */
 bool salp__process_has_ended(int watch);
 

@@ -102,7 +102,7 @@ struct salp_process {
     char *backtrace;       /* NULL: nobody has asked [lock] */
 };
 
-/* Starts it, into a struct of zeros. Errors: as salp_process_start; then nothing is left of it. */
+/* Starts it. Errors: as salp_process_start; then nothing is left of it. */
 int salp__process_begin(salp_process *process, salp_fn *function, void *arg, const salp_process_options *options);
 
 /* Frees what the struct holds; the process is not touched. */

@@ -38,7 +38,6 @@ static void set_terms(start *s)
     if (s->options->name)
         strncpy(s->terms.name, s->options->name, sizeof s->terms.name - 1);
     s->terms.daemon = s->options->daemon;
-    salp__signals_blocked(&s->terms.signals);
 }
 
 /* Out of the way of what the function opens and closes by number. */
@@ -92,16 +91,14 @@ static int watch_fork(salp_process *p, pid_t pid)
 /* With every signal blocked: it must not run this program's handlers before it is ready for that. */
 static int fork_process(start *s)
 {
-    pid_t self = salp__process_self();
-    sigset_t before;
-    salp__signals_block(&before);
+    salp__signals_block(&s->terms.signals);
     pid_t pid = salp__process_fork();
     if (pid == 0)
-        salp__process_live_in_fork(s->process->sheet, s->function, s->arg, &s->terms, self, s->program);
+        salp__process_live_in_fork(s->process->sheet, s->function, s->arg, &s->terms, s->process->owner, s->program);
     int error = pid < 0 ? pid : watch_fork(s->process, pid);
     if (error == 0)
         let_go(s->process);
-    salp__signals_restore(&before);
+    salp__signals_restore(&s->terms.signals);
     return error;
 }
 
@@ -273,6 +270,7 @@ static void prepare_copy(void *arg)
 {
     start *s = arg;
     set_terms(s);
+    salp__signals_blocked(&s->terms.signals);
     choose_descriptors(s);
     s->error = watch_program(s);
     if (s->error == 0)

@@ -188,7 +188,7 @@ void salp__on_large_stack(void (*function)(void *arg), void *arg)
 
 void salp__task_forget_all(void)
 {
-    salp__loop_forget();
+    salp__loop_now = NULL;
     salp__task_now = NULL;
     salp__runtime_now = NULL;
     salp__bell_drop(&salp__thread_now);
