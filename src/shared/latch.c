@@ -33,6 +33,8 @@ static bool take_over(salp__shared *shared, uint64_t dead)
         return false;
     SALP__STEP();
     salp__journal_undo(salp__shared_journal(shared));
+    if (shared->kind->mend_locked)
+        shared->kind->mend_locked(shared);
     salp__bury_locked(shared, dead);
     return true;
 }

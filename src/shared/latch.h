@@ -3,7 +3,7 @@
  *
  * The word is the identity of the process that holds it. Who finds it taken looks again after a while, as with
  * lockfree/latch.h, and after some looks asks whether that process lives. If it is dead, its word is replaced by ours in
- * one compare-and-swap; what it had left half done is undone by the journal, and it is buried.
+ * one compare-and-swap; what it had left half done is undone by the journal, or mended by the object, and it is buried.
  *
  * I1  An identity that has died never comes again (a number of a process and when it began), so a compare-and-swap
  *     from a dead one cannot hit a living holder, however long ago we saw it die.

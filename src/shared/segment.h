@@ -41,7 +41,7 @@
 #include "task/wait.h"
 
 enum {
-    SALP__SHARED_LAYOUT = 1,   /* changes whenever anything in the memory means something else */
+    SALP__SHARED_LAYOUT = 2,   /* changes whenever anything in the memory means something else */
     SALP__PARTICIPANTS = 1024, /* handles of processes that use an object at the same time */
     SALP__NODES = 65536,       /* waiting at the same time */
     SALP__WAKES = 32,          /* woken in one go */
@@ -116,6 +116,9 @@ struct salp__wakes;
 typedef struct salp__shared_kind {
     salp__shared_number number;
     size_t body_size; /* the least that its body takes */
+    /* [latch, no transaction under way] Who had the latch is dead: what follows from other words, and is stored after them without
+       the journal, is stored anew. It may be called again. NULL: there is nothing of the kind. */
+    void (*mend_locked)(struct salp__shared *shared);
     /*
      * [latch, no transaction under way] A participant is dead, and none of its nodes is there any more. What it held comes
      * back, or becomes what the next one is told of. In one transaction or several, each of which leaves the object whole:

@@ -99,30 +99,43 @@ static bool look_for(salp_semaphore *semaphore)
     return false;
 }
 
+/* There was none. [latch held on entry, released] Not in the frame of those who need not wait. */
+static __attribute__((noinline)) int wait_for(salp_semaphore *semaphore)
+{
+    if (!salp__self()->task) {
+        salp__latch_release(&semaphore->latch);
+        if (look_for(semaphore))
+            return 0;
+        int error = salp__line_begin(&semaphore->latch);
+        if (error < 0)
+            return error;
+    }
+    while (!take_locked(semaphore)) {
+        int error = salp__line_wait(&semaphore->latch, &semaphore->line, "a semaphore", NULL);
+        if (error == -EINTR)
+            error = salp__line_begin(&semaphore->latch);
+        else if (error == 0)
+            return 0;
+        if (error < 0)
+            return error;
+    }
+    salp__latch_release(&semaphore->latch);
+    return 0;
+}
+
 int salp_semaphore_acquire(salp_semaphore *semaphore)
 {
     if (!semaphore)
         return -EINVAL;
     if (semaphore->shared)
         return salp__shared_semaphore_acquire(semaphore->shared);
-    for (bool looked = salp__self()->task != NULL;; looked = true) {
-        int error = salp__line_begin(&semaphore->latch);
-        if (error < 0)
-            return error;
-        if (take_locked(semaphore)) {
-            salp__latch_release(&semaphore->latch);
-            return 0;
-        }
-        if (!looked) {
-            salp__latch_release(&semaphore->latch);
-            if (look_for(semaphore))
-                return 0;
-            continue;
-        }
-        error = salp__line_wait(&semaphore->latch, &semaphore->line, "a semaphore", NULL);
-        if (error != -EINTR)
-            return error;
-    }
+    int error = salp__line_begin(&semaphore->latch);
+    if (error < 0)
+        return error;
+    if (!take_locked(semaphore))
+        return wait_for(semaphore);
+    salp__latch_release(&semaphore->latch);
+    return 0;
 }
 
 int salp_semaphore_try_acquire(salp_semaphore *semaphore)
@@ -134,27 +147,32 @@ int salp_semaphore_try_acquire(salp_semaphore *semaphore)
     return take(semaphore) ? 0 : -EAGAIN;
 }
 
+/* To those who wait first. [latch held on entry, released] */
+static __attribute__((noinline)) void give_out(salp_semaphore *semaphore, unsigned count)
+{
+    salp__list woken;
+    salp__list_open(&woken);
+    for (salp__spot *next; count > 0 && (next = salp__line_next_locked(&semaphore->line)); count--)
+        salp__list_append(&woken, &next->link);
+    semaphore->value += count;
+    salp__latch_release(&semaphore->latch);
+    salp__resume_all(&woken);
+}
+
 int salp_semaphore_release(salp_semaphore *semaphore, unsigned count)
 {
     if (!semaphore)
         return -EINVAL;
     if (semaphore->shared)
         return salp__shared_semaphore_release(semaphore->shared, count);
-    salp__list woken;
-    salp__list_open(&woken);
     salp__latch_take(&semaphore->latch);
     bool fits = count <= semaphore->most - semaphore->value;
-    while (fits && count > 0) {
-        salp__spot *next = salp__line_next_locked(&semaphore->line);
-        if (!next)
-            break;
-        salp__list_append(&woken, &next->link);
-        count--;
+    if (fits && !salp__list_empty(&semaphore->line)) {
+        give_out(semaphore, count);
+        return 0;
     }
-    if (fits)
-        semaphore->value += count;
+    semaphore->value += fits ? count : 0;
     salp__latch_release(&semaphore->latch);
-    salp__resume_all(&woken);
     return fits ? 0 : -EOVERFLOW;
 }
 
