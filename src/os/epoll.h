@@ -14,6 +14,7 @@ enum {
     SALP__POLL_OUT = 0x004,
     SALP__POLL_ERROR = 0x008,
     SALP__POLL_HANGUP = 0x010,
+    SALP__POLL_NOT_OPEN = 0x020, /* poll alone tells it */
     SALP__POLL_PEER_GONE = 0x2000,
     SALP__POLL_URGENT = 0x002,
 };

@@ -137,8 +137,11 @@ static int wait_in_thread(salp__waiter *waiter, salp__interest set[], int count,
     for (int i = 0; i < count; i++)
         pollees[i] = (salp__pollee){ .fd = set[i].fd, .events = set[i].events };
     int error = salp__wait_polling(waiter, pollees, count, until);
-    for (int i = 0; i < count; i++)
-        set[i].came = pollees[i].came;
+    for (int i = 0; i < count; i++) {
+        set[i].came = pollees[i].came & ~(uint32_t)SALP__POLL_NOT_OPEN;
+        if (pollees[i].came & SALP__POLL_NOT_OPEN)
+            error = -EBADF;
+    }
     return error;
 }
 
@@ -152,9 +155,10 @@ int salp__descriptors_wait(salp__interest set[], int count, int64_t until, const
     int error = salp__wait_refused();
     if (error < 0)
         return error;
+    bool task = salp__self()->task; /* a thread hears of it from poll */
     for (int i = 0; i < count; i++) {
         set[i].came = 0;
-        error = set[i].fd < 0 ? 0 : salp__may_poll(set[i].fd);
+        error = set[i].fd < 0 || !task ? 0 : salp__may_poll(set[i].fd);
         if (error == -EBADF)
             return error;
     }
@@ -164,7 +168,7 @@ int salp__descriptors_wait(salp__interest set[], int count, int64_t until, const
         error =
             waiter.actor->task ? wait_in_task(&waiter, set, count, until) : wait_in_thread(&waiter, set, count, until);
         int ready = count_ready(set, count);
-        if (ready > 0)
+        if (ready > 0 && error != -EBADF)
             return ready;
         if (error == 1)
             return 0;
