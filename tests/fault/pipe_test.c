@@ -15,21 +15,25 @@
 
 #include "os/fault.h"
 
-/* One that goes in memory, in three pieces, and one that goes in a pipe of the system's: src/stream/pipe.c. */
+/* One that goes in memory, in several pieces, and two that go in a pipe of the system's and in a socket of their own:
+   src/stream/pipe.c. */
 enum {
 #ifdef SALP_HOSTILE
-    LONG = 3100,
-    PIPED = 2000,
+    LONG = 5100,
+    PIPED = 900,
+    SOCKETED = 2900,
 #else
-    LONG = 2500000,
-    PIPED = 300000,
+    LONG = 4500000,
+    PIPED = 150000,
+    SOCKETED = 200000,
 #endif
+    SIZES = 4,
     ROUNDS = 3,
 };
 
 static char data[LONG];
 
-static const size_t sizes[] = { 5, LONG, PIPED };
+static const size_t sizes[SIZES] = { 5, LONG, PIPED, SOCKETED };
 
 static bool is_whole(const salp_buffer *message, size_t size)
 {
@@ -67,7 +71,7 @@ static int send_and_receive(salp_pipe *a, salp_pipe *b)
 {
     salp_buffer message = { 0 };
     int result = 0, fds[2], count;
-    for (size_t i = 0; i < 3 && result >= 0; i++) {
+    for (size_t i = 0; i < SIZES && result >= 0; i++) {
         result = salp_pipe_send_fds(a, data, sizes[i], (int[]){ 0, 1 }, 2);
         if (result < 0)
             break;
@@ -142,8 +146,8 @@ static void each_call_succeeds_or_says_why_not(void **state)
 /* In a process that may die at any step. */
 static void send_all(salp_pipe *pipe)
 {
-    for (int i = 0; i < ROUNDS * 3; i++)
-        EXPECT(salp_pipe_send_fds(pipe, data, sizes[i % 3], (int[]){ 0 }, i % 2) == 0);
+    for (int i = 0; i < ROUNDS * SIZES; i++)
+        EXPECT(salp_pipe_send_fds(pipe, data, sizes[i % SIZES], (int[]){ 0 }, i % 2) == 0);
 }
 
 static void receive_all(salp_pipe *pipe)
@@ -190,15 +194,15 @@ static void who_dies_while_sending_has_sent_whole_messages_only(void **state)
         pid_t child = start_mortal(++step, send_all, theirs, ours);
         salp_pipe_close(theirs);
         while ((result = salp_pipe_receive(ours, &message)) == 1)
-            assert_true(is_whole(&message, sizes[count++ % 3]));
+            assert_true(is_whole(&message, sizes[count++ % SIZES]));
         assert_int_equal(result, 0);
         died = has_died(child);
-        assert_true(died || count == ROUNDS * 3);
+        assert_true(died || count == ROUNDS * SIZES);
         salp_pipe_close(ours);
         assert_int_equal(test_count_descriptors(), descriptors);
     }
     salp__fault_arm_death(0);
-    assert_true(step > ROUNDS * 3 * 2);
+    assert_true(step > ROUNDS * SIZES * 2);
     salp_buffer_free(&message);
 }
 
