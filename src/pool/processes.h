@@ -102,6 +102,18 @@ int salp__slot_function(salp__process_engine *engine, void *address, salp__funct
 /* Reserves and maps room in the arena, outside of all regions. */
 int salp__arena_take(salp__process_engine *engine, uint64_t size, uint64_t *offset);
 
+/* ---- results.c ---- */
+
+typedef struct salp__outcome {
+    uint64_t ran;    /* items that have a state */
+    int first_error; /* of the first item that has failed, or 0 */
+} salp__outcome;
+
+/* Copies what the items of a call that is over have left to where the user wants it, and tells him of those that failed by
+   their own result. `undone`: the error of an item that was not run. Errors: -ENOMEM for an answer; -EIO, and what else
+   reading the arena ends with. */
+int salp__results_collect(salp__process_engine *engine, salp__call *call, int undone, salp__outcome *outcome);
+
 /* ---- vacancy.c ---- */
 
 void salp__vacancy_open(salp__process_engine *engine);

@@ -5,9 +5,8 @@
  *                                                                                      (holes until written)
  *
  * The program copies the inputs in (long ones while the workers run already, see salp__params), the workers map the
- * region read-only, and put results, states and errors in with pwrite. At the end the program copies the results out. What
- * an item left is judged by its state alone: results and errors of an item without one are never looked at, so they need
- * not be cleared between calls.
+ * region read-only, and put results, states and errors in with pwrite. At the end the program copies the results out
+ * (results.c). What an item left is judged by its state alone, so results and errors need not be cleared between calls.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -561,19 +560,6 @@ int64_t salp__slot_pause(const salp__call *call)
 
 /* ---- the end ---- */
 
-static int read_answer(salp__process_engine *engine, salp__call *call)
-{
-    salp__live *live = live_of(engine, call);
-    uint64_t size = atomic_load_explicit(&live->answer_size, memory_order_relaxed); /* published by the state */
-    int error = salp_buffer_reserve(call->answer, size);
-    if (error == 0 && size > 0)
-        error = salp__file_read(engine->control.arena, (char *)call->answer->data + call->answer->size, size,
-                                atomic_load_explicit(&live->answer_offset, memory_order_relaxed));
-    if (error == 0)
-        call->answer->size += size;
-    return error;
-}
-
 static void free_room(salp__process_engine *engine, const salp__process_call *state)
 {
     const salp__slot *s = &engine->slots[state->slot];
@@ -581,119 +567,10 @@ static void free_room(salp__process_engine *engine, const salp__process_call *st
         salp__file_punch(engine->control.arena, s->room_offset, s->room_size);
 }
 
-typedef struct collection {
-    salp__process_engine *engine;
-    salp__call *call;
-    const char *states, *results; /* results NULL: they are where they are wanted */
-    uint64_t ran;                 /* items that have a state */
-    int first_error;
-} collection;
-
-static void copy_results(const collection *c, uint64_t begin, uint64_t count)
-{
-    uint64_t size = c->call->out_size;
-    if (size > 0 && count > 0 && c->results)
-        memcpy((char *)c->call->out + begin * size, c->results + begin * size, count * size);
-}
-
-/* Items [begin, begin + count), of which some have failed, were not run, or have values. */
-static int collect_piece(collection *c, uint64_t begin, uint64_t count, int undone)
-{
-    const salp__params *params = &c->engine->control.head->params[c->call->engine.processes.slot];
-    int values[1024];
-    int error = salp__file_read(c->engine->control.arena, values, count * sizeof *values,
-                                params->errors + begin * sizeof *values);
-    if (error < 0)
-        return error;
-    for (uint64_t i = 0; i < count; i++) {
-        unsigned char state = (unsigned char)c->states[begin + i];
-        if (state == SALP__UNDONE)
-            values[i] = undone;
-        else if (state == SALP__RAN)
-            values[i] = 0;
-        if (state == SALP__RAN || state == SALP__VALUE)
-            copy_results(c, begin + i, 1);
-        c->ran += state != SALP__UNDONE;
-        if ((state == SALP__FAILED || state == SALP__REPORTED) && c->first_error == 0)
-            c->first_error = values[i] < 0 ? values[i] : SALP_EDAMAGED;
-        if (c->call->options.errors)
-            c->call->options.errors[begin + i] = values[i];
-    }
-    return salp__failures_tell_own(c->engine, c->call, begin, count);
-}
-
-static bool all_ran(const char *states, uint64_t count)
-{
-    static const char ran[1024] = { [0 ... 1023] = SALP__RAN };
-    return memcmp(states, ran, count) == 0;
-}
-
-static int collect(collection *c, int undone)
-{
-    uint64_t count = c->call->count, smooth = 0; /* results from `smooth` on are good and not yet copied */
-    for (uint64_t at = 0; at < count; at += 1024) {
-        uint64_t piece = count - at < 1024 ? count - at : 1024;
-        if (all_ran(c->states + at, piece)) {
-            c->ran += piece;
-            if (c->call->options.errors)
-                memset(c->call->options.errors + at, 0, piece * sizeof(int));
-            continue;
-        }
-        copy_results(c, smooth, at - smooth);
-        smooth = at + piece;
-        int error = collect_piece(c, at, piece, undone);
-        if (error < 0)
-            return error;
-    }
-    copy_results(c, smooth, count > smooth ? count - smooth : 0);
-    return 0;
-}
-
-/* A damaged result: its item has failed. */
-static void note_damage(const salp__process_engine *engine, const salp__params *params, char *memory)
-{
-    int values[] = { SALP_EDAMAGED, 0 }; /* and by whom is not known */
-    uint64_t offsets[] = { params->errors, params->runners };
-    for (int i = 0; i < 2; i++) {
-        if (salp__file_write(engine->control.arena, &values[i], sizeof values[i], offsets[i]) < 0)
-            return; /* it counts as not run, which is an error too */
-    }
-    memory[params->states] = SALP__FAILED;
-}
-
-/* Puts a result that came the short way where all others are. */
-static void adopt_single(const salp__process_engine *engine, const salp__call *call)
-{
-    const salp__slot *s = &engine->slots[call->engine.processes.slot];
-    const salp__params *params = &engine->control.head->params[call->engine.processes.slot];
-    const salp__single *single = &engine->control.shared->live[call->engine.processes.slot].single;
-    char *memory = s->memory - s->offset;
-    /* relaxed: ordered by the state of the call. The steward may have taken the result from the window instead. */
-    if (!params->single || !atomic_load_explicit(&single->there, memory_order_relaxed) ||
-        memory[params->states] != SALP__UNDONE)
-        return;
-    salp__single copy;
-    memcpy(copy.bytes, single->bytes, sizeof copy.bytes);
-    if (salp__single_sum(copy.bytes, s->ticket, call->out_size) != single->sum) {
-        note_damage(engine, params, memory);
-        return;
-    }
-    memcpy(memory + params->out.offset, copy.bytes, call->out_size);
-    memory[params->states] = SALP__RAN;
-}
-
 int salp__slot_end(salp__process_engine *engine, salp__call *call, int ended)
 {
     int slot = call->engine.processes.slot;
-    const salp__params *params = &engine->control.head->params[slot];
-    const salp__slot *s = &engine->slots[slot];
     salp__live *live = live_of(engine, call);
-    collection c = {
-        .engine = engine,
-        .call = call,
-        .states = s->memory + (params->states - s->offset),
-        .results = params->out_in_place ? NULL : s->memory + (params->out.offset - s->offset),
-    };
     atomic_fetch_and_explicit(&engine->control.shared->running, ~(1UL << slot), memory_order_relaxed);
     if (salp__call_reports(call))
         salp__failures_tell(engine, call);
@@ -701,19 +578,18 @@ int salp__slot_end(salp__process_engine *engine, salp__call *call, int ended)
     int stopped = ended < 0 ? ended : refused;
     if (stopped == 0)
         stopped = atomic_load_explicit(&call->engine.processes.override, memory_order_relaxed);
-    adopt_single(engine, call);
-    int error = collect(&c, stopped < 0 ? stopped : -ECANCELED);
-    if (error == 0 && call->kind == SALP__MESSAGE && c.ran > 0)
-        error = read_answer(engine, call);
+    salp__outcome outcome;
+    int error = salp__results_collect(engine, call, stopped < 0 ? stopped : -ECANCELED, &outcome);
     if (call->options.on_progress)
-        call->options.on_progress(c.ran, call->count, call->options.on_progress_arg);
+        call->options.on_progress(outcome.ran, call->count, call->options.on_progress_arg);
     free_room(engine, &call->engine.processes);
     give_slot(engine, call);
     /* A worker that came late and could not get its memory refuses a call that the others have already run. */
-    bool refused_in_vain = stopped < 0 && stopped == refused && ended == 0 && c.ran == call->count;
+    bool refused_in_vain = stopped < 0 && stopped == refused && ended == 0 && outcome.ran == call->count;
     if (stopped < 0 && !refused_in_vain)
         return stopped;
-    if (error < 0 || c.first_error < 0)
-        return error < 0 ? error : c.first_error;
-    return c.ran < call->count ? -ECANCELED : 0; /* somebody has stopped it who had no right to: never a success */
+    if (error < 0 || outcome.first_error < 0)
+        return error < 0 ? error : outcome.first_error;
+    return outcome.ran < call->count ? -ECANCELED
+                                     : 0; /* somebody has stopped it who had no right to: never a success */
 }
