@@ -5,6 +5,9 @@
  */
 #include "jobs.h"
 
+#include <dirent.h>
+#include <sys/stat.h>
+
 struct sizes {
     size_t in, out;
 };
@@ -182,23 +185,22 @@ static void a_map_may_have_more_items_than_32_bits_count(void **state)
     munmap((void *)(uintptr_t)beginning, count);
 }
 
-/* Bytes of shared memory in use on this machine, or 0. */
+/* Bytes of memory in the files without a name that this process has open: what pools share with their workers. */
 static size_t shared_bytes(void)
 {
-    FILE *file = fopen("/proc/meminfo", "re");
-    char line[128];
-    size_t kilobytes = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    struct stat status;
+    size_t bytes = 0;
 
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "Shmem: %zu", &kilobytes) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return kilobytes << 10;
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder));)
+        if (fstat(atoi(entry->d_name), &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 0)
+            bytes += (size_t)status.st_blocks * 512;
+    closedir(folder);
+    return bytes;
 }
 
-/* Were each map's memory kept, these would need 20 MiB a round; what other programs do meanwhile is much less than half of
-   that. */
+/* Were each map's memory kept, these would need 20 MiB a round. */
 static void maps_use_the_memory_of_earlier_maps_again(void **state)
 {
     enum { SIZE = 10 << 20 };
