@@ -51,12 +51,13 @@ static int job_answer(salp_bytes in, salp_buffer *out, void *context)
 
 static void messages_and_answers_may_have_any_length(void **state)
 {
-    static const size_t sizes[] = { 0, 1, 4095, 100000, 20000000 };
-    unsigned char *message = malloc(20000000);
+    const size_t longest = (size_t)test_scale(20000000);
+    const size_t sizes[] = { 0, 1, 4095, 100000, longest };
+    unsigned char *message = malloc(longest);
     salp_pool *pool = open_pool(test_engine(state), 2);
 
     assert_non_null(message);
-    for (size_t i = 0; i < 20000000; i++)
+    for (size_t i = 0; i < longest; i++)
         message[i] = (unsigned char)(i * 7 + i / 1021);
     for (size_t a = 0; a < LENGTH(sizes); a++)
         for (size_t b = 0; b < LENGTH(sizes); b++) {

@@ -264,20 +264,21 @@ static void crashes_of_all_items_are_each_told_with_their_own_details(void **sta
 {
     static int in[MANY], errors[MANY];
     static struct many many;
+    const int count = test_scale(MANY);
     salp_pool *pool = open_pool(SALP_PROCESSES, 2);
 
     (void)state;
-    for (int i = 0; i < MANY; i++)
+    for (int i = 0; i < count; i++)
         in[i] = i;
     for (size_t chunk = 0; chunk < 200; chunk += 100) {
         memset(&many, 0, sizeof many);
         assert_int_equal(
-            salp_map(pool, job_crash_at_own_address, in, sizeof *in, NULL, 0, MANY,
+            salp_map(pool, job_crash_at_own_address, in, sizeof *in, NULL, 0, (size_t)count,
                      &(salp_map_options){
                          .errors = errors, .chunk = chunk, .on_failure = note_one_of_many, .on_failure_arg = &many }),
             SALP_ECRASHED);
         assert_false(many.odd);
-        for (int i = 0; i < MANY; i++) {
+        for (int i = 0; i < count; i++) {
             assert_int_equal(errors[i], SALP_ECRASHED);
             assert_int_equal(many.told[i], 1);
             assert_int_equal(many.each[i].error, SALP_ECRASHED);
@@ -286,7 +287,7 @@ static void crashes_of_all_items_are_each_told_with_their_own_details(void **sta
             assert_ptr_equal(many.each[i].address, (void *)(0x100000 + (uintptr_t)i * 16));
             assert_true(many.each[i].worker > 0);
         }
-        assert_int_equal(many.with_backtrace, MANY);
+        assert_int_equal(many.with_backtrace, count);
     }
     assert_int_equal(check_squares(pool, 1000, NULL), 0);
     assert_int_equal(salp_pool_close(pool), 0);
