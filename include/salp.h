@@ -17,6 +17,7 @@
 #include <salp/file.h>
 #include <salp/future.h>
 #include <salp/loop.h>
+#include <salp/machine.h>
 #include <salp/name.h>
 #include <salp/pipe.h>
 #include <salp/pool.h>

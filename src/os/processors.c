@@ -291,38 +291,56 @@ int salp__processors_quota(const char *root, double *quota)
     return error;
 }
 
-int salp__processors_limited(const char *root, int available)
+void salp__processors_share(const char *root, int available, salp_usable *usable)
 {
-    double quota;
-    (void)salp__processors_quota(root, &quota); /* what cannot be read does not limit */
-    if (quota < available) {
-        int whole = (int)quota;
-        available = whole < quota ? whole + 1 : whole;
-    }
-    return available < 1 ? 1 : available;
+    double quota = INFINITY;
+    if (root)
+        (void)salp__processors_quota(root, &quota); /* what cannot be read does not limit */
+    *usable = (salp_usable){ .processors = available < 1 ? 1 : available };
+    usable->quota = quota < INFINITY ? quota : 0;
+    usable->capacity = smaller(usable->processors, quota);
+    int whole = (int)usable->capacity;
+    usable->workers = whole < usable->capacity ? whole + 1 : whole;
 }
 
-/* 0: the kernel does not tell. */
-static int count_affinity(void)
+int salp__processors_limited(const char *root, int available)
+{
+    salp_usable usable;
+    salp__processors_share(root, available, &usable);
+    return usable.workers;
+}
+
+int salp__processors_mask(cpu_set_t **mask, size_t *size)
 {
     /* The kernel refuses a mask that is shorter than its own (EINVAL), and nothing tells how long that one is. */
     for (int processors = MASK_FIRST; processors <= MASK_LAST; processors *= 2) {
-        cpu_set_t *mask = CPU_ALLOC((size_t)processors);
-        if (!mask)
+        *mask = CPU_ALLOC((size_t)processors);
+        if (!*mask)
             return 0;
-        size_t size = CPU_ALLOC_SIZE((size_t)processors);
-        int count = sched_getaffinity(0, size, mask) == 0 ? CPU_COUNT_S(size, mask) : -errno;
-        CPU_FREE(mask);
+        *size = CPU_ALLOC_SIZE((size_t)processors);
+        int count = sched_getaffinity(0, *size, *mask) == 0 ? CPU_COUNT_S(*size, *mask) : -errno;
+        if (count > 0)
+            return count;
+        CPU_FREE(*mask);
+        *mask = NULL;
         if (count != -EINVAL)
-            return count > 0 ? count : 0;
+            return 0;
     }
     return 0;
 }
 
+void salp__processors_ask(salp_usable *usable)
+{
+    cpu_set_t *mask;
+    size_t size;
+    int count = salp__processors_mask(&mask, &size);
+    CPU_FREE(mask);
+    salp__processors_share("", count > 0 ? count : (int)sysconf(_SC_NPROCESSORS_ONLN), usable);
+}
+
 int salp__processors_usable(void)
 {
-    int count = count_affinity();
-    if (count == 0)
-        count = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    return salp__processors_limited("", count);
+    salp_usable usable;
+    salp__processors_ask(&usable);
+    return usable.workers;
 }
