@@ -44,8 +44,8 @@ typedef struct salp_usable {
 
 typedef enum salp_core_kind {
     SALP_CORES_ALIKE = 0,  /* all cores of this machine are of one kind, or nothing is known */
-    SALP_CORE_EFFICIENCY,  /* the smallest kind that it has */
-    SALP_CORE_PERFORMANCE, /* a larger kind */
+    SALP_CORE_PERFORMANCE, /* the fastest kind that it has */
+    SALP_CORE_EFFICIENCY,  /* a slower kind; there can be several, told apart by their rank */
 } salp_core_kind;
 
 /* A hardware thread. */
@@ -53,7 +53,7 @@ typedef struct salp_processor {
     int number;                   /* the system's, as for sched_setaffinity(2) and sched_getcpu(3) */
     int core;                     /* indices: into `cores`, */
     int package;                  /* `packages`, */
-    int node;                     /* `nodes`, */
+    int node;                     /* `nodes` (the first, if it is near to several), */
     int cache[SALP_CACHE_LEVELS]; /* and `caches`: cache[0] is its L1 cache of data */
     int last_cache;               /* the one farthest from it, index into `caches`: who has the same one, shares it */
     bool usable;                  /* was in the affinity mask of the thread that looked first */
@@ -61,7 +61,7 @@ typedef struct salp_processor {
 
 typedef struct salp_core {
     int first, count; /* its processors */
-    int rank;         /* 0: the smallest kind of core that this machine has; a larger kind has a higher rank */
+    int rank;         /* 0: the slowest kind of core that this machine has; 1, 2: faster kinds */
     salp_core_kind kind;
 } salp_core;
 
@@ -69,7 +69,8 @@ typedef struct salp_package {
     int first, count; /* its processors */
 } salp_package;
 
-/* Memory, and the processors that are near to it. There are nodes without any: count is 0 then. */
+/* Memory, and the processors that are nearest to it: all of them, where it is as far from each. Processors can have several
+   nodes, of memory of different kinds. */
 typedef struct salp_node {
     int first, count; /* its processors */
     int number;       /* the system's, as for mbind(2) */

@@ -162,15 +162,20 @@ static void count(hwloc_topology_t tree, struct sizes *sizes)
     }
 }
 
-/* Which kind of core a leaf is of, from 0: the smallest; -1: all are alike, or nobody knows. */
-static int rank_of(hwloc_topology_t tree, hwloc_obj_t leaf)
+/* What kind of core begins at a leaf. hwloc's word for the rank is efficiency: it means that of the program's time. */
+static salp_core make_core(hwloc_topology_t tree, int first)
 {
-    int kinds = hwloc_cpukinds_get_nr(tree, 0);
-    int kind = kinds > 1 ? hwloc_cpukinds_get_by_cpuset(tree, leaf->cpuset, 0) : -1;
-    int efficiency = -1;
-    if (kind < 0 || hwloc_cpukinds_get_info(tree, (unsigned)kind, NULL, &efficiency, NULL, NULL, 0) < 0)
-        return -1;
-    return efficiency; /* hwloc's word for: how much it does in its time */
+    int kinds = hwloc_cpukinds_get_nr(tree, 0), rank = -1;
+    int kind = kinds > 1 ? hwloc_cpukinds_get_by_cpuset(tree, leaf(tree, first)->cpuset, 0) : -1;
+    if (kind >= 0)
+        (void)hwloc_cpukinds_get_info(tree, (unsigned)kind, NULL, &rank, NULL, NULL, 0);
+    if (rank < 0)
+        return (salp_core){ .first = first, .kind = SALP_CORES_ALIKE };
+    return (salp_core){
+        .first = first,
+        .rank = rank,
+        .kind = rank == kinds - 1 ? SALP_CORE_PERFORMANCE : SALP_CORE_EFFICIENCY,
+    };
 }
 
 /* I1: a run that goes on is the last one. A leaf without a core is one; leaves without a package share one. */
@@ -179,15 +184,8 @@ static void add_cores_and_packages(hwloc_topology_t tree, struct answer *answer)
     salp_machine *machine = &answer->machine;
     hwloc_obj_t object;
     for (int i = 0; i < machine->processor_count; i++) {
-        if (begins(tree, HWLOC_OBJ_CORE, i, &object) || !object) {
-            int rank = rank_of(tree, leaf(tree, i));
-            salp_core_kind kind = rank > 0 ? SALP_CORE_PERFORMANCE : SALP_CORE_EFFICIENCY;
-            answer->cores[machine->core_count++] = (salp_core){
-                .first = i,
-                .rank = rank > 0 ? rank : 0,
-                .kind = rank < 0 ? SALP_CORES_ALIKE : kind,
-            };
-        }
+        if (begins(tree, HWLOC_OBJ_CORE, i, &object) || !object)
+            answer->cores[machine->core_count++] = make_core(tree, i);
         if (begins(tree, HWLOC_OBJ_PACKAGE, i, &object))
             answer->packages[machine->package_count++].first = i;
         answer->processors[i].core = machine->core_count - 1;
@@ -305,13 +303,21 @@ static int load(const salp__topology_source *source, hwloc_topology_t *tree)
     return source->synthetic || source->xml ? -EINVAL : -ENOTSUP;
 }
 
+/* Without /sys hwloc finds no more than we do, and prints that. */
+static bool may_ask(const salp__topology_source *source)
+{
+    if (getauxval(AT_SECURE) != 0)
+        return false;
+    return source->synthetic || source->xml || access("/sys/devices/system/cpu", F_OK) == 0;
+}
+
 /* *answer is NULL where hwloc finds nothing. */
 static int ask_hwloc(const salp__topology_source *source, struct answer **answer)
 {
     hwloc_topology_t tree;
     bool set[QUIET];
     *answer = NULL;
-    if (getauxval(AT_SECURE) != 0)
+    if (!may_ask(source))
         return 0;
     hush(set);
     int error = load(source, &tree);
@@ -352,11 +358,16 @@ static struct answer *make_flat(const cpu_set_t *mask, size_t mask_size)
     }
     machine->package_count = 1;
     answer->packages[0].count = machine->processor_count;
-    machine->memory = (int64_t)sysconf(_SC_PHYS_PAGES) * machine->page;
     return answer;
 }
 
 /* ---- what follows from the rest ---- */
+
+static void complete_memory(salp_machine *machine)
+{
+    if (machine->memory == 0 && !machine->described)
+        machine->memory = (int64_t)sysconf(_SC_PHYS_PAGES) * machine->page;
+}
 
 static void sum_up_caches(salp_machine *machine)
 {
@@ -376,15 +387,14 @@ static void sum_up_caches(salp_machine *machine)
 static void mark_usable(struct answer *answer, const char *root, const cpu_set_t *mask, size_t mask_size)
 {
     salp_machine *machine = &answer->machine;
-    int usable = 0;
+    bool limited = mask && !machine->described;
     for (int i = 0; i < machine->processor_count; i++) {
         size_t number = (size_t)answer->processors[i].number;
-        answer->processors[i].usable = machine->described || !mask || CPU_ISSET_S(number, mask_size, mask);
-        usable += answer->processors[i].usable;
+        answer->processors[i].usable = !limited || CPU_ISSET_S(number, mask_size, mask);
     }
-    if (!machine->described && mask)
-        usable = CPU_COUNT_S(mask_size, mask);
-    salp__processors_share(machine->described && !root ? NULL : root ? root : "", usable, &machine->usable);
+    if (!root && !machine->described)
+        root = "";
+    salp__processors_share(root, limited ? CPU_COUNT_S(mask_size, mask) : machine->processor_count, &machine->usable);
 }
 
 int salp__topology_read(const salp__topology_source *source, salp_machine **machine)
@@ -399,6 +409,7 @@ int salp__topology_read(const salp__topology_source *source, salp_machine **mach
         error = answer ? 0 : -ENOMEM;
     }
     if (error == 0) {
+        complete_memory(&answer->machine);
         sum_up_caches(&answer->machine);
         mark_usable(answer, source->root, mask, mask_size);
         *machine = &answer->machine;
