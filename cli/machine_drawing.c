@@ -334,7 +334,7 @@ static void print_usable(FILE *file, const salp_machine *machine)
     else
         fprintf(file, "\nThis program may use %d of %d hardware threads", usable->processors, machine->processor_count);
     if (usable->quota > 0)
-        fprintf(file, ", for the time of %.3g (its quota)", usable->quota);
+        fprintf(file, ", within a quota of %.3g", usable->quota);
     fprintf(file, ".\nA pool has %d worker%s if it is not told how many.\n", usable->workers, plural(usable->workers));
 }
 
