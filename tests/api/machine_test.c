@@ -40,6 +40,12 @@ static void leave_first(cpu_set_t *mask, size_t size)
     CPU_SET_S((size_t)first, size, mask);
 }
 
+static void leave_last(cpu_set_t *mask, size_t size)
+{
+    while (CPU_COUNT_S(size, mask) > 1)
+        CPU_CLR_S((size_t)first_of(mask, size), size, mask);
+}
+
 static void remove_first(cpu_set_t *mask, size_t size)
 {
     CPU_CLR_S((size_t)first_of(mask, size), size, mask);
@@ -177,7 +183,7 @@ static bool hide_sys(void)
 {
     if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
         return false;
-    (void)mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    (void)mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL);
     return mount("none", "/sys", "tmpfs", MS_RDONLY, NULL) == 0 && access("/sys/devices", F_OK) < 0;
 }
 
@@ -196,14 +202,28 @@ static void without_sys_processors_are_told(void **state)
     assert_in_range(salp_machine_find(machine, sched_getcpu()), 0, machine->processor_count - 1);
 }
 
+static void without_sys_a_mask_says_what_processors_are_called(void **state)
+{
+    (void)state;
+    if (!hide_sys())
+        test_skip("/sys cannot be hidden here");
+    change_mask(leave_last);
+    const salp_machine *machine = salp_machine_get();
+    int index = salp_machine_find(machine, sched_getcpu());
+    assert_in_range(index, 0, machine->processor_count - 1);
+    for (int i = 0; i < machine->processor_count; i++)
+        assert_int_equal(machine->processors[i].usable, i == index);
+    assert_int_equal(machine->usable.processors, 1);
+}
+
 static void another_machine_can_be_described(void **state)
 {
     (void)state;
-    assert_int_equal(setenv("HWLOC_SYNTHETIC", "pack:2 l3:1 core:32 pu:2", 1), 0);
+    assert_int_equal(setenv("HWLOC_XMLFILE", SALP_TEST_DATA "/machine/hybrid.xml", 1), 0);
     const salp_machine *machine = salp_machine_get();
     assert_true(machine->described);
-    assert_int_equal(machine->processor_count, 128);
-    assert_int_equal(machine->usable.workers, 128);
+    assert_int_equal(machine->processor_count, 22);
+    assert_int_equal(machine->usable.workers, 22);
     /* What pools do is about this one. */
     salp_usable usable;
     assert_int_equal(salp_machine_usable(&usable), 0);
@@ -223,6 +243,7 @@ int main(int argc, char **argv)
              a_mask_that_changes_is_seen_by_the_fresh_look_alone),
         TEST("the environment is left as it was", the_environment_is_left_as_it_was),
         TEST("without /sys processors are told", without_sys_processors_are_told),
+        TEST("without /sys a mask says what processors are called", without_sys_a_mask_says_what_processors_are_called),
         TEST("another machine can be described", another_machine_can_be_described),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);

@@ -119,9 +119,8 @@ static void several_nodes_are_shown(void **state)
 static void what_may_not_be_used_is_told_apart(void **state)
 {
     (void)state;
-    salp_machine *machine =
-        read_from(&(salp__topology_source){ .synthetic = "pack:2 l3:2(size=1536KiB) core:4 pu:2(indexes=core:pu)",
-                                            .root = SALP_TEST_DATA "/cgroup/absent" });
+    salp_machine *machine = read_from(&(salp__topology_source){ .synthetic = "pack:2 l3:2(size=1536KiB) core:4 pu:2",
+                                                                .root = SALP_TEST_DATA "/cgroup/absent" });
     set_page(machine);
     machine->described = false;
     machine->memory = 0;
