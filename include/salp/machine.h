@@ -128,7 +128,8 @@ typedef struct salp_machine {
  * nothing of how the machine is built, each processor is a core of its own, in one
  * package, and the rest is not known.
  *
- * Threads: any. Waits: no, but reads some hundred small files of the system's the first time.
+ * Threads: any. Waits: no, but reads some hundred small files of the system's the first time; then, in a task, others
+ * may run before it returns.
  */
 SALP_API const salp_machine *salp_machine_get(void);
 
@@ -137,7 +138,7 @@ SALP_API const salp_machine *salp_machine_get(void);
  * quotas of the control groups (both generations) that the process is in, read anew.
  * Where the system tells of no limit, there is none.
  *
- * Threads: any. Waits: no, but reads some small files.
+ * Threads: any. Waits: no, but reads some small files; in a task, others may run before it returns.
  * Errors: -EINVAL: usable is NULL.
  */
 SALP_API int salp_machine_usable(salp_usable *usable);

@@ -10,7 +10,8 @@
  *     core      |---| |-----| |---| |---|      where that is another one than the leaf's before
  *     leaves     0 1   2   3   4 5   6 7
  *
- * I1  Runs of one type do not overlap, and each is whole: what is said of a range is true of all in it.
+ * I1  Runs of one type do not overlap, and each is whole: what is said of a range is true of all in it. (Nodes of memory
+ *     hang beside an object, not above leaves. They have its leaves, so they are runs, too, but may overlap.)
  * I2  The whole answer is one block, which nobody changes once another thread may see it.
  *
  * What keeps it small. Only processors, caches and memory are looked for; no devices, no distances, and no binding of
@@ -44,6 +45,7 @@
 #include "os/processors.h"
 
 enum {
+    NUMBER_MAX = 1 << 20, /* of a processor: more than any kernel can be built for; a description may have any */
     LOOKED_FOR = HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED | HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING |
                  HWLOC_TOPOLOGY_FLAG_NO_DISTANCES | HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS
 };
@@ -297,7 +299,8 @@ static int load(const salp__topology_source *source, hwloc_topology_t *tree)
         result = hwloc_topology_set_flags(*tree, LOOKED_FOR);
     if (result == 0)
         result = hwloc_topology_load(*tree);
-    if (result == 0 && hwloc_get_nbobjs_by_type(*tree, HWLOC_OBJ_PU) > 0)
+    if (result == 0 && hwloc_get_nbobjs_by_type(*tree, HWLOC_OBJ_PU) > 0 &&
+        hwloc_bitmap_last(hwloc_topology_get_topology_cpuset(*tree)) <= NUMBER_MAX)
         return 0;
     hwloc_topology_destroy(*tree);
     return source->synthetic || source->xml ? -EINVAL : -ENOTSUP;
@@ -423,12 +426,19 @@ int salp__topology_read(const salp__topology_source *source, salp_machine **mach
 /* [atomic: release by who has filled it, acquire by all who read it: else they could see it half filled] */
 static _Atomic(salp_machine *) found;
 
+const salp_machine *salp__topology_known(void)
+{
+    return atomic_load_explicit(&found, memory_order_acquire);
+}
+
 const salp_machine *salp__topology_get(void)
 {
-    salp_machine *machine = atomic_load_explicit(&found, memory_order_acquire);
-    salp_machine *nobodys = NULL;
-    if (machine || salp__topology_read(&(salp__topology_source){ 0 }, &machine) < 0)
-        return machine;
+    const salp_machine *known = salp__topology_known();
+    salp_machine *machine, *nobodys = NULL;
+    if (known)
+        return known;
+    if (salp__topology_read(&(salp__topology_source){ 0 }, &machine) < 0)
+        return NULL;
     if (atomic_compare_exchange_strong_explicit(&found, &nobodys, machine, memory_order_acq_rel, memory_order_acquire))
         return machine;
     salp__free(machine); /* another thread was first */

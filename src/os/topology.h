@@ -21,13 +21,20 @@ typedef struct salp__topology_source {
  */
 int salp__topology_read(const salp__topology_source *source, salp_machine **machine);
 
-/* The same for every caller, looked at once; NULL: no memory, another call tries again. */
+/*
+ * The same for every caller, looked at once; NULL: no memory, another call tries again. The first call takes some
+ * milliseconds and a large stack.
+ */
 const salp_machine *salp__topology_get(void);
+
+/* The same if somebody has looked already, or NULL. At once. */
+const salp_machine *salp__topology_known(void);
 
 /* The index of the processor that the system calls `number`, or -1. At once. */
 int salp__topology_find(const salp_machine *machine, int number);
 
-/* Which last-level cache the processor with this number has: who has the same one, shares it. -1: none is known. */
+/* Which last-level cache the processor with this number has: who has the same one, shares it. -1: none is known. At once, once
+   somebody has looked (salp__topology_get). */
 int salp__topology_last_cache(int number);
 
 #endif

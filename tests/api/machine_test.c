@@ -118,6 +118,24 @@ static void threads_that_are_first_together_get_the_same(void **state)
         assert_ptr_equal(found[i], found[0]);
 }
 
+static int ask_in_a_task(void *arg)
+{
+    (void)arg;
+    salp_usable usable;
+    const salp_machine *machine = salp_machine_get();
+    EXPECT(machine && machine->processor_count >= 1);
+    EXPECT(salp_machine_get() == machine);
+    EXPECT(salp_machine_usable(&usable) == 0 && usable.processors == machine->usable.processors);
+    return 0;
+}
+
+/* Whose stack would be too small for what is done to find it. */
+static void a_task_can_ask(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(ask_in_a_task, NULL), 0);
+}
+
 static void a_mask_of_one_processor_is_obeyed(void **state)
 {
     (void)state;
@@ -237,6 +255,7 @@ int main(int argc, char **argv)
         TEST("we run on a processor of the machine", we_run_on_a_processor_of_the_machine),
         TEST("every call returns the same, in a fork too", every_call_returns_the_same),
         TEST("threads that are first together get the same", threads_that_are_first_together_get_the_same),
+        TEST("a task can ask", a_task_can_ask),
         TEST("a mask of one processor is obeyed", a_mask_of_one_processor_is_obeyed),
         TEST("what the mask leaves out is still there", what_the_mask_leaves_out_is_still_there),
         TEST("a mask that changes is seen by the fresh look alone",

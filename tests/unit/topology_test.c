@@ -286,11 +286,25 @@ static void a_quota_above_the_mask_is_told_but_limits_nothing(void **state)
     salp__free(machine);
 }
 
+static void of_this_machine_a_last_level_cache_is_found_by_number(void **state)
+{
+    (void)state;
+    assert_null(salp__topology_known());
+    const salp_machine *machine = salp__topology_get();
+    assert_ptr_equal(salp__topology_known(), machine);
+    for (int i = 0; i < machine->processor_count; i++)
+        assert_int_equal(salp__topology_last_cache(machine->processors[i].number), machine->processors[i].last_cache);
+    assert_int_equal(salp__topology_last_cache(-1), -1);
+    assert_int_equal(salp__topology_last_cache(INT_MAX), -1);
+}
+
 static void what_is_no_description_is_refused(void **state)
 {
     (void)state;
     salp_machine *machine = NULL;
     assert_int_equal(salp__topology_read(&(salp__topology_source){ .synthetic = "core:x" }, &machine), -EINVAL);
+    assert_int_equal(salp__topology_read(&(salp__topology_source){ .synthetic = "pu:2(indexes=0,1048577)" }, &machine),
+                     -EINVAL);
     assert_int_equal(salp__topology_read(&(salp__topology_source){ .xml = "/dev/null" }, &machine), -EINVAL);
     assert_int_equal(salp__topology_read(&(salp__topology_source){ .xml = "/absent" }, &machine), -EINVAL);
     assert_null(machine);
@@ -313,6 +327,8 @@ int main(int argc, char **argv)
         TEST("all of another machine can be used", all_of_another_machine_can_be_used),
         TEST("a quota is told with its fraction", a_quota_is_told_with_its_fraction),
         TEST("a quota above the mask is told, but limits nothing", a_quota_above_the_mask_is_told_but_limits_nothing),
+        TEST("of this machine a last-level cache is found by number",
+             of_this_machine_a_last_level_cache_is_found_by_number),
         TEST("what is no description is refused", what_is_no_description_is_refused),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
