@@ -32,5 +32,6 @@
 #include <salp/time.h>
 #include <salp/tls.h>
 #include <salp/transport.h>
+#include <salp/worth.h>
 
 #endif

@@ -26,6 +26,13 @@ int64_t salp__now_about(void)
     return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
+int64_t salp__thread_cpu(void)
+{
+    struct timespec time;
+    salp__must(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0);
+    return time.tv_sec * SALP_SECONDS(1) + time.tv_nsec;
+}
+
 int64_t salp_now(void)
 {
     return salp__now();

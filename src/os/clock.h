@@ -9,6 +9,9 @@ int64_t salp__now(void);
 /* The same to some milliseconds, and cheaper. */
 int64_t salp__now_about(void);
 
+/* How long the calling thread was on a processor. */
+int64_t salp__thread_cpu(void);
+
 /* Now plus a length of time, SALP_FOREVER when that is past the end of time. */
 int64_t salp__later(int64_t nanoseconds);
 

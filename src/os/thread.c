@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/assert.h"
@@ -57,6 +58,13 @@ int salp__thread_count(void)
        count that we have read. */
     atomic_thread_fence(memory_order_seq_cst);
     return count;
+}
+
+uint64_t salp__thread_sleeps(void)
+{
+    struct rusage usage;
+    salp__must(getrusage(RUSAGE_THREAD, &usage) == 0);
+    return (uint64_t)usage.ru_nvcsw;
 }
 
 static int start(salp__thread *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *arg)

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/single_threaded.h>
 
 /* Of each thread its own, for one file or for several. A call goes out for such a variable of a shared library, unless it is told that it may lie in the
@@ -44,6 +45,9 @@ typedef pthread_t salp__thread;
 /* Threads of this process; 0: it could not be found out. What a thread has stored that is no longer counted is seen by
    whoever looks after this. */
 int salp__thread_count(void);
+
+/* How often the calling thread has given its processor up by itself, to wait for something. */
+uint64_t salp__thread_sleeps(void);
 
 /*
  * Starts a thread with every signal blocked, so that signals go to the program's own threads.

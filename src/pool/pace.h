@@ -31,6 +31,13 @@ typedef struct salp__pace {
     int64_t item_time; /* nanoseconds, as last measured */
 } salp__pace;
 
+/* How many items a claim will have once their duration is known, and nobody is hungry. */
+static inline size_t salp__pace_claim(int64_t item_time, size_t count)
+{
+    int64_t want = SALP__PACE_TARGET / (item_time < 1 ? 1 : item_time);
+    return want < 1 ? 1 : (uint64_t)want > count ? count : (size_t)want;
+}
+
 /* `fixed`: units to claim each time; 0: to be found out. */
 static inline void salp__pace_open(salp__pace *pace, uint32_t fixed)
 {
