@@ -241,10 +241,10 @@ int salp__model_ladder(int processors, size_t count, bool waits, int workers_max
         top = workers_max;
     if (count < (size_t)top)
         top = (int)count;
-    /* Steps of one, then of an eighth; the number of processors and the last one in any case. */
+    /* Steps of one, then of a quarter; the number of processors and the last one in any case. */
     for (int k = 2; k <= top && n < room;) {
         counts[n++] = k;
-        int next = k < EACH ? k + 1 : k + k / 8;
+        int next = k < EACH ? k + 1 : k + k / 4;
         if (k >= processors)
             next = k + (k + 1) / 2;
         if (k < processors && next > processors)

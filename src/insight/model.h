@@ -29,7 +29,7 @@ void salp__stretches_add(salp__stretches *stretches, int workers, double times);
 void salp__model(salp_worth_report *report, const salp__figures *alone, const salp__stretches *threads,
                  const salp__stretches *processes, int workers_max);
 
-/* The numbers of workers that are worth a plan, rising, into counts[]: all up to 16, then in steps; how many. For work that
+/* The numbers of workers that are worth a plan, rising, into counts[]: all up to 16, then in steps of a quarter; how many. For work that
    waits they go on beyond the processors. */
 int salp__model_ladder(int processors, size_t count, bool waits, int workers_max, int counts[], int room);
 
