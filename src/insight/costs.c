@@ -29,7 +29,7 @@ enum {
     CALLS = 7,
     ITEMS = 20000, /* of nothing */
     PAGE = 4096,   /* bytes of an item that only copies */
-    PAGES = 64,    /* of them */
+    PAGES = 512,   /* of them */
     SEVERAL = 8,   /* workers, at most, from which the cost of each is taken */
 };
 
@@ -153,19 +153,20 @@ static double time_of_loop(void)
     return best;
 }
 
-static double time_of_items(bench *b)
+static double time_of_items(bench *b, size_t count)
 {
     double best = 1e18;
     for (int i = 0; i < TIMES; i++)
-        best = least(best, time_of_map(b, nothing, 0, 0, ITEMS));
+        best = least(best, time_of_map(b, nothing, 0, 0, count));
     return best;
 }
 
 /* The first map over pages in a fresh pool, and the best of those behind it. */
-static void measure_bytes(bench *b, bool in, double call, double *first, double *later)
+static void measure_bytes(bench *b, bool in, double *first, double *later)
 {
     double bytes = (double)PAGE * PAGES;
     open_pool(b);
+    double call = time_of_items(b, PAGES);
     for (int i = 0; i <= TIMES; i++) {
         double time = time_of_map(b, in ? read_page : write_page, in ? PAGE : 0, in ? 0 : PAGE, PAGES);
         double each = at_least(time - call, 0) / bytes;
@@ -190,7 +191,7 @@ static void measure(bench *b, salp_worth_costs *costs)
     b->options.workers = awake < 2 ? 1 : 2;
     open_pool(b);
     costs->call = time_of_call(b);
-    double item = (time_of_items(b) - costs->call) * b->options.workers - time_of_loop();
+    double item = (time_of_items(b, ITEMS) - time_of_items(b, 2)) * b->options.workers - time_of_loop();
     costs->item = at_least(item / ITEMS, 0);
     close_pool(b);
     if (awake > 2) {
@@ -203,8 +204,8 @@ static void measure(bench *b, salp_worth_costs *costs)
         return;
     double first_in, first_out;
     b->options.workers = awake < 2 ? 1 : 2;
-    measure_bytes(b, true, costs->call, &first_in, &costs->in_byte);
-    measure_bytes(b, false, costs->call, &first_out, &costs->out_byte);
+    measure_bytes(b, true, &first_in, &costs->in_byte);
+    measure_bytes(b, false, &first_out, &costs->out_byte);
     costs->first_byte = at_least((first_in - costs->in_byte + first_out - costs->out_byte) / 2, 0);
 }
 

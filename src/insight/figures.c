@@ -34,7 +34,7 @@ static double quantile(const salp__group groups[], size_t count, double part)
 }
 
 /* Takes groups without items out, and cold ones of short items if enough others remain. Returns how many are left. */
-static size_t choose(salp__figures *figures, salp__group groups[], size_t count)
+static size_t leave_cold_out(salp__figures *figures, salp__group groups[], size_t count)
 {
     size_t kept = 0, warm = 0, colds = 0;
     double cold_time = 0;
@@ -61,6 +61,28 @@ static size_t choose(salp__figures *figures, salp__group groups[], size_t count)
     return kept;
 }
 
+/* Of groups in the order in which they were run, which stay in it. */
+static double median_of(const salp__group groups[], size_t count)
+{
+    enum { LOOKS = 63 };
+    salp__group some[LOOKS];
+    size_t looks = count < LOOKS ? count : LOOKS;
+    for (size_t i = 0; i < looks; i++)
+        some[i] = groups[i * count / looks];
+    qsort(some, looks, sizeof *some, by_length);
+    return of_item(&some[looks / 2]);
+}
+
+/* Where items became faster while they were run (pages and tables of pages came into caches), the last ones are what the rest of
+   the map will be like. Returns how many were left out at the beginning. */
+static size_t warming(const salp__group groups[], size_t count)
+{
+    size_t third = count / 3;
+    if (third < 8)
+        return 0;
+    return median_of(groups + count - third, third) < 0.8 * median_of(groups, third) ? count - third : 0;
+}
+
 /* The mean is a ratio of two sums; its error is that of such a ratio. */
 static void find_mean(salp__figures *figures, const salp__group groups[], size_t count)
 {
@@ -82,7 +104,10 @@ static void find_mean(salp__figures *figures, const salp__group groups[], size_t
 void salp__figures_make(salp__figures *figures, salp__group groups[], size_t count, bool on_processor)
 {
     *figures = (salp__figures){ 0 };
-    count = choose(figures, groups, count);
+    count = leave_cold_out(figures, groups, count);
+    size_t slow = warming(groups, count);
+    groups += slow;
+    count -= slow;
     if (count == 0)
         return;
     double wall = 0, cpu = 0;

@@ -23,7 +23,7 @@ typedef struct salp__group {
 
 /* What a number of groups say of an item, in nanoseconds. */
 typedef struct salp__figures {
-    size_t groups; /* that count: of short items the cold ones do not */
+    size_t groups; /* that count: of short items the cold ones do not, nor those before it became faster */
     size_t items;
     double mean;
     double error;       /* standard error of the mean; 0: not known, of less than two groups */
@@ -34,7 +34,7 @@ typedef struct salp__figures {
     double busy; /* cpu / wall */
 } salp__figures;
 
-/* Sorts the groups. `on_processor`: the time that counts is that on a processor, so that others who take it away do not. */
+/* Of groups in the order in which they were run; sorts them. `on_processor`: the time that counts is that on a processor, so that others who take it away do not. */
 void salp__figures_make(salp__figures *figures, salp__group groups[], size_t count, bool on_processor);
 
 /* A few items take much of the time: the longest twentieth is more than three times as long as the middle. */

@@ -29,7 +29,6 @@
 #include "pool/pace.h"
 
 static const double as_good = 1.05;     /* a simpler plan may take so many times as long */
-static const double crowded = 1.3;      /* stretched so much, items are in each other's way */
 static const double model_error = 0.08; /* of what was measured, not computed: how far predictions are off at best */
 static const double fixed_error = 0.3;  /* of the costs of waking and opening, which depend on what sleeps how deeply */
 
@@ -294,8 +293,9 @@ static void judge(salp_worth_report *report, const salp__figures *alone, const s
     double beside_processes = last_stretch(processes, report->processors);
     report->waits = alone->groups > 0 && alone->busy < SALP__WAITS;
     report->skewed = salp__figures_skewed(alone);
-    report->crowded = beside_threads > crowded || beside_processes > crowded;
-    report->contended = processes->count > 0 && beside_threads > crowded && beside_threads > 1.2 * beside_processes;
+    report->crowded = beside_threads > SALP__CROWDED || beside_processes > SALP__CROWDED;
+    report->contended =
+        processes->count > 0 && beside_threads > SALP__CROWDED && beside_threads > 1.2 * beside_processes;
 }
 
 static void set_item(salp_worth_report *report, const salp__figures *alone)

@@ -36,4 +36,7 @@ int salp__model_ladder(int processors, size_t count, bool waits, int workers_max
 /* Below this part of its time on a processor, work is said to wait. */
 #define SALP__WAITS 0.7
 
+/* Stretched by more than this, items are in each other's way. */
+#define SALP__CROWDED 1.3
+
 #endif

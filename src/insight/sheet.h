@@ -77,7 +77,8 @@ int salp__rung_run(salp__worth_sheet *sheet, salp__rung *rung, int index);
 /* A copy of the groups of a rung, in storage for SALP__GROUPS; how many. No worker is at it any more. */
 size_t salp__rung_groups(const salp__rung *rung, salp__group groups[]);
 
-/* The figures of the single worker. *busy tells of waiting only if it has slept now and then: else others had its processor. */
+/* The figures of the single worker. Its items wait only if it has slept now and then: else others had its processor. What they
+   took is left out if it was little. */
 void salp__alone_figures(const salp__worth_sheet *sheet, salp__figures *figures, salp__group groups[]);
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "insight/model.h"
+
 /* ---- numbers ---- */
 
 typedef struct unit {
@@ -139,7 +141,7 @@ static void say_limit(sentence *s, const salp_worth_report *report)
             100 * (1 - report->busy));
     } else if (report->contended) {
         say(s, " On threads items hold each other up (malloc, a lock, a cache line), which in processes they do not.");
-    } else if (report->crowded && best->way != SALP_WORTH_INLINE) {
+    } else if (best->stretch > SALP__CROWDED && best->way != SALP_WORTH_INLINE) {
         say(s, " Beside others it takes %s times as long: memory or a cache is the limit.",
             salp__word_times(times, best->stretch));
     }
