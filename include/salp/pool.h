@@ -110,7 +110,8 @@ typedef enum salp_engine {
 
 typedef struct salp_pool_options {
     salp_engine engine;
-    int workers;                 /* 0: as many as this program may use: usable.workers of salp/machine.h */
+    int workers;                 /* 0: as many as this program may use: usable.workers of salp/machine.h; salp/worth.h tells
+                                    when more or fewer are better */
     salp_start start;            /* processes only */
     salp_fn *initializer;        /* run once in each worker before its first item; an error ends the worker */
     void *initializer_arg;       /* passed to it */
