@@ -32,6 +32,7 @@ static const double as_good = 1.05;     /* a simpler plan may take so many times
 static const double model_error = 0.08; /* of what was measured, not computed: how far predictions are off at best */
 static const double fixed_error = 0.3;  /* of the costs of waking and opening, which depend on what sleeps how deeply */
 
+static const double crowded_already = 1.1;
 static const double few_error = 0.25; /* of the mean of one item or two */
 
 enum { WAITING_MOST = 64, EACH = 16 };
@@ -51,8 +52,8 @@ void salp__stretches_add(salp__stretches *stretches, int workers, double times)
     stretches->times[at] = times;
 }
 
-/* *known: there is a measurement at so many workers or more. Beyond the last one nothing is known, and it stays as it was
-   there. */
+/* *known: there is a measurement at so many workers or more. Beyond the last one nothing is known: those who were in each
+   other's way there gain nothing by being more, the others go on as they did. */
 static double stretch_at(const salp__stretches *stretches, int workers, bool *known)
 {
     int before = 1;
@@ -68,7 +69,7 @@ static double stretch_at(const salp__stretches *stretches, int workers, bool *kn
         times = stretches->times[i];
     }
     *known = workers == 1;
-    return times;
+    return times > crowded_already ? times * workers / before : times;
 }
 
 /* ---- one plan ---- */

@@ -88,8 +88,8 @@ static int choose_threads(const salp__work *work, bool waits, int workers[SALP__
         top = work->workers_max;
     if (top > SALP__RUNNERS)
         top = SALP__RUNNERS;
-    while ((size_t)top > work->count / 4)
-        top /= 2; /* each is to have an item */
+    while ((size_t)top > work->count * 3 / 8)
+        top /= 2; /* each is to have an item of the share that try_threads gives it */
     for (; top > 1 && count < SALP__FIRST_PROCESSES - SALP__FIRST_THREADS; top = waits ? top / 4 : top / 2)
         workers[count++] = top;
     return count;
@@ -101,10 +101,13 @@ static void try_threads(salp__worth_sheet *sheet)
     static salp__group groups[SALP__GROUPS]; /* of this process, which has one thread here; large for a stack */
     salp__figures alone;
     salp__alone_figures(sheet, &alone, groups);
-    int workers[SALP__FIRST_PROCESSES];
+    int workers[SALP__FIRST_PROCESSES], all = 0;
     int count = choose_threads(work, alone.busy < SALP__WAITS, workers);
+    for (int i = 0; i < count; i++)
+        all += workers[i];
     for (int i = 0; i < count && salp__now() < sheet->end; i++) {
-        size_t share = work->count / 2 / (size_t)count;
+        /* Half of the items, so many for each worker. */
+        size_t share = (size_t)((double)work->count / 2 * workers[i] / all);
         if (share < (size_t)workers[i])
             continue;
         /* relaxed: read after the death of this process. */
@@ -265,9 +268,10 @@ static int take_processes(salp__worth_sheet *sheet, salp__found *found)
         workers = work->workers_max;
     while ((size_t)workers > work->count / 4)
         workers /= 2;
-    for (int i = 0; i < 2 && workers > 1 && error == 0 && salp__now() < sheet->end; i++, workers /= 2) {
-        size_t window = (size_t)workers * SALP__WINDOW_BYTES;
-        set_rung(sheet, SALP__FIRST_PROCESSES + i, workers, work->budget * 15 / 100, work->count / 8, window);
+    int rungs = workers >= 4 ? 2 : 1;
+    for (int i = 0; i < rungs && workers > 1 && error == 0 && salp__now() < sheet->end; i++, workers /= 2) {
+        size_t window = (size_t)workers * SALP__WINDOW_BYTES, share = work->count / 4 / (size_t)rungs;
+        set_rung(sheet, SALP__FIRST_PROCESSES + i, workers, work->budget * 3 / 10 / rungs, share, window);
         if (sheet->rung[SALP__FIRST_PROCESSES + i].share < (size_t)workers)
             continue;
         error = take_rung(sheet, SALP__FIRST_PROCESSES + i, found);

@@ -151,6 +151,23 @@ static void work_that_waits_gets_more_workers_than_processors(void **state)
     assert_non_null(strstr(report.reason, "waits"));
 }
 
+static void beyond_what_was_tried_those_who_are_crowded_gain_nothing(void **state)
+{
+    (void)state;
+    salp__figures figures = alike(ms, 0.5);
+    salp_worth_report report = machine(2, 100000);
+    report.kept = true;
+    salp__stretches threads = { 0 }, processes = { 0 };
+    salp__stretches_add(&threads, 16, 4);
+    salp__stretches_add(&processes, 16, 1);
+    salp__model(&report, &figures, &threads, &processes, 0);
+    const salp_worth_plan *crowded = find(&report, SALP_WORTH_THREADS, 64),
+                          *others = find(&report, SALP_WORTH_PROCESSES, 64);
+    assert_int_equal(crowded->stretch * 1000, 16000);
+    assert_int_equal(others->stretch * 1000, 1000);
+    assert_false(crowded->stretched || others->stretched);
+}
+
 static void a_part_on_the_processor_limits_how_many_workers_help(void **state)
 {
     (void)state;
@@ -302,6 +319,23 @@ static void cold_groups_of_short_items_do_not_count(void **state)
     salp__figures_make(&figures, groups, 20, false);
     assert_int_equal(figures.groups, 15);
     assert_true(figures.mean == 100 && figures.cold == 900);
+}
+
+static void items_that_became_faster_are_taken_as_they_are_in_the_end(void **state)
+{
+    (void)state;
+    salp__group groups[60];
+    salp__figures figures;
+    for (int i = 0; i < 60; i++)
+        groups[i] = group(i < 40 ? 50000 - 600 * i : 25000, 1);
+    salp__figures_make(&figures, groups, 60, false);
+    assert_int_equal(figures.groups, 20);
+    assert_true(figures.mean == 25000);
+    /* Slower ones are no reason to forget what was before. */
+    for (int i = 0; i < 60; i++)
+        groups[i] = group(25000 + 600 * i, 1);
+    salp__figures_make(&figures, groups, 60, false);
+    assert_int_equal(figures.groups, 60);
 }
 
 static void what_others_took_of_the_processor_does_not_count(void **state)
@@ -514,6 +548,8 @@ int main(int argc, char **argv)
         TEST("nothing is known of items that all crash, and processes are chosen",
              nothing_is_known_of_items_that_all_crash_and_processes_are_chosen),
         TEST("work that waits gets more workers than processors", work_that_waits_gets_more_workers_than_processors),
+        TEST("beyond what was tried, those who are crowded gain nothing",
+             beyond_what_was_tried_those_who_are_crowded_gain_nothing),
         TEST("a part on the processor limits how many workers help",
              a_part_on_the_processor_limits_how_many_workers_help),
         TEST("work that memory limits gets fewer workers", work_that_memory_limits_gets_fewer_workers),
@@ -529,6 +565,8 @@ int main(int argc, char **argv)
         TEST("plans end at the count and at what was asked for", plans_end_at_the_count_and_at_what_was_asked_for),
         TEST("the mean is of items and not of groups", the_mean_is_of_items_and_not_of_groups),
         TEST("cold groups of short items do not count", cold_groups_of_short_items_do_not_count),
+        TEST("items that became faster are taken as they are in the end",
+             items_that_became_faster_are_taken_as_they_are_in_the_end),
         TEST("what others took of the processor does not count", what_others_took_of_the_processor_does_not_count),
         TEST("a stretch is told from chance", a_stretch_is_told_from_chance),
         TEST("a stretch of skewed items does not depend on how many long ones were met",
