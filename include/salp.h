@@ -19,6 +19,7 @@
 #include <salp/loop.h>
 #include <salp/machine.h>
 #include <salp/name.h>
+#include <salp/parallel.h>
 #include <salp/pipe.h>
 #include <salp/pool.h>
 #include <salp/process.h>

@@ -2,10 +2,13 @@
 #include "os/thread.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "os/fault.h"
@@ -101,6 +104,30 @@ int salp__thread_send(void *(*function)(void *), void *arg)
     }
     salp__must(pthread_attr_destroy(&attributes) == 0);
     return error;
+}
+
+int salp__fences_prepare(void)
+{
+    SALP__FAULT(-ENOSYS);
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) < 0 ? -errno : 0;
+}
+
+int salp__fence_others(void)
+{
+    SALP__FAULT(-ENOMEM);
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) < 0 ? -errno : 0;
+}
+
+uintptr_t salp__stack_half(void)
+{
+    pthread_attr_t attributes;
+    void *lowest = NULL;
+    size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return 0;
+    salp__must(pthread_attr_getstack(&attributes, &lowest, &size) == 0);
+    salp__must(pthread_attr_destroy(&attributes) == 0);
+    return (uintptr_t)lowest + size / 2;
 }
 
 void salp__thread_join(salp__thread thread)

@@ -57,6 +57,14 @@ int salp__thread_start(salp__thread *thread, void *(*function)(void *), void *ar
 /* The same for a thread that nobody will join, with a small stack: enough for calls of the system and of libc. */
 int salp__thread_send(void *(*function)(void *), void *arg);
 
+/* Every other thread of this process executes a full fence between this call and its return. 0, or an error: not to be had.
+   It has to be prepared once: 0 or an error. */
+int salp__fences_prepare(void);
+int salp__fence_others(void);
+
+/* The middle of the calling thread's stack: an address. 0: it could not be found out. */
+uintptr_t salp__stack_half(void);
+
 void salp__thread_join(salp__thread thread);
 void salp__thread_detach(salp__thread thread);
 

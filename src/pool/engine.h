@@ -31,6 +31,8 @@ typedef struct salp__engine {
     /* Ends the workers and frees the state. No call is under way. */
     void (*close)(salp_pool *pool);
     const char *(*reason)(const salp_pool *pool);
+    /* Where jobs that fork are run. NULL: nowhere. */
+    struct salp__entrance *(*entrance)(salp_pool *pool);
 } salp__engine;
 
 extern const salp__engine salp__threads;
@@ -52,6 +54,10 @@ enum { SALP__OPEN, SALP__TERMINATING, SALP__TERMINATED };
 /* Wakes who waits for the calls to end or for a termination. [lock held on entry, released] */
 void salp__pool_wake_locked(salp_pool *pool);
 
+/* A call begins: 0 or SALP_ECLOSED. Who has begun one ends it. */
+int salp__pool_begin(salp_pool *pool);
+void salp__pool_end(salp_pool *pool);
+
 /* The error that every call of the pool ends with, when it was terminated or is broken; else 0. */
 int salp__pool_ended(const salp_pool *pool);
 
@@ -61,12 +67,17 @@ int salp__pool_ended(const salp_pool *pool);
 typedef struct salp__inside_frame {
     const salp_pool *pool;
     const struct salp__inside_frame *outer;
-    bool callback; /* not a job: may begin calls, may not wait */
+    bool callback;               /* not a job: may begin calls, may not wait */
+    int worker;                  /* the number of the pool's thread; -1: it is another thread */
+    struct salp__member *member; /* as which it runs jobs that fork, or NULL */
 } salp__inside_frame;
 
 void salp__inside_enter(salp__inside_frame *frame, const salp_pool *pool, bool callback);
 void salp__inside_leave(salp__inside_frame *frame);
 bool salp__inside(const salp_pool *pool);
 bool salp__inside_callback(const salp_pool *pool);
+
+/* The innermost frame of this pool, or NULL. */
+const salp__inside_frame *salp__inside_of(const salp_pool *pool);
 
 #endif

@@ -69,22 +69,7 @@ static int enter(salp_pool *pool, bool synchronous)
         return SALP_EFORKED;
     if (salp__inside(pool) && (synchronous || !salp__inside_callback(pool)))
         return SALP_EINSIDE;
-    salp__lock_take(&pool->lock);
-    /* acquire: pairs with salp_pool_terminate, so that a call begun after it sees it. */
-    bool open = atomic_load_explicit(&pool->phase, memory_order_acquire) == SALP__OPEN;
-    if (open)
-        pool->calls++;
-    salp__lock_release(&pool->lock);
-    return open ? 0 : SALP_ECLOSED;
-}
-
-static void leave(salp_pool *pool)
-{
-    salp__lock_take(&pool->lock);
-    if (--pool->calls == 0)
-        salp__pool_wake_locked(pool);
-    else
-        salp__lock_release(&pool->lock);
+    return salp__pool_begin(pool);
 }
 
 /* In a fork of the program the future is a copy, and its pool is not: nobody would resolve it here. */
@@ -116,7 +101,7 @@ void salp__call_finish(salp__call *call, int result)
     salp__inside_leave(&frame);
     salp__free(call->copies);
     salp__free(call);
-    leave(pool);
+    salp__pool_end(pool);
 }
 
 /* Copies inputs (when asked) and the context behind each other, so that the caller may forget its own. */
@@ -186,7 +171,7 @@ free_future:
 free_copies:
     salp__free(call->copies);
 leave_pool:
-    leave(call->pool);
+    salp__pool_end(call->pool);
 free_call:
     salp__free(call);
     return error;
@@ -228,7 +213,7 @@ static int run(salp__call *call)
         return result;
     if (call->count > 0)
         result = call->pool->engine->run(call->pool, call);
-    leave(call->pool);
+    salp__pool_end(call->pool);
     return result;
 }
 

@@ -16,7 +16,7 @@
 void salp__inside_enter(salp__inside_frame *frame, const salp_pool *pool, bool callback)
 {
     salp__actor *self = salp__self();
-    *frame = (salp__inside_frame){ .pool = pool, .outer = self->inside, .callback = callback };
+    *frame = (salp__inside_frame){ .pool = pool, .outer = self->inside, .callback = callback, .worker = -1 };
     self->inside = frame;
 }
 
@@ -25,22 +25,23 @@ void salp__inside_leave(salp__inside_frame *frame)
     salp__self()->inside = frame->outer;
 }
 
+const salp__inside_frame *salp__inside_of(const salp_pool *pool)
+{
+    const salp__inside_frame *frame = salp__self()->inside;
+    while (frame && frame->pool != pool)
+        frame = frame->outer;
+    return frame;
+}
+
 bool salp__inside(const salp_pool *pool)
 {
-    for (const salp__inside_frame *frame = salp__self()->inside; frame; frame = frame->outer) {
-        if (frame->pool == pool)
-            return true;
-    }
-    return false;
+    return salp__inside_of(pool) != NULL;
 }
 
 bool salp__inside_callback(const salp_pool *pool)
 {
-    for (const salp__inside_frame *frame = salp__self()->inside; frame; frame = frame->outer) {
-        if (frame->pool == pool)
-            return frame->callback;
-    }
-    return false;
+    const salp__inside_frame *frame = salp__inside_of(pool);
+    return frame && frame->callback;
 }
 
 static const salp__engine *engine_of(salp_engine engine)
@@ -156,6 +157,26 @@ void salp__pool_wake_locked(salp_pool *pool)
     salp__claim_all(&pool->waiters, &woken);
     salp__lock_release(&pool->lock);
     salp__resume_all(&woken);
+}
+
+int salp__pool_begin(salp_pool *pool)
+{
+    salp__lock_take(&pool->lock);
+    /* acquire: pairs with salp_pool_terminate, so that a call begun after it sees it. */
+    bool open = atomic_load_explicit(&pool->phase, memory_order_acquire) == SALP__OPEN;
+    if (open)
+        pool->calls++;
+    salp__lock_release(&pool->lock);
+    return open ? 0 : SALP_ECLOSED;
+}
+
+void salp__pool_end(salp_pool *pool)
+{
+    salp__lock_take(&pool->lock);
+    if (--pool->calls == 0)
+        salp__pool_wake_locked(pool);
+    else
+        salp__lock_release(&pool->lock);
 }
 
 int salp_pool_close(salp_pool *pool)

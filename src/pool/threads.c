@@ -35,6 +35,7 @@
 #include "os/memory.h"
 #include "os/thread.h"
 #include "pool/engine.h"
+#include "pool/entrance.h"
 #include "pool/items.h"
 #include "task/park.h"
 #include "task/seat.h"
@@ -60,6 +61,7 @@ typedef struct engine {
     salp__seat ender;         /* [lock] called when `calls` is empty, and when no worker lives */
     bool closing;             /* [lock] workers end when there is nothing to do */
     bool stopping;            /* [lock] no call may begin */
+    salp__entrance entrance;  /* for jobs that fork */
     void *initializer_arg;    /* [const after open] a copy, or NULL */
     int initializer_failures; /* [lock] in a row */
     bool lookout;             /* [lock] an idle worker will look again within a millisecond */
@@ -168,6 +170,7 @@ static size_t work(engine *e, salp__call *call, int index, size_t limit, int64_t
     size_t ran = 0;
     bool drained = false;
     salp__inside_enter(&frame, e->pool, false);
+    frame.worker = index < e->pool->options.workers ? index : -1;
     while (ran < limit && !(atomic_load_explicit(&state->signal, memory_order_relaxed) & SALP__STOP)) {
         salp__range units;
         size_t room = (limit - ran - 1) / state->units.size + 1;
@@ -275,6 +278,7 @@ static void stand_down(engine *e)
     bool wake = false;
     salp__lock_take(&e->lock);
     e->lookout = false;
+    salp__entrance_watch(&e->entrance, false);
     for (salp__list *node = e->calls.next; node != &e->calls; node = node->next) {
         salp__call *call = SALP__CONTAINER(node, salp__call, link);
         wake |= !call->engine.threads.woken;
@@ -285,8 +289,8 @@ static void stand_down(engine *e)
         salp__wake(&e->work, e->pool->options.workers, false);
 }
 
-/* Nothing to do: says so to those who have, and sleeps. [lock held on entry, released] */
-static void idle_locked(engine *e, worker *self, salp__patience patience)
+/* Nothing to do since the bell was at `seen`: says so to those who have, and sleeps. [lock held on entry, released] */
+static void idle_locked(engine *e, worker *self, uint32_t seen, salp__patience patience)
 {
     for (salp__list *node = e->calls.next; node != &e->calls; node = node->next) {
         salp__call *call = SALP__CONTAINER(node, salp__call, link);
@@ -294,10 +298,12 @@ static void idle_locked(engine *e, worker *self, salp__patience patience)
             atomic_fetch_or_explicit(&call->engine.threads.signal, SALP__HUNGRY, memory_order_relaxed);
     }
     int64_t now = salp__now();
-    bool lookout = !e->lookout && now - e->last_call < lookout_lasts;
-    if (lookout)
+    bool recent = now - e->last_call < lookout_lasts || salp__entrance_is_lively(&e->entrance, now, lookout_lasts);
+    bool lookout = !e->lookout && recent;
+    if (lookout) {
         e->lookout = true;
-    uint32_t seen = salp__bell_look(&e->work);
+        salp__entrance_watch(&e->entrance, true);
+    }
     self->idle = true;
     salp__lock_release(&e->lock);
     salp__park(&e->work, seen, lookout ? now + lookout_interval : SALP_FOREVER, false, patience);
@@ -337,12 +343,14 @@ static void *worker_main(void *arg)
     size_t limit = e->pool->options.items_per_worker, ran = 0;
     if (!initialize(e)) {
         stop_all(e, SALP_EBROKEN);
+        salp__entrance_end(&e->entrance, SALP_EBROKEN, false);
         salp__lock_take(&e->lock);
         end_worker_locked(e);
         return NULL;
     }
     salp__patience patience = SALP__SLEEP;
     for (;;) {
+        uint32_t seen = salp__bell_look(&e->work); /* whatever comes from now on ends its sleep */
         salp__lock_take(&e->lock);
         self->idle = false; /* before it does anything */
         salp__call *finished = sweep_locked(e);
@@ -355,8 +363,13 @@ static void *worker_main(void *arg)
         if (!call) {
             if (e->closing)
                 break;
-            idle_locked(e, self, patience);
-            patience = SALP__SLEEP;
+            salp__lock_release(&e->lock);
+            bool served = salp__entrance_serve(&e->entrance, e->pool, self->index);
+            if (!served) {
+                salp__lock_take(&e->lock);
+                idle_locked(e, self, seen, patience);
+            }
+            patience = served ? SALP__LOOK_FIRST : SALP__SLEEP;
             continue;
         }
         call->engine.threads.active++;
@@ -549,6 +562,7 @@ static void terminate(salp_pool *pool)
     e->stopping = true;
     salp__lock_release(&e->lock);
     stop_all(e, -ECANCELED);
+    salp__entrance_end(&e->entrance, -ECANCELED, true);
     salp__seat_wait_through(&e->ender, &e->lock, has_no_call_locked, e);
 }
 
@@ -574,7 +588,7 @@ static int count_quiet_locked(const salp__staff *staff)
 {
     engine *e = SALP__CONTAINER(staff, engine, staff);
     int quiet = 0;
-    if (!salp__list_empty(&e->calls))
+    if (!salp__list_empty(&e->calls) || !salp__entrance_is_quiet(&e->entrance))
         return 0;
     for (int i = 0; i < e->pool->options.workers; i++)
         quiet += e->workers[i].idle;
@@ -586,9 +600,16 @@ static void close_engine(salp_pool *pool)
     engine *e = pool->state;
     salp__staff_close(&e->staff);
     stop_workers(e, pool->options.workers);
+    salp__entrance_close(&e->entrance);
     salp__lock_close(&e->lock);
     salp__free(e->initializer_arg);
     salp__free(e);
+}
+
+static salp__entrance *entrance_of(salp_pool *pool)
+{
+    engine *e = pool->state;
+    return &e->entrance;
 }
 
 static const char *reason(const salp_pool *pool)
@@ -620,6 +641,7 @@ static int open_engine(salp_pool *pool)
     e->pool = pool;
     salp__lock_open(&e->lock);
     salp__list_open(&e->calls);
+    salp__entrance_open(&e->entrance, count, &e->work);
     e->ender.what = "workers of a pool";
     pool->state = e;
     for (int i = 0; i < count; i++) {
@@ -639,6 +661,7 @@ static int open_engine(salp_pool *pool)
     return 0;
 
 close_lock:
+    salp__entrance_close(&e->entrance);
     salp__lock_close(&e->lock);
     salp__free(e->initializer_arg);
 free_engine:
@@ -654,4 +677,5 @@ const salp__engine salp__threads = {
     .terminate = terminate,
     .close = close_engine,
     .reason = reason,
+    .entrance = entrance_of,
 };
