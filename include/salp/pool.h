@@ -110,11 +110,11 @@ typedef enum salp_engine {
 
 typedef struct salp_pool_options {
     salp_engine engine;
-    int workers;                 /* 0: as many as this program may use: usable.workers of salp/machine.h; salp/worth.h tells
+    int workers;           /* 0: as many as this program may use: usable.workers of salp/machine.h; salp/worth.h tells
                                     when more or fewer are better */
-    salp_start start;            /* processes only */
-    salp_fn *initializer;        /* run once in each worker before its first item; an error ends the worker */
-    void *initializer_arg;       /* passed to it */
+    salp_start start;      /* processes only */
+    salp_fn *initializer;  /* run once in each worker before its first item; an error ends the worker */
+    void *initializer_arg; /* passed to it */
     size_t initializer_arg_size; /* > 0: workers get a copy of so many bytes; 0: the pointer as it is */
     size_t items_per_worker;     /* replace a worker after so many items; 0: never */
     int64_t item_timeout;        /* nanoseconds one item may take; 0: no limit. Processes only: looked at often
