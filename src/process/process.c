@@ -157,10 +157,14 @@ static void sleep_until_end(const salp_process *p)
         salp__process_await(p->watch);
 }
 
-/* What is to be read when there is more to know. */
+/* What is to be read when there is more to know. Of a process of the server's the news: to wake up for its pidfd as well would be
+   to wake up twice. If they have come before its end, they say that there is no server any more. */
 static int next_sign(const salp_process *p)
 {
-    return p->news >= 0 && salp__process_has_ended(p->watch) ? p->news : p->watch;
+    bool told = false;
+    if (p->news >= 0 && !salp__process_has_ended(p->watch))
+        (void)salp__poll(&p->news, &told, 1, 0);
+    return p->news < 0 || told ? p->watch : p->news;
 }
 
 int salp_process_wait_ending(salp_process *p, salp_process_ending *ending)

@@ -19,7 +19,8 @@
  * I2  The function is called only when we have the pidfd, and know that all is well: a fork waits for `go`, a copy for an
  *     answer to its word. So its number is not another one's by then, whoever reaps, and a start that fails has called nothing.
  * I3  Whoever finds out how it has ended holds the lock, and stores it; everybody later looks at that.
- * I4  A process that the server has forked is not our child: its end comes by the news, after its pidfd has said that it has come.
+ * I4  A process that the server has forked is not our child: its end comes by the news, after its pidfd has said that it has
+ *     come. So the news are waited for; the pidfd only when there is no server any more that would send them.
  *
  * SPDX-License-Identifier: MIT
  */
