@@ -21,7 +21,7 @@
  * else another one could be reading the environment. With more threads they are loaded, and unloaded at the end.
  *
  * Not in a program that has privileges which its user lacks: hwloc's variables name files to read and plugins to load.
- * Such a program gets what it would where hwloc finds nothing: a flat machine, of processors only.
+ * Such a program gets what it would where hwloc finds nothing, or is not installed: a flat machine, of processors only.
  *
  * The first answer stays. Two threads that are first together both look, and one of the answers is thrown away: so there
  * is no lock that a fork could leave locked. It is never freed: at the end of the program other threads may still read it.
@@ -31,7 +31,6 @@
 #include "os/topology.h"
 
 #include <errno.h>
-#include <hwloc.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -40,7 +39,7 @@
 #include <sys/single_threaded.h>
 #include <unistd.h>
 
-#include "os/fault.h"
+#include "os/hwloc.h"
 #include "os/memory.h"
 #include "os/processors.h"
 
@@ -67,6 +66,12 @@ struct answer {
     salp_package *packages;
     salp_node *nodes;
     salp_cache *caches;
+};
+
+/* What hwloc has found. */
+struct tree {
+    salp__hwloc hwloc;
+    hwloc_topology_t topology;
 };
 
 /* ---- the block ---- */
@@ -129,16 +134,37 @@ static salp_processor *add_processor(struct answer *answer, int number)
 
 /* ---- from hwloc's tree ---- */
 
-static hwloc_obj_t leaf(hwloc_topology_t tree, int index)
+static int count_of(const struct tree *tree, hwloc_obj_type_t type)
 {
-    return hwloc_get_obj_by_type(tree, HWLOC_OBJ_PU, (unsigned)index);
+    int depth = tree->hwloc.get_type_depth(tree->topology, type);
+    return depth == HWLOC_TYPE_DEPTH_UNKNOWN ? 0 : (int)tree->hwloc.get_nbobjs_by_depth(tree->topology, depth);
+}
+
+/* NULL: there are not as many. */
+static hwloc_obj_t object_of(const struct tree *tree, hwloc_obj_type_t type, int index)
+{
+    int depth = tree->hwloc.get_type_depth(tree->topology, type);
+    return depth == HWLOC_TYPE_DEPTH_UNKNOWN ? NULL
+                                             : tree->hwloc.get_obj_by_depth(tree->topology, depth, (unsigned)index);
+}
+
+static hwloc_obj_t leaf(const struct tree *tree, int index)
+{
+    return object_of(tree, HWLOC_OBJ_PU, index);
+}
+
+static hwloc_obj_t above(hwloc_obj_t object, hwloc_obj_type_t type)
+{
+    while (object && object->type != type)
+        object = object->parent;
+    return object;
 }
 
 /* Whether a run of the objects of this type begins at a leaf; *object is its ancestor, or NULL. */
-static bool begins(hwloc_topology_t tree, hwloc_obj_type_t type, int index, hwloc_obj_t *object)
+static bool begins(const struct tree *tree, hwloc_obj_type_t type, int index, hwloc_obj_t *object)
 {
-    *object = hwloc_get_ancestor_obj_by_type(tree, type, leaf(tree, index));
-    return index == 0 || hwloc_get_ancestor_obj_by_type(tree, type, leaf(tree, index - 1)) != *object;
+    *object = above(leaf(tree, index), type);
+    return index == 0 || above(leaf(tree, index - 1), type) != *object;
 }
 
 static hwloc_obj_type_t cache_type(int level)
@@ -148,11 +174,11 @@ static hwloc_obj_type_t cache_type(int level)
     return types[level];
 }
 
-static void count(hwloc_topology_t tree, struct sizes *sizes)
+static void count(const struct tree *tree, struct sizes *sizes)
 {
     hwloc_obj_t object;
-    *sizes = (struct sizes){ .processors = hwloc_get_nbobjs_by_type(tree, HWLOC_OBJ_PU) };
-    sizes->nodes = hwloc_get_nbobjs_by_type(tree, HWLOC_OBJ_NUMANODE);
+    *sizes = (struct sizes){ .processors = count_of(tree, HWLOC_OBJ_PU) };
+    sizes->nodes = count_of(tree, HWLOC_OBJ_NUMANODE);
     for (int i = 0; i < sizes->processors; i++) {
         int number = (int)leaf(tree, i)->os_index;
         if (number >= sizes->numbers)
@@ -165,12 +191,12 @@ static void count(hwloc_topology_t tree, struct sizes *sizes)
 }
 
 /* What kind of core begins at a leaf. hwloc's word for the rank is efficiency: it means that of the program's time. */
-static salp_core make_core(hwloc_topology_t tree, int first)
+static salp_core make_core(const struct tree *tree, int first)
 {
-    int kinds = hwloc_cpukinds_get_nr(tree, 0), rank = -1;
-    int kind = kinds > 1 ? hwloc_cpukinds_get_by_cpuset(tree, leaf(tree, first)->cpuset, 0) : -1;
+    int kinds = tree->hwloc.cpukinds_get_nr(tree->topology, 0), rank = -1;
+    int kind = kinds > 1 ? tree->hwloc.cpukinds_get_by_cpuset(tree->topology, leaf(tree, first)->cpuset, 0) : -1;
     if (kind >= 0)
-        (void)hwloc_cpukinds_get_info(tree, (unsigned)kind, NULL, &rank, NULL, NULL, 0);
+        (void)tree->hwloc.cpukinds_get_info(tree->topology, (unsigned)kind, NULL, &rank, NULL, NULL, 0);
     if (rank < 0)
         return (salp_core){ .first = first, .kind = SALP_CORES_ALIKE };
     return (salp_core){
@@ -181,7 +207,7 @@ static salp_core make_core(hwloc_topology_t tree, int first)
 }
 
 /* I1: a run that goes on is the last one. A leaf without a core is one; leaves without a package share one. */
-static void add_cores_and_packages(hwloc_topology_t tree, struct answer *answer)
+static void add_cores_and_packages(const struct tree *tree, struct answer *answer)
 {
     salp_machine *machine = &answer->machine;
     hwloc_obj_t object;
@@ -197,7 +223,7 @@ static void add_cores_and_packages(hwloc_topology_t tree, struct answer *answer)
     }
 }
 
-static void add_caches(hwloc_topology_t tree, struct answer *answer, int level)
+static void add_caches(const struct tree *tree, struct answer *answer, int level)
 {
     salp_machine *machine = &answer->machine;
     hwloc_obj_t object;
@@ -219,14 +245,14 @@ static void add_caches(hwloc_topology_t tree, struct answer *answer, int level)
 }
 
 /* Nodes are not ancestors of leaves, but stand beside one that has the same leaves. */
-static void add_node(struct answer *answer, hwloc_obj_t object)
+static void add_node(const struct tree *tree, struct answer *answer, hwloc_obj_t object)
 {
     salp_machine *machine = &answer->machine;
     salp_node *node = &answer->nodes[machine->node_count];
     *node = (salp_node){ .number = (int)object->os_index, .memory = (int64_t)object->attr->numanode.local_memory };
     for (int i = 0; i < machine->processor_count; i++) {
         salp_processor *processor = &answer->processors[i];
-        if (!hwloc_bitmap_isset(object->cpuset, (unsigned)processor->number))
+        if (!tree->hwloc.bitmap_isset(object->cpuset, (unsigned)processor->number))
             continue;
         if (node->count++ == 0)
             node->first = i;
@@ -236,17 +262,17 @@ static void add_node(struct answer *answer, hwloc_obj_t object)
     machine->node_count++;
 }
 
-static const char *model_of(hwloc_topology_t tree)
+/* It is said of the packages, or of the whole. */
+static const char *model_of(const struct tree *tree)
 {
-    hwloc_obj_t package = hwloc_get_obj_by_type(tree, HWLOC_OBJ_PACKAGE, 0);
-    const char *model = package ? hwloc_obj_get_info_by_name(package, "CPUModel") : NULL;
-    if (!model)
-        model = hwloc_obj_get_info_by_name(hwloc_get_root_obj(tree), "CPUModel");
+    const char *model = NULL;
+    for (hwloc_obj_t object = leaf(tree, 0); object && !model; object = object->parent)
+        model = hwloc_obj_get_info_by_name(object, "CPUModel");
     return model ? model : "";
 }
 
 /* NULL: no memory. */
-static struct answer *read_tree(hwloc_topology_t tree)
+static struct answer *read_tree(const struct tree *tree)
 {
     struct sizes sizes;
     count(tree, &sizes);
@@ -259,9 +285,9 @@ static struct answer *read_tree(hwloc_topology_t tree)
     for (int level = 0; level < SALP_CACHE_LEVELS; level++)
         add_caches(tree, answer, level);
     for (int i = 0; i < sizes.nodes; i++)
-        add_node(answer, hwloc_get_obj_by_type(tree, HWLOC_OBJ_NUMANODE, (unsigned)i));
-    answer->machine.memory = (int64_t)hwloc_get_root_obj(tree)->total_memory;
-    answer->machine.described = !hwloc_topology_is_thissystem(tree);
+        add_node(tree, answer, object_of(tree, HWLOC_OBJ_NUMANODE, i));
+    answer->machine.memory = (int64_t)above(leaf(tree, 0), HWLOC_OBJ_MACHINE)->total_memory;
+    answer->machine.described = !tree->hwloc.topology_is_thissystem(tree->topology);
     return answer;
 }
 
@@ -285,25 +311,31 @@ static void unhush(const bool set[QUIET])
     }
 }
 
-static int load(const salp__topology_source *source, hwloc_topology_t *tree)
+/* Whether it found something that can be told. */
+static bool is_of_use(const struct tree *tree)
 {
-    SALP__FAULT(-ENOTSUP);
-    if (hwloc_topology_init(tree) < 0)
-        return -ENOTSUP;
+    return count_of(tree, HWLOC_OBJ_PU) > 0 &&
+           tree->hwloc.bitmap_last(tree->hwloc.topology_get_topology_cpuset(tree->topology)) <= NUMBER_MAX;
+}
+
+static int grow(const salp__topology_source *source, struct tree *tree)
+{
+    const salp__hwloc *hwloc = &tree->hwloc;
+    if (hwloc->topology_init(&tree->topology) < 0)
+        return -ENOENT;
     int result = 0;
     if (source->synthetic)
-        result = hwloc_topology_set_synthetic(*tree, source->synthetic);
+        result = hwloc->topology_set_synthetic(tree->topology, source->synthetic);
     else if (source->xml)
-        result = hwloc_topology_set_xml(*tree, source->xml);
+        result = hwloc->topology_set_xml(tree->topology, source->xml);
     if (result == 0)
-        result = hwloc_topology_set_flags(*tree, LOOKED_FOR);
+        result = hwloc->topology_set_flags(tree->topology, LOOKED_FOR);
     if (result == 0)
-        result = hwloc_topology_load(*tree);
-    if (result == 0 && hwloc_get_nbobjs_by_type(*tree, HWLOC_OBJ_PU) > 0 &&
-        hwloc_bitmap_last(hwloc_topology_get_topology_cpuset(*tree)) <= NUMBER_MAX)
+        result = hwloc->topology_load(tree->topology);
+    if (result == 0 && is_of_use(tree))
         return 0;
-    hwloc_topology_destroy(*tree);
-    return source->synthetic || source->xml ? -EINVAL : -ENOTSUP;
+    hwloc->topology_destroy(tree->topology);
+    return source->synthetic || source->xml ? -EINVAL : -ENOENT;
 }
 
 /* Without /sys hwloc finds no more than we do, and prints that. */
@@ -314,22 +346,24 @@ static bool may_ask(const salp__topology_source *source)
     return source->synthetic || source->xml || access("/sys/devices/system/cpu", F_OK) == 0;
 }
 
-/* *answer is NULL where hwloc finds nothing. */
+/* -ENOENT: hwloc is not there, may not be asked, or finds nothing. */
 static int ask_hwloc(const salp__topology_source *source, struct answer **answer)
 {
-    hwloc_topology_t tree;
+    struct tree tree;
     bool set[QUIET];
-    *answer = NULL;
-    if (!may_ask(source))
-        return 0;
-    hush(set);
-    int error = load(source, &tree);
-    unhush(set);
+    int error = may_ask(source) ? salp__hwloc_load(&tree.hwloc) : -ENOENT;
     if (error < 0)
-        return error == -ENOTSUP ? 0 : error;
-    *answer = read_tree(tree);
-    hwloc_topology_destroy(tree);
-    return *answer ? 0 : -ENOMEM;
+        return error;
+    hush(set);
+    error = grow(source, &tree);
+    unhush(set);
+    if (error == 0) {
+        *answer = read_tree(&tree);
+        error = *answer ? 0 : -ENOMEM;
+        tree.hwloc.topology_destroy(tree.topology);
+    }
+    salp__hwloc_unload(&tree.hwloc);
+    return error;
 }
 
 /* ---- without hwloc ---- */
@@ -407,7 +441,7 @@ int salp__topology_read(const salp__topology_source *source, salp_machine **mach
     struct answer *answer;
     salp__processors_mask(&mask, &mask_size);
     int error = ask_hwloc(source, &answer);
-    if (error == 0 && !answer) {
+    if (error == -ENOENT) {
         answer = make_flat(mask, mask_size);
         error = answer ? 0 : -ENOMEM;
     }

@@ -6,6 +6,8 @@
  */
 #include "test.h"
 
+#include "os/hwloc.h"
+#include "os/mappings.h"
 #include "os/memory.h"
 #include "os/topology.h"
 
@@ -298,6 +300,35 @@ static void of_this_machine_a_last_level_cache_is_found_by_number(void **state)
     assert_int_equal(salp__topology_last_cache(INT_MAX), -1);
 }
 
+static bool is_hwloc(const salp__mapping *mapping, void *arg)
+{
+    bool *found = arg;
+    *found |= strstr(mapping->path, "/libhwloc") != NULL;
+    return true;
+}
+
+static bool has_hwloc(void)
+{
+    bool found = false;
+    assert_int_equal(salp__mappings_each(is_hwloc, &found), 0);
+    return found;
+}
+
+/* Else each fork would copy its mappings. */
+static void hwloc_is_there_for_the_look_alone(void **state)
+{
+    (void)state;
+    assert_false(has_hwloc());
+    salp__hwloc hwloc;
+    assert_int_equal(salp__hwloc_load(&hwloc), 0);
+    assert_true(has_hwloc());
+    salp__hwloc_unload(&hwloc);
+    salp_machine *machine = synthetic("core:2 pu:2");
+    assert_int_equal(machine->core_count, 2);
+    salp__free(machine);
+    assert_false(has_hwloc());
+}
+
 static void what_is_no_description_is_refused(void **state)
 {
     (void)state;
@@ -329,6 +360,7 @@ int main(int argc, char **argv)
         TEST("a quota above the mask is told, but limits nothing", a_quota_above_the_mask_is_told_but_limits_nothing),
         TEST("of this machine a last-level cache is found by number",
              of_this_machine_a_last_level_cache_is_found_by_number),
+        TEST("hwloc is there for the look alone", hwloc_is_there_for_the_look_alone),
         TEST("what is no description is refused", what_is_no_description_is_refused),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);

@@ -1,0 +1,42 @@
+/* The functions of hwloc; the header tells why so. SPDX-License-Identifier: MIT */
+#include "os/hwloc.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "os/fault.h"
+
+#if HWLOC_API_VERSION >> 16 != 2
+#error "which library has another version's functions?"
+#endif
+#define LIBRARY "libhwloc.so.15" /* of all versions 2 */
+
+static bool find(void *library, const char *name, void *pointer)
+{
+    void *address = dlsym(library, name);
+    memcpy(pointer, &address, sizeof address); /* C has no cast of that to a function */
+    return address;
+}
+
+int salp__hwloc_load(salp__hwloc *hwloc)
+{
+    SALP__FAULT(-ENOENT);
+    bool found = true;
+    hwloc->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (!hwloc->library)
+        return -ENOENT;
+#define FIND(name) found = found && find(hwloc->library, "hwloc_" #name, &hwloc->name)
+    SALP__HWLOC_EACH(FIND);
+#undef FIND
+    if (found)
+        return 0;
+    salp__hwloc_unload(hwloc); /* something else of that name */
+    return -ENOENT;
+}
+
+void salp__hwloc_unload(salp__hwloc *hwloc)
+{
+    dlclose(hwloc->library);
+}
