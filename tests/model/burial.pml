@@ -13,7 +13,7 @@
  *
  *   join        take_part, take_slot, announce; bury_all: salp__bury_all_dead
  *   get_latch   salp__shared_latch_wait, take_over; undo: salp__journal_undo
- *   set, both   salp__journal_set, salp__journal_set_both
+ *   set, both   salp__journal_set, salp__journal_set_both; mend: mend_locked of a semaphore
  *   has_latch   by `phase`: salp__shared_semaphore_acquire, _release, _close
  *   settle      settle_locked of a semaphore; salp__grant_locked, which changes the line of a task's node twice
  *   let_go      salp__shared_unlatch, salp__wakes_ring
@@ -38,7 +38,8 @@
  *   UNDO_FORWARDS      one who sets back in the order in which it was noted
  *   EMPTY_FIRST        one who empties the journal, and then sets back
  *   SLOT_FIRST         one who buries, and frees the slot before what was held has come back
- *   BURY_TWICE         one who buries, and gives back what was held in two transactions
+ *   LEAVE_TWICE        one who leaves with a unit, and says in two transactions that it is gone
+ *   FORGET_MENDING     one who takes the latch from the dead, and does not count anew how many are free
  *   FORGET_SETTLING    one who buries, and does not look what follows from it
  *   FORGET_RINGS       one who buries, and does not ring for those who were granted
  *   COME_SILENTLY      one who comes, and does not ring for those who wait
@@ -58,13 +59,14 @@
 #define SLOTS 2
 #define NOBODY ACTORS
 #define DEATHS 2
-#define ANYTHING 9 /* what a note says that does not count */
+#define ANYTHING 9 /* what a note says that does not count, of a word that does */
 
-/* The words that are changed by the journal. */
+/* The words. VALUE is stored without the journal as well, and HELD alone, too. */
 #define VALUE 0
-#define HELD(slot) (1 + (slot))
-#define NODE(actor) (1 + SLOTS + (actor))
-#define WORDS (1 + SLOTS + ACTORS)
+#define TOTAL 1
+#define HELD(slot) (2 + (slot))
+#define NODE(actor) (2 + SLOTS + (actor))
+#define WORDS (2 + SLOTS + ACTORS)
 
 /* What a node is. */
 #define FREE 0
@@ -153,7 +155,7 @@ inline both(a, new_a, b, new_b)
 inline empty_journal()
 {
     count = 0;
-    for (i : 0 .. 3) { noted[i].which = 0; noted[i].old = ANYTHING }
+    for (i : 0 .. 3) { noted[i].which = TOTAL; noted[i].old = ANYTHING }
     i = 0
 }
 
@@ -169,6 +171,24 @@ inline commit(what, is_now)
             what = is_now
         }
     }
+}
+
+/* Without the journal. */
+inline store_at_once(w, value, what, is_now)
+{
+    atomic { step(); word[w] = value; committed[w] = word[w]; what = is_now }
+}
+
+#define FREE_UNITS(of) (of[TOTAL] - of[HELD(0)] - of[HELD(1)])
+
+/* What follows from other words is stored anew. */
+inline mend()
+{
+#ifdef FORGET_MENDING
+    skip
+#else
+    store_at_once(VALUE, FREE_UNITS(word), i, 0)
+#endif
 }
 
 inline undo()
@@ -204,7 +224,8 @@ inline check_words()
         assert(count == 0);
         for (i : 0 .. WORDS - 1) { assert(word[i] == committed[i]) }
         i = 0;
-        assert(word[VALUE] + word[HELD(0)] + word[HELD(1)] == units);
+        assert(word[TOTAL] == units);
+        assert(word[VALUE] + word[HELD(0)] + word[HELD(1)] == word[TOTAL]);
         assert(slot == SLOTS || participant[slot] == me);
         assert(slot == SLOTS || word[HELD(slot)] == has[me] + (word[NODE(me)] == GRANTED))
     }
@@ -302,6 +323,7 @@ get_latch:
 #endif
        fi;
        undo();
+       mend();
        check_words();
        goto bury
     fi;
@@ -312,8 +334,8 @@ has_latch:
     :: dead != NOBODY -> victim = dead; dead = NOBODY; goto bury
     :: dead == NOBODY && why != NOTHING -> goto let_go
     :: why == NOTHING && phase == TAKE && word[VALUE] > 0 ->
-        both(VALUE, word[VALUE] - 1, HELD(slot), word[HELD(slot)] + 1);
-        commit(has[me], true);
+        store_at_once(HELD(slot), word[HELD(slot)] + 1, has[me], true);
+        store_at_once(VALUE, word[VALUE] - 1, i, 0);
         phase = GIVE
     :: why == NOTHING && phase == TAKE && word[VALUE] == 0 ->
         who[me] = slot; /* not by the journal: of a node that is free it says nothing */
@@ -326,17 +348,25 @@ has_latch:
         phase = GIVE
     :: why == NOTHING && phase == WAIT && word[NODE(me)] != GRANTED -> rung[me] = false
     :: why == NOTHING && phase == GIVE ->
-        both(VALUE, word[VALUE] + 1, HELD(slot), word[HELD(slot)] - 1);
-        commit(has[me], false);
+        store_at_once(HELD(slot), word[HELD(slot)] - 1, has[me], false);
+        store_at_once(VALUE, word[VALUE] + 1, i, 0);
         phase = LEAVE
     :: why == NOTHING && phase == GIVE -> /* he leaves with it: then nobody has it */
-        both(VALUE, word[VALUE], HELD(slot), word[HELD(slot)] - 1);
+#ifdef LEAVE_TWICE
+        set(TOTAL, word[TOTAL] - 1);
+        commit(units, units - 1);
+        set(HELD(slot), 0);
+        commit(has[me], false);
+#else
+        both(TOTAL, word[TOTAL] - 1, HELD(slot), 0);
         atomic { commit(has[me], false); units-- };
+#endif
         atomic { step(); participant[slot] = NOBODY; slot = SLOTS };
         phase = DONE
     :: why == NOTHING && phase == ADD ->
-        set(VALUE, word[VALUE] + 1);
+        both(TOTAL, word[TOTAL] + 1, HELD(slot), 0);
         commit(units, units + 1);
+        store_at_once(VALUE, word[VALUE] + 1, i, 0);
         phase = DONE /* he lives on, and does not leave */
     :: why == NOTHING && phase == LEAVE ->
         atomic { step(); participant[slot] = NOBODY; slot = SLOTS };
@@ -399,14 +429,10 @@ bury:
         :: n == ACTORS -> break
         od;
         n = 0;
-#ifdef BURY_TWICE
-        set(VALUE, word[VALUE] + word[HELD(s)]);
-        commit(i, 0);
-        set(HELD(s), 0);
-#else
-        both(VALUE, word[VALUE] + word[HELD(s)], HELD(s), 0);
-#endif
-        commit(i, 0);
+        d = word[HELD(s)];
+        both(TOTAL, word[TOTAL], HELD(s), 0);
+        set(VALUE, word[VALUE] + d);
+        commit(d, 0);
 #ifndef SLOT_FIRST
         atomic { step(); participant[s] = NOBODY };
 #endif
@@ -507,13 +533,15 @@ init
 {
     byte a;
     atomic {
-        for (a : 0 .. 3) { noted[a].old = ANYTHING }
+        for (a : 0 .. 3) { noted[a].which = TOTAL; noted[a].old = ANYTHING }
         joins = 1;
         participant[0] = 0;
         units = 1;
         has[0] = true;
         word[HELD(0)] = 1;
         committed[HELD(0)] = 1;
+        word[TOTAL] = 1;
+        committed[TOTAL] = 1;
         for (a : 0 .. ACTORS - 1) { alive[a] = true; run actor(a) }
         a = 0
     }
@@ -523,7 +551,7 @@ init
         for (a : 0 .. ACTORS - 1) {
             assert(!alive[a] || committed[NODE(a)] != GRANTED);
             assert(!alive[a] || committed[NODE(a)] != WAITS ||
-                   (committed[VALUE] == 0 && (committed[HELD(0)] == 0 || alive[participant[0]]) &&
+                   (FREE_UNITS(committed) == 0 && (committed[HELD(0)] == 0 || alive[participant[0]]) &&
                     (committed[HELD(1)] == 0 || alive[participant[1]])))
         }
     }
