@@ -12,7 +12,9 @@ LIMIT = 1.15  # times the best time that was measured
 
 def title(plan):
     way, workers = plan
-    return "in line" if way == "inline" else f"{workers} {way}"
+    if way == "inline":
+        return "in line"
+    return f"{workers} {way}" if workers > 1 else {"threads": "1 thread", "processes": "1 process"}[way]
 
 
 class WorthReport(Report):

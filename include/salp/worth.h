@@ -15,7 +15,7 @@
  *   there, `out` is not written, and nothing is left of what jobs do to memory. What they do to files and to other
  *   processes is done, as in a pool of processes.
  *   It takes about .budget, and the time of the items that are under way by then. The first call in a process measures
- *   the costs of pools too, which takes some tens of milliseconds.
+ *   the costs of pools too, which takes some tens of milliseconds; so does one when the process has become much larger.
  *
  * What it cannot see
  *   Items that depend on each other or have to be in order are yours to know. A job that uses locks of its own which
@@ -74,7 +74,7 @@ typedef struct salp_worth_plan {
 
 #define SALP_WORTH_PLANS_MAX 80
 
-/* What the pools of this machine cost, in nanoseconds; measured once in each process. */
+/* What the pools of this machine cost, in nanoseconds; measured in the first call of each process. */
 typedef struct salp_worth_costs {
     double open;        /* opening and closing a pool */
     double open_worker; /* and for each of its workers */

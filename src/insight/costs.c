@@ -21,7 +21,6 @@
 #include "os/clock.h"
 #include "os/memory.h"
 #include "os/process.h"
-#include "os/processors.h"
 #include "os/thread.h"
 
 enum {
@@ -177,17 +176,16 @@ static void measure_bytes(bench *b, bool in, double *first, double *later)
     close_pool(b);
 }
 
-static void measure(bench *b, salp_worth_costs *costs)
+static void measure(bench *b, int processors, salp_worth_costs *costs)
 {
-    int several = salp__processors_usable();
-    several = several < 2 ? 2 : several > SEVERAL ? SEVERAL : several;
+    int several = processors < 2 ? 2 : processors > SEVERAL ? SEVERAL : processors;
     *costs = (salp_worth_costs){ 0 };
     double one = time_of_life(b, 1), all = time_of_life(b, several);
     costs->open_worker = at_least((all - one) / (several - 1), 0);
     costs->open = at_least(one - costs->open_worker, 0);
 
     /* More spinning items than processors would take turns. */
-    int awake = salp__processors_usable() < 2 ? 1 : several;
+    int awake = processors < 2 ? 1 : several;
     b->options.workers = awake < 2 ? 1 : 2;
     open_pool(b);
     costs->call = time_of_call(b);
@@ -209,15 +207,15 @@ static void measure(bench *b, salp_worth_costs *costs)
     costs->first_byte = at_least((first_in - costs->in_byte + first_out - costs->out_byte) / 2, 0);
 }
 
-static int measure_all(salp_worth_costs *threads, salp_worth_costs *processes)
+static int measure_all(int processors, salp_worth_costs *threads, salp_worth_costs *processes)
 {
     bench b = { .pages = salp__allocate((size_t)PAGE * PAGES) };
     if (!b.pages)
         return -ENOMEM;
     b.options.engine = SALP_THREADS;
-    measure(&b, threads);
+    measure(&b, processors, threads);
     b.options.engine = SALP_PROCESSES;
-    measure(&b, processes);
+    measure(&b, processors, processes);
     salp__free(b.pages);
     return b.error;
 }
@@ -226,16 +224,25 @@ static int measure_all(salp_worth_costs *threads, salp_worth_costs *processes)
 
 static struct kept {
     pthread_mutex_t lock;
-    bool there; /* [lock] */
-    unsigned forks;
+    bool there;     /* [lock] */
+    unsigned forks; /* [lock] salp__forks, and */
+    int64_t memory; /* [lock] bytes of its own that the process had: a fork copies the tables of its pages */
     salp_worth_costs threads, processes;
 } kept = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-int salp__costs(salp_worth_costs *threads, salp_worth_costs *processes)
+/* A quarter more or less of much memory is another length of a fork. Below 0: not known. */
+static bool alike(int64_t a, int64_t b)
+{
+    int64_t difference = a > b ? a - b : b - a;
+    return a < 0 || difference < 32 * 1024 * 1024 || difference < b / 4;
+}
+
+int salp__costs(int processors, salp_worth_costs *threads, salp_worth_costs *processes)
 {
     unsigned forks = salp__forks();
+    int64_t memory = salp__process_own_memory(salp__process_self());
     salp__lock_take(&kept.lock);
-    bool there = kept.there && kept.forks == forks;
+    bool there = kept.there && kept.forks == forks && alike(memory, kept.memory);
     if (there) {
         *threads = kept.threads;
         *processes = kept.processes;
@@ -243,12 +250,13 @@ int salp__costs(salp_worth_costs *threads, salp_worth_costs *processes)
     salp__lock_release(&kept.lock);
     if (there)
         return 0;
-    int error = measure_all(threads, processes);
+    int error = measure_all(processors, threads, processes);
     if (error < 0)
         return error;
     salp__lock_take(&kept.lock);
     kept.there = true;
     kept.forks = forks;
+    kept.memory = memory;
     kept.threads = *threads;
     kept.processes = *processes;
     salp__lock_release(&kept.lock);

@@ -193,7 +193,7 @@ static int find_worth(const salp__work *work, bool kept, salp_worth_report *repo
         (salp_worth_report){ .count = work->count, .in_size = work->in_size, .out_size = work->out_size, .kept = kept };
     int error = look_at_machine(report);
     if (error == 0)
-        error = salp__costs(&report->threads, &report->processes);
+        error = salp__costs(report->processors, &report->threads, &report->processes);
     if (error < 0)
         return error;
     others += others_now();
