@@ -29,7 +29,7 @@ enum {
     ITEMS = 20000, /* of nothing */
     PAGE = 4096,   /* bytes of an item that only copies */
     PAGES = 512,   /* of them */
-    SEVERAL = 8,   /* workers, at most, from which the cost of each is taken */
+    SEVERAL = 8,   /* workers from which the cost of each is taken; to be awake at once, there must be processors */
 };
 
 static const int64_t stay = SALP_MICROSECONDS(200); /* an item by the clock: longer than a wake-up */
@@ -178,30 +178,29 @@ static void measure_bytes(bench *b, bool in, double *first, double *later)
 
 static void measure(bench *b, int processors, salp_worth_costs *costs)
 {
-    int several = processors < 2 ? 2 : processors > SEVERAL ? SEVERAL : processors;
+    int several = processors > SEVERAL ? SEVERAL : processors;
     *costs = (salp_worth_costs){ 0 };
-    double one = time_of_life(b, 1), all = time_of_life(b, several);
-    costs->open_worker = at_least((all - one) / (several - 1), 0);
+    double one = time_of_life(b, 1), all = time_of_life(b, SEVERAL);
+    costs->open_worker = at_least((all - one) / (SEVERAL - 1), 0);
     costs->open = at_least(one - costs->open_worker, 0);
 
     /* More spinning items than processors would take turns. */
-    int awake = processors < 2 ? 1 : several;
-    b->options.workers = awake < 2 ? 1 : 2;
+    b->options.workers = several < 2 ? 1 : 2;
     open_pool(b);
     costs->call = time_of_call(b);
     double item = (time_of_items(b, ITEMS) - time_of_items(b, 2)) * b->options.workers - time_of_loop();
     costs->item = at_least(item / ITEMS, 0);
     close_pool(b);
-    if (awake > 2) {
-        b->options.workers = awake;
+    if (several > 2) {
+        b->options.workers = several;
         open_pool(b);
-        costs->call_worker = at_least((time_of_call(b) - costs->call) / (awake - 2), 0);
+        costs->call_worker = at_least((time_of_call(b) - costs->call) / (several - 2), 0);
         close_pool(b);
     }
     if (b->options.engine == SALP_THREADS)
         return;
     double first_in, first_out;
-    b->options.workers = awake < 2 ? 1 : 2;
+    b->options.workers = several < 2 ? 1 : 2;
     measure_bytes(b, true, &first_in, &costs->in_byte);
     measure_bytes(b, false, &first_out, &costs->out_byte);
     costs->first_byte = at_least((first_in - costs->in_byte + first_out - costs->out_byte) / 2, 0);
