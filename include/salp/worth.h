@@ -96,10 +96,12 @@ typedef struct salp_worth_report {
     size_t failed;       /* of these returned a negative number */
     int64_t sample_time; /* nanoseconds that salp_worth took for it */
     int crashes;         /* items that have crashed; at most 8, then no more were tried */
-    size_t crash_index;  /* the first of them, or the first of some short ones among which it was; SIZE_MAX: none */
-    int crash_signal;    /* that has ended it; 0: it has left the process */
-    bool crash_beside;   /* it crashed only when several threads ran the job: the job is not made for threads */
-    bool overdue;        /* an item was ended after .patience: times are at least what is said here */
+    size_t
+        crash_index; /* the first of them, or the first of some short ones among which it was, or with .crash_beside one
+                            that was running; SIZE_MAX: none */
+    int crash_signal;  /* that has ended it; 0: it has left the process */
+    bool crash_beside; /* it crashed only when several threads ran the job: the job is not made for threads */
+    bool overdue;      /* an item was ended after .patience: times are at least what is said here */
 
     /* One item alone, in nanoseconds. Of items shorter than some microseconds several together are measured: then the
        quantiles are of such groups. */
