@@ -41,12 +41,13 @@ typedef struct salp_worth_options {
     void *context;       /* for the job, as in salp_map_options */
     size_t context_size; /* likewise */
 
-    bool kept; /* the pool is open anyhow and stays so: opening and closing it is not counted, nor what only its first
-                        map costs */
+    /* The pool is open anyhow and stays so: opening and closing it is not counted, nor what only its first map costs. */
+    bool kept;
     int workers_max;  /* no plan has more; 0: as many as the program may use processors, and 64 for jobs that wait */
     int64_t budget;   /* nanoseconds for the sample; 0: 50 milliseconds */
     int64_t patience; /* nanoseconds beyond that until an item that does not end is ended; 0: ten seconds */
-    bool measure; /* also runs the whole map in each of the ways that are predicted, here, so that `out` is written */
+    /* Also runs the whole map in each of the ways that are predicted, here, so that `out` is written. */
+    bool measure;
 } salp_worth_options;
 
 typedef enum salp_worth_way {
@@ -66,7 +67,8 @@ typedef struct salp_worth_plan {
     int64_t working; /* the jobs, side by side, to the end of the last one */
     int64_t handing; /* handing items to workers; on processes, copying inputs and results */
     double stretch;  /* how many times as long as alone an item takes beside the others: 2 on 2 workers gains nothing */
-    bool stretched;  /* `stretch` was measured; false: nothing was left to measure it with, and it is taken to be 1 */
+    bool
+        stretched; /* `stretch` was measured so; false: it is what was found in another way or with fewer workers, or 1 */
 
     bool unsafe;      /* the sample has crashed in this way: so would the program */
     int64_t measured; /* with .measure: what it took; else, and after a failure, 0 */
@@ -96,12 +98,10 @@ typedef struct salp_worth_report {
     size_t failed;       /* of these returned a negative number */
     int64_t sample_time; /* nanoseconds that salp_worth took for it */
     int crashes;         /* items that have crashed; at most 8, then no more were tried */
-    size_t
-        crash_index; /* the first of them, or the first of some short ones among which it was, or with .crash_beside one
-                            that was running; SIZE_MAX: none */
-    int crash_signal;  /* that has ended it; 0: it has left the process */
-    bool crash_beside; /* it crashed only when several threads ran the job: the job is not made for threads */
-    bool overdue;      /* an item was ended after .patience: times are at least what is said here */
+    size_t crash_index;  /* one of them; or the first of some short ones among which it was; SIZE_MAX: none */
+    int crash_signal;    /* that has ended it; 0: it has left the process */
+    bool crash_beside;   /* it crashed only when several threads ran the job: the job is not made for threads */
+    bool overdue;        /* an item was ended after .patience: times are at least what is said here */
 
     /* One item alone, in nanoseconds. Of items shorter than some microseconds several together are measured: then the
        quantiles are of such groups. */
@@ -112,14 +112,15 @@ typedef struct salp_worth_report {
     double cold;                /* the first one in a part of the data that none before was in */
     double busy;                /* the part of its time that it needs a processor: 1 computes, 0 waits */
 
-    /* What kind of work this is. */
-    bool waits;  /* it needs a processor for less than 7 tenths of its time */
-    bool skewed; /* a few items take much of the time */
-    bool
-        crowded; /* items take much longer beside others: memory, a cache, a lock or a disk is the limit, not processors */
-    bool
-        contended; /* crowded on threads and not on processes: they hold each other up within the program (malloc, a lock,
-                       a cache line) */
+    /*
+     * What kind of work this is.
+     *   waits      it needs a processor for less than 7 tenths of its time
+     *   skewed     a few items take much of the time
+     *   crowded    items take much longer beside others: not processors are the limit, but memory, a cache, a lock or a disk
+     *   contended  crowded on threads and not in processes: they hold each other up within the program (malloc, a lock, a
+     *              cache line)
+     */
+    bool waits, skewed, crowded, contended;
 
     /* Its data against the caches. */
     int64_t data;      /* bytes of all inputs and results */
