@@ -67,8 +67,7 @@ typedef struct salp_worth_plan {
     int64_t working; /* the jobs, side by side, to the end of the last one */
     int64_t handing; /* handing items to workers; on processes, copying inputs and results */
     double stretch;  /* how many times as long as alone an item takes beside the others: 2 on 2 workers gains nothing */
-    bool
-        stretched; /* `stretch` was measured so; false: it is what was found in another way or with fewer workers, or 1 */
+    bool stretched;  /* `stretch` was measured so; else it was found in another way or with fewer workers, or is 1 */
 
     bool unsafe;      /* the sample has crashed in this way: so would the program */
     int64_t measured; /* with .measure: what it took; else, and after a failure, 0 */
