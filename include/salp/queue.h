@@ -99,7 +99,8 @@ SALP_API int salp_queue_put(salp_queue *queue, const void *item);
 
 /*
  * Takes the next item into *item. Waits while there is none.
- * Errors: -EINVAL; -EPIPE it was shut down and is empty; -ECANCELED, -ETIMEDOUT.
+ * Errors: -EINVAL; -EPIPE it was shut down and is empty; -ECANCELED, -ETIMEDOUT; of a shared one
+ * also -EAGAIN, as above, and -ENOMEM: there is no memory to hand an item to one who waits.
  * After each of them nothing was taken, and *item is as it was.
  */
 SALP_API int salp_queue_get(salp_queue *queue, void *item);

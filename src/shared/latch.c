@@ -7,20 +7,13 @@
 
 /* A task lets the others of its loop run first, when it has looked for some microseconds; unless a porter may have it go on
    meanwhile, which would then be twice. */
-static void pause_between_looks(unsigned tries)
+void salp__latch_pause(unsigned tries)
 {
     enum { NEAR = 8 };
     const salp__actor *self = salp__self();
     if (self->task && !self->expected && tries > NEAR)
         salp__task_give_way(self->task);
     salp__pause(tries);
-}
-
-/* To ask whether a process lives takes some microseconds, so it is asked after some looks, and then every few milliseconds. */
-static bool is_due(unsigned tries)
-{
-    enum { FIRST = 24, EACH = 32 };
-    return tries % EACH == FIRST;
 }
 
 /* Takes it from a dead holder: it is as if he had died before or after what he did, and then he is buried. */
@@ -42,13 +35,13 @@ static bool take_over(salp__shared *shared, uint64_t dead)
 void salp__shared_latch_wait(salp__shared *shared)
 {
     for (unsigned tries = 0;; tries++) {
-        pause_between_looks(tries);
+        salp__latch_pause(tries);
         /* relaxed: a hint, checked by the compare-and-swap. */
         uint64_t holder = atomic_load_explicit(&shared->segment->latch, memory_order_relaxed);
         if (holder == 0 && atomic_compare_exchange_strong_explicit(&shared->segment->latch, &holder, shared->identity,
                                                                    memory_order_acquire, memory_order_relaxed))
             return;
-        if (holder != 0 && holder != shared->identity && is_due(tries) && salp__process_is_gone(holder) &&
+        if (holder != 0 && holder != shared->identity && salp__latch_is_due(tries) && salp__process_is_gone(holder) &&
             take_over(shared, holder))
             return;
     }

@@ -13,7 +13,8 @@
  * threads look every now and then, and tasks let the others of their loop run between two looks. Nobody has to be woken,
  * which is what the cheap release is paid with.
  *
- * Not with another latch held, this one of another object included.
+ * Not with another latch held, this one of another object included. A second one of the same object comes after it:
+ * shared/side.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,6 +24,16 @@
 #include "shared/segment.h"
 
 void salp__shared_latch_wait(salp__shared *shared);
+
+/* [no latch] Between two looks whether somebody has released one. `tries`: how many there were. */
+void salp__latch_pause(unsigned tries);
+
+/* To ask whether a process lives takes some microseconds, so it is asked after some looks, and then every few milliseconds. */
+static inline bool salp__latch_is_due(unsigned tries)
+{
+    enum { FIRST = 24, EACH = 32 };
+    return tries % EACH == FIRST;
+}
 
 static inline void salp__shared_latch(salp__shared *shared)
 {

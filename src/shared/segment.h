@@ -10,6 +10,7 @@
  *
  *     shared/journal.h       changes that happen whole or not at all
  *     shared/latch.h         the short lock, which nobody holds for ever
+ *     shared/side.h          a second one, of an object with two sides
  *     shared/participants.h  the processes that use it, and what happens when one dies
  *     shared/deaths.h        who notices that
  *     shared/line.h          those who wait

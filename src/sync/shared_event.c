@@ -165,7 +165,7 @@ int salp__shared_event_wait(salp__shared_event *event)
 
 /* ---- for selects ---- */
 
-static bool may_happen(const void *object)
+static bool may_happen(void *object)
 {
     return salp__shared_event_is_set(object);
 }

@@ -11,10 +11,13 @@ enum {
 #ifdef SALP_HOSTILE
     BACKED_AT_ONCE = 4096, /* bytes */
     TRIMMED = 4096,
+    APART = 1,
 #else
     BACKED_AT_ONCE = 1 << 16,
     TRIMMED = 1 << 20,
+    APART = 16, /* the least capacity with a belt: of a smaller one the two ends would mostly wait for each other */
 #endif
+    BELT = 16 << 20,  /* bytes of a belt, at most: it goes through all of them, however few items there are */
     LEAST_CELLS = 64, /* beyond the capacity */
 };
 
@@ -63,12 +66,22 @@ size_t salp__shared_store_size(size_t head, const salp_queue_options *options)
     return items_at(head, cells, options->order) + bytes;
 }
 
+static bool has_belt(const salp_queue_options *options)
+{
+    return options->order == SALP_FIFO && options->item_size <= SALP__SHORT && options->capacity >= APART &&
+           options->capacity <= BELT / stride_of(options->item_size);
+}
+
 void salp__shared_store_begin(salp__cells *words, const salp_queue_options *options)
 {
     words->item_size = options->item_size;
     words->capacity = options->capacity;
     words->order = options->order;
     words->cells = cells_of(options);
+    words->room = has_belt(options) ? options->capacity : 0;
+    words->backed = words->room * stride_of(options->item_size);
+    /* relaxed: nobody else has it yet. */
+    atomic_store_explicit(&words->used, words->room, memory_order_relaxed);
 }
 
 /* The words may be anybody's: none of them leads out of the body. */
@@ -81,7 +94,8 @@ static bool fits(const salp__cells *words, size_t head, size_t body_size)
                                       .order = (salp_order)words->order };
     size_t size = salp__shared_store_size(head, &like);
     return size != 0 && size <= body_size && words->cells == cells_of(&like) &&
-           salp__word_get(&words->used) <= words->cells;
+           salp__word_get(&words->used) <= words->cells &&
+           (words->room == 0 || (words->room == words->capacity && words->order == SALP_FIFO));
 }
 
 int salp__shared_store_view(salp__shared_store *store, salp__shared *shared, size_t head,
@@ -97,6 +111,7 @@ int salp__shared_store_view(salp__shared_store *store, salp__shared *shared, siz
         .cells = (salp__cell *)(body + round_up(head, sizeof(salp__word))),
         .item_size = words->item_size,
         .stride = stride_of(words->item_size),
+        .room = words->room,
         .compare = options ? options->compare : NULL,
         .order = (salp_order)words->order,
         .grows = words->capacity == SALP_UNBOUNDED,
@@ -120,21 +135,28 @@ static void add(const salp__shared_store *store, salp__word *word, int64_t chang
 
 /* ---- cells ---- */
 
-/* Memory for the items up to this cell: what is not there now would be missed in the midst of a copy. */
-static int back(const salp__shared_store *store, uint64_t cell)
+/* Memory for the items before the byte `end`, as it is there before `*backed`, and perhaps up to `limit`: what is not there
+   now would be missed in the midst of a copy. */
+static int back(const salp__shared_store *store, uint64_t *backed, uint64_t end, uint64_t limit)
 {
-    uint64_t end = (cell + 1) * store->stride, backed = store->words->backed;
-    if (end <= backed)
+    if (end <= *backed)
         return 0;
-    size_t all = store->words->cells * store->stride, begin = (size_t)(store->items - (char *)store->shared->segment);
-    size_t size = round_up(end - backed, BACKED_AT_ONCE);
-    if (size > all - backed)
-        size = all - backed;
-    int error = salp__file_reserve(store->shared->fd, begin + backed, size);
+    size_t begin = (size_t)(store->items - (char *)store->shared->segment);
+    size_t size = round_up(end - *backed, BACKED_AT_ONCE);
+    if (size > limit - *backed)
+        size = limit - *backed;
+    int error = salp__file_reserve(store->shared->fd, begin + *backed, size);
     if (error < 0)
         return error == -ENOSPC ? -ENOMEM : error;
-    store->words->backed = backed + size;
+    *backed += size;
     return 0;
+}
+
+int salp__belt_back_locked(salp__shared_store *store, uint64_t put)
+{
+    if (salp__belt_is_backed(store, put))
+        return 0;
+    return back(store, &store->words->belt_backed, (put + 1) * store->stride, store->room * store->stride);
 }
 
 int salp__cell_take_locked(salp__shared_store *store, uint64_t *cell)
@@ -148,7 +170,7 @@ int salp__cell_take_locked(salp__shared_store *store, uint64_t *cell)
     }
     if (used == words->cells)
         return store->grows ? -ENOMEM : -EAGAIN;
-    int error = back(store, used);
+    int error = back(store, &words->backed, (used + 1) * store->stride, words->cells * store->stride);
     if (error < 0)
         return error;
     *cell = used;
@@ -176,6 +198,7 @@ void salp__cell_free_locked(salp__shared_store *store, uint64_t cell)
 
 void salp__cell_hold_locked(salp__shared_store *store, uint64_t cell, uint64_t what, uint32_t slot)
 {
+    let_go(store, cell);
     set(store, &store->cells[cell].hold, what | slot);
     add(store, &store->words->held, 1);
     if (what & SALP__CELL_READ)

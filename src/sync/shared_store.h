@@ -12,6 +12,9 @@
  * There are more cells than the capacity: who waits to put has written his item already, and who takes one may still be
  * reading it. Cells that were never used are holes of the memory, and the one that was freed last is used next.
  *
+ * Short items of a queue with a bound, in the order FIFO, lie on a belt (sync/shared_belt.h), whose slots are the first
+ * cells. The others are for those who wait then, and listed is what comes before the belt: what a dead process was handed.
+ *
  * All of these are called under the latch, and change words by the journal: the caller commits.
  *
  * SPDX-License-Identifier: MIT
@@ -22,6 +25,14 @@
 #include <salp/queue.h>
 
 #include "shared/segment.h"
+
+enum {
+#ifdef SALP_HOSTILE
+    SALP__SHORT = 64,
+#else
+    SALP__SHORT = 2048, /* bytes that are copied sooner than a latch is taken twice */
+#endif
+};
 
 /* What lies in the memory, beside the items. */
 typedef struct salp__cell {
@@ -43,11 +54,13 @@ typedef struct salp__cells {
     salp__word held;
     salp__word reads; /* how many of the held ones are read from */
     salp__word ages;
-    uint64_t backed;    /* bytes of items that have memory [latch] */
-    uint64_t item_size; /* [const after open, these four] */
+    uint64_t backed;      /* items have memory up to this byte [latch] */
+    uint64_t belt_backed; /* the same of the slots of the belt [latch] */
+    uint64_t item_size;   /* [const after open, these five] */
     uint64_t capacity;
     uint64_t cells;
     uint64_t order;
+    uint64_t room; /* cells that are slots of the belt, the first ones; 0: there is no belt */
 } salp__cells;
 
 /* One process's view of it; the same in its forks. */
@@ -59,6 +72,7 @@ typedef struct salp__shared_store {
     char *items;
     size_t item_size;
     size_t stride; /* from one item to the next */
+    uint64_t room; /* of the belt; 0: there is none */
     int (*compare)(const void *a, const void *b);
     salp_order order;
     bool grows;
@@ -89,13 +103,21 @@ static inline bool salp__shared_store_full(const salp__shared_store *store)
     return salp__shared_store_count(store) >= store->words->capacity;
 }
 
+/* Memory for the slot of the belt that is put into next, and then for ever: `put` have been. 0 or -ENOMEM. */
+int salp__belt_back_locked(salp__shared_store *store, uint64_t put);
+
+static inline bool salp__belt_is_backed(const salp__shared_store *store, uint64_t put)
+{
+    return put >= store->room || (put + 1) * store->stride <= store->words->belt_backed;
+}
+
 /* A free one. Errors: -EAGAIN there is none left; -ENOMEM no memory for it. */
 int salp__cell_take_locked(salp__shared_store *store, uint64_t *cell);
 
 /* Its item is not needed any more. */
 void salp__cell_free_locked(salp__shared_store *store, uint64_t cell);
 
-/* `what`: one of SALP__CELL_... */
+/* `what`: one of SALP__CELL_..., instead of what it is held for now, if it is. */
 void salp__cell_hold_locked(salp__shared_store *store, uint64_t cell, uint64_t what, uint32_t slot);
 
 /* Its item is the queue's from now on. */

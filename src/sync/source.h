@@ -22,7 +22,7 @@ typedef struct salp__source {
     salp__shared *shared;     /* NULL: it is none */
     salp__shared_line *looks; /* where one is granted a look whenever it may happen */
     bool look_is_all;         /* who was granted one has it, with the result 0, whatever there is to be seen by then */
-    bool (*may_happen)(const void *object);
+    bool (*may_happen)(void *object);
     int (*try_shared)(void *object, void *item); /* -EAGAIN: not now */
 } salp__source;
 

@@ -11,9 +11,11 @@
 #include <sys/stat.h>
 
 #include "os/process.h"
-#include "sync/shared_store.h"
+#include "sync/shared_flow.h"
 
 static salp_queue *queue;
+
+enum { WIDE = 16 }; /* the least capacity of a queue whose short items lie on a belt, in every build */
 
 static salp_queue *opened(size_t item_size, size_t capacity, salp_order order,
                           int (*compare)(const void *, const void *))
@@ -96,7 +98,7 @@ static void items_of_any_size_are_whole(void **state)
     (void)state;
     for (size_t i = 0; i < LENGTH(sizes); i++) {
         size_t size = sizes[i];
-        for (int capacity = 1; capacity < 4; capacity++) {
+        for (int capacity = 1; capacity <= WIDE; capacity += capacity < 3 ? 1 : WIDE - 3) {
             queue = opened(size, (size_t)capacity, SALP_FIFO, NULL);
             for (int round = 0; round < 5 * capacity; round++) {
                 memset(item, round + 1, size);
@@ -323,18 +325,23 @@ static void who_waits_longest_puts_next(void **state)
     pid_t pids[4];
     (void)state;
     board_open();
-    queue = of_ints(1);
-    put(0);
-    for (int i = 1; i < 4; i++) {
-        pids[i] = start_process(i % 2, put_one, (void *)(intptr_t)i);
-        assert_true(come_to_wait(fd_of_it(), i));
+    for (int capacity = 1; capacity <= WIDE; capacity += WIDE - 1) {
+        queue = of_ints((size_t)capacity);
+        for (int i = 0; i < capacity; i++)
+            put(0);
+        for (int i = 1; i < 4; i++) {
+            pids[i] = start_process(i % 2, put_one, (void *)(intptr_t)i);
+            assert_true(come_to_wait(fd_of_it(), i));
+        }
+        assert_int_equal(salp_queue_count(queue), capacity);
+        for (int i = 0; i < capacity; i++)
+            assert_int_equal(got(), 0);
+        for (int i = 1; i < 4; i++)
+            assert_int_equal(got(), i);
+        for (int i = 1; i < 4; i++)
+            ends_well(pids[i]);
+        salp_queue_close(queue);
     }
-    assert_int_equal(salp_queue_count(queue), 1);
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(got(), i);
-    for (int i = 1; i < 4; i++)
-        ends_well(pids[i]);
-    salp_queue_close(queue);
 }
 
 static void with_no_capacity_a_put_waits_to_be_taken(void **state)
@@ -444,6 +451,44 @@ static void join_waits_until_all_work_is_done(void **state)
     salp_queue_close(queue);
 }
 
+/* Two take turns, so what each has taken is booked again and again; the first one does not do its last two. */
+static int take_turns(void *arg)
+{
+    int side = (int)(intptr_t)arg, value;
+    for (int i = side; i < 40; i += 2) {
+        OR_FAIL(reaches(&board->go, i));
+        OR_FAIL(salp_queue_get(queue, &value) == 0 && value == i);
+        if (side == 1 || i < 36)
+            OR_FAIL(salp_queue_done(queue) == 0);
+        atomic_store(&board->go, i + 1);
+    }
+    return 0;
+}
+
+static void what_is_done_is_counted_for_who_has_taken_it(void **state)
+{
+    (void)state;
+    board_open();
+    for (int capacity = 2; capacity <= 40; capacity += 38) {
+        atomic_store(&board->go, 0);
+        queue = of_ints((size_t)capacity);
+        pid_t other = start_process(false, take_turns, (void *)1);
+        for (int i = 0; i < 2; i++)
+            put(i);
+        struct thread_call call;
+        start_thread(&call, false, take_turns, NULL);
+        for (int i = 2; i < 40; i++)
+            put(i);
+        join_threads(&call, 1);
+        ends_well(other);
+        assert_int_equal(salp_queue_done(queue), 0);
+        assert_int_equal(salp_queue_done(queue), 0);
+        assert_int_equal(salp_queue_done(queue), -EINVAL);
+        assert_int_equal(salp_queue_join(queue), 0);
+        salp_queue_close(queue);
+    }
+}
+
 static int wait_to_be_killed(void *arg)
 {
     (void)arg;
@@ -510,8 +555,9 @@ static void memory_that_cannot_be_right_is_refused(void **state)
     look_away(segment);
     char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_of_it(), 0);
     EXPECT(memory != MAP_FAILED);
-    salp__cells *cells = (void *)((salp__segment *)(void *)memory)->body;
-    uint64_t *const numbers[] = { &cells->item_size, &cells->capacity, &cells->order, &cells->cells };
+    salp__flow *flow = (void *)((salp__segment *)(void *)memory)->body;
+    uint64_t *const numbers[] = { &flow->cells.item_size, &flow->cells.capacity, &flow->cells.order,
+                                  &flow->cells.cells,     &flow->cells.room,     (uint64_t *)&flow->belt.taker };
     for (size_t i = 0; i < LENGTH(numbers); i++) {
         uint64_t was = *numbers[i];
         *numbers[i] = UINT32_MAX;
@@ -635,12 +681,13 @@ static void everybody_uses_one_queue(size_t text, size_t capacity)
 
 static void nothing_is_lost_doubled_or_torn(void **state)
 {
-    static const size_t capacities[] = { 0, 1, 7, SALP_UNBOUNDED };
+    static const size_t capacities[] = { 0, 1, 7, WIDE, 100, SALP_UNBOUNDED };
     (void)state;
     for (size_t i = 0; i < LENGTH(capacities); i++) {
         everybody_uses_one_queue(0, capacities[i]);
         everybody_uses_one_queue(4000, capacities[i]);
     }
+    everybody_uses_one_queue(1000, WIDE);
 }
 
 /* ---- select ---- */
@@ -743,7 +790,7 @@ static void selects_pass_items_on(void **state)
     text_size = 10;
     per_producer = test_scale(500);
     seen = shared_memory((size_t)(PRODUCERS * per_producer) * sizeof *seen);
-    for (size_t capacity = 0; capacity < 2; capacity++) {
+    for (size_t capacity = 0; capacity <= WIDE; capacity += capacity < 1 ? 1 : WIDE - 1) {
         queue = opened(offsetof(struct message, text) + text_size, capacity, SALP_FIFO, NULL);
         second = opened(offsetof(struct message, text) + text_size, capacity, SALP_FIFO, NULL);
         memset(seen, 0, (size_t)(PRODUCERS * per_producer) * sizeof *seen);
@@ -792,19 +839,19 @@ static void join_is_told_once_of_work_that_a_dead_process_had(void **state)
 {
     (void)state;
     board_open();
-    for (int way = 0; way < 3; way++) {
+    for (int way = 0; way < 6; way++) {
         atomic_store(&board->ready, 0);
-        queue = of_ints(2);
+        queue = of_ints(way < 3 ? 2 : WIDE);
         put(1);
         put(2);
         pid_t taker = start_process(false, take_two_and_stay, NULL);
         assert_true(reaches(&board->ready, 1));
-        if (way == 0) {
+        if (way % 3 == 0) {
             kill_process(taker);
             assert_int_equal(salp_queue_join(queue), -EOWNERDEAD);
         } else {
             /* Somebody waits already. */
-            pid_t joiner = start_process(way == 2, join_and_be_told, NULL);
+            pid_t joiner = start_process(way % 3 == 2, join_and_be_told, NULL);
             assert_true(come_to_wait(fd_of_it(), 1));
             kill_process(taker);
             ends_well(joiner);
@@ -840,9 +887,9 @@ static void what_was_handed_to_a_dead_process_comes_back(void **state)
 {
     (void)state;
     board_open();
-    for (int in_loop = 0; in_loop < 2; in_loop++) {
-        queue = of_ints(2);
-        pid_t getter = start_process(in_loop, get_one_and_tell, NULL);
+    for (int way = 0; way < 4; way++) {
+        queue = of_ints(way < 2 ? 2 : WIDE);
+        pid_t getter = start_process(way % 2, get_one_and_tell, NULL);
         assert_true(is_stopped_asleep(getter));
         put(1);
         put(2);
@@ -895,6 +942,7 @@ int main(int argc, char **argv)
         TEST("a shut queue gives what it has and refuses the rest",
              a_shut_queue_gives_what_it_has_and_refuses_the_rest),
         TEST("join waits until all work is done", join_waits_until_all_work_is_done),
+        TEST("what is done is counted for who has taken it", what_is_done_is_counted_for_who_has_taken_it),
         TEST("a process attaches by the descriptor", a_process_attaches_by_the_descriptor),
         TEST("a table full of dead processes has room", a_table_full_of_dead_processes_has_room),
         TEST("memory that cannot be right is refused", memory_that_cannot_be_right_is_refused),

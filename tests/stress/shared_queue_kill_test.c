@@ -130,6 +130,7 @@ static void kills_lose_no_item_of_others(void **state)
         use_it(0, capacities[i], test_scale(500));
         use_it(TEXT, capacities[i], test_scale(500));
     }
+    use_it(1000, 50, test_scale(500));
 }
 
 int main(int argc, char **argv)
