@@ -11,11 +11,13 @@ enum {
 #ifdef SALP_HOSTILE
     BACKED_AT_ONCE = 4096, /* bytes */
     TRIMMED = 4096,
+    ROUND = 3 * 4096,
     APART = 1,
 #else
     BACKED_AT_ONCE = 1 << 16,
     TRIMMED = 1 << 20,
-    APART = 16, /* the least capacity with a belt: of a smaller one the two ends would mostly wait for each other */
+    ROUND = 4 << 20, /* bytes of long items: more than a processor's own cache, less than the one that they share */
+    APART = 16,      /* the least capacity with a belt: of a smaller one the two ends would mostly wait for each other */
 #endif
     BELT = 16 << 20,  /* bytes of a belt, at most: it goes through all of them, however few items there are */
     LEAST_CELLS = 64, /* beyond the capacity */
@@ -159,15 +161,18 @@ int salp__belt_back_locked(salp__shared_store *store, uint64_t put)
     return back(store, &store->words->belt_backed, (put + 1) * store->stride, store->room * store->stride);
 }
 
-int salp__cell_take_locked(salp__shared_store *store, uint64_t *cell)
+/* Long items go round: what one processor has just written is still in its own cache, and fetched from there several times
+   more slowly than what has gone from it to the cache that all share. */
+static bool goes_round(const salp__shared_store *store)
+{
+    return store->item_size > SALP__SHORT && !store->grows;
+}
+
+/* One that was never used. */
+static int take_fresh(salp__shared_store *store, uint64_t *cell)
 {
     salp__cells *words = store->words;
-    uint64_t free = salp__word_get(&words->free), used = salp__word_get(&words->used);
-    if (free) {
-        *cell = free - 1;
-        set(store, &words->free, salp__word_get(&store->cells[*cell].link));
-        return 0;
-    }
+    uint64_t used = salp__word_get(&words->used);
     if (used == words->cells)
         return store->grows ? -ENOMEM : -EAGAIN;
     int error = back(store, &words->backed, (used + 1) * store->stride, words->cells * store->stride);
@@ -175,6 +180,21 @@ int salp__cell_take_locked(salp__shared_store *store, uint64_t *cell)
         return error;
     *cell = used;
     set(store, &words->used, used + 1);
+    return 0;
+}
+
+int salp__cell_take_locked(salp__shared_store *store, uint64_t *cell)
+{
+    salp__cells *words = store->words;
+    uint64_t free = salp__word_get(&words->free), used = salp__word_get(&words->used);
+    bool fresh = !free || (goes_round(store) && used < words->capacity && (used + 1) * store->stride <= ROUND);
+    if (fresh) {
+        int error = take_fresh(store, cell);
+        if (error == 0 || !free)
+            return error;
+    }
+    *cell = free - 1;
+    set(store, &words->free, salp__word_get(&store->cells[*cell].link));
     return 0;
 }
 
@@ -191,9 +211,17 @@ static void let_go(const salp__shared_store *store, uint64_t cell)
 
 void salp__cell_free_locked(salp__shared_store *store, uint64_t cell)
 {
+    salp__cells *words = store->words;
+    uint64_t free = salp__word_get(&words->free);
     let_go(store, cell);
-    set(store, &store->cells[cell].link, salp__word_get(&store->words->free));
-    set(store, &store->words->free, cell + 1);
+    if (free == 0 || goes_round(store)) {
+        set(store, &store->cells[cell].link, 0);
+        set(store, free ? &store->cells[salp__word_get(&words->free_last) - 1].link : &words->free, cell + 1);
+        set(store, &words->free_last, cell + 1);
+    } else {
+        set(store, &store->cells[cell].link, free);
+        set(store, &words->free, cell + 1);
+    }
 }
 
 void salp__cell_hold_locked(salp__shared_store *store, uint64_t cell, uint64_t what, uint32_t slot)

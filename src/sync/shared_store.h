@@ -10,7 +10,8 @@
  * SALP_PRIORITY stand in a heap of their numbers instead, since an item never moves.
  *
  * There are more cells than the capacity: who waits to put has written his item already, and who takes one may still be
- * reading it. Cells that were never used are holes of the memory, and the one that was freed last is used next.
+ * reading it. Cells that were never used are holes of the memory. Of short items, the one that was freed last is used next;
+ * long ones go round, through some MiB at least.
  *
  * Short items of a queue with a bound, in the order FIFO, lie on a belt (sync/shared_belt.h), whose slots are the first
  * cells. The others are for those who wait then, and listed is what comes before the belt: what a dead process was handed.
@@ -46,11 +47,12 @@ typedef struct salp__cell {
 
 /* At the beginning of the queue's body, with zeros for an empty one. */
 typedef struct salp__cells {
-    salp__word count; /* listed: items that the queue holds */
-    salp__word first; /* the one that comes next: index + 1; not of a heap */
-    salp__word last;  /* of SALP_FIFO, while there is one */
-    salp__word free;  /* the first free one: index + 1 */
-    salp__word used;  /* cells from here on were never used */
+    salp__word count;     /* listed: items that the queue holds */
+    salp__word first;     /* the one that comes next: index + 1; not of a heap */
+    salp__word last;      /* of SALP_FIFO, while there is one */
+    salp__word free;      /* the first free one: index + 1 */
+    salp__word free_last; /* while there is one */
+    salp__word used;      /* cells from here on were never used */
     salp__word held;
     salp__word reads; /* how many of the held ones are read from */
     salp__word ages;
