@@ -121,21 +121,28 @@ int salp__shared_queue_fd(const salp__shared_queue *queue)
 
 /* ---- before a wait ---- */
 
+static void relax(int times)
+{
+    for (int i = 0; i < times; i++)
+        salp__relax();
+}
+
 /* A thread looks for a while: it may be there sooner than a sleep and a wake take. Each look fetches a line away from who is
-   about to write to it: so there is some time between two, in which there come to be several items, or room for them. */
+   about to write to it: so there is some time before the next one, in which there come to be several items, or room for
+   them. An answer to what we have put just now takes as long, too. */
 static void look_for(const salp__shared_queue *queue, bool (*is_there)(const salp__shared_queue *queue))
 {
     const int64_t looking = SALP_MICROSECONDS(20);
-    enum { NEAR = 16, BETWEEN = 4 };
+    enum { FIRST = 8, BETWEEN = 2, NEAR = 32 };
     if (salp__self()->task || is_there(queue) || salp__flow_is_shut(queue))
         return;
+    relax(FIRST);
     int64_t end = salp__later(looking);
     do {
         for (int i = 0; i < NEAR; i++) {
-            for (int k = 0; k < BETWEEN; k++)
-                salp__relax();
             if (is_there(queue) || salp__flow_is_shut(queue))
                 return;
+            relax(BETWEEN);
         }
         salp__give_way();
     } while (salp__now() < end);
