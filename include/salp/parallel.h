@@ -33,15 +33,20 @@
  *
  * Rules
  *   - Every job that was forked is joined by the same function, before it
- *     returns, last in, first out.
+ *     returns, last in, first out. If one is left over, the run ends with
+ *     -EINVAL; but whoever has taken it works on a frame that is gone.
  *   - Jobs may run in any order and at the same time. One must not wait for
  *     another but by joining it.
  *   - A worker that joins a job which another one runs helps it: it works on
  *     what belongs to that job, and on nothing else. So no foreign job runs on
  *     top of yours, and a mutex may be held across a join, unless jobs that
  *     you forked take it, too.
+ *   - A job that was taken runs in another thread, or on top of a join: what
+ *     belongs to a thread (its scopes, its variables) is not that of who has
+ *     forked it.
  *   - Stacks are those of the threads: a recursion may be as deep as they are.
  *     There is no limit to the number of jobs.
+ *   - In a fork of the program no job is joined that was forked before it.
  *
  * For engines of threads. With others the calls end with -ENOTSUP.
  *
@@ -90,10 +95,19 @@ struct salp_worker {
 SALP_API bool salp_join_signalled_v1(salp_worker *worker, salp_fork_job *job) __attribute__((cold));
 
 /*
- * The compiler keeps the order of what is before and what is after. That is all: a thread that looks at another one's
- * jobs makes the processor do the rest (membarrier(2)).
+ * The compiler keeps the order of what is before and what is after, also for the job, which nobody else may know yet. That
+ * is all: a thread that looks at another one's jobs makes the processor do the rest (membarrier(2)).
  */
-#define SALP__IN_ORDER() __asm__ volatile("" ::: "memory")
+#define SALP__IN_ORDER(job) __asm__ volatile("" ::"r"(job) : "memory")
+
+/* ThreadSanitizer knows nothing of that, and is shown atomic accesses. */
+#ifdef __SANITIZE_THREAD__
+#define SALP__SHOW_ATOMICS 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SALP__SHOW_ATOMICS 1
+#endif
+#endif
 
 /*
  * Says that another worker may run `taken` with this job. Until the join the job, its arguments and its result must
@@ -104,8 +118,8 @@ static inline void salp_fork(salp_worker *worker, salp_fork_job *job, salp_fork_
 {
     job->salp__taken = taken;
     job->salp__link = (uintptr_t)worker->salp__newest;
-    SALP__IN_ORDER();
-#ifdef __SANITIZE_THREAD__ /* which knows nothing of membarrier */
+    SALP__IN_ORDER(job);
+#ifdef SALP__SHOW_ATOMICS
     __atomic_store_n(&worker->salp__newest, job, __ATOMIC_RELEASE);
 #else
     worker->salp__newest = job;
@@ -122,14 +136,14 @@ static inline void salp_fork(salp_worker *worker, salp_fork_job *job, salp_fork_
  */
 static inline bool salp_join(salp_worker *worker, salp_fork_job *job)
 {
-#ifdef __SANITIZE_THREAD__
+#ifdef SALP__SHOW_ATOMICS
     uintptr_t link = __atomic_load_n(&job->salp__link, __ATOMIC_RELAXED);
     __atomic_store_n(&worker->salp__newest, (salp_fork_job *)link, __ATOMIC_RELEASE);
     uintptr_t signal = __atomic_load_n(&worker->salp__signal, __ATOMIC_RELAXED);
 #else
-    uintptr_t link = job->salp__link;
+    uintptr_t link = *(const volatile uintptr_t *)&job->salp__link;
     worker->salp__newest = (salp_fork_job *)link;
-    SALP__IN_ORDER();
+    SALP__IN_ORDER(job);
     uintptr_t signal = *(const volatile uintptr_t *)&worker->salp__signal;
 #endif
     if (__builtin_expect(((link | signal) & 1) == 0, 1))
@@ -143,12 +157,13 @@ static inline bool salp_join(salp_worker *worker, salp_fork_job *job)
  * the pool's threads runs it. A job that runs in this pool already, of whatever call, may enter it again: that costs next
  * to nothing. (Of more than 256 plain threads in one pool at once the others work alone.)
  * Threads: any, and tasks; also jobs of this and other pools. Waits: yes; in a task only that waits. When a scope is
- * over, nothing more is begun (see salp_join), and what runs ends first.
+ * over, nothing more is begun (see salp_join), and what runs ends first. But a job that enters again looks at its scopes
+ * only before.
  * Returns 0, or the error that ended the run: that of salp_worker_end; -ETIMEDOUT, -ECANCELED a scope is over;
- * -ECANCELED the pool was terminated.
+ * -ECANCELED the pool was terminated; -EINVAL a job was forked and not joined; SALP_EBROKEN as below.
  * Errors (and nothing was run): -EINVAL pool, run or job is NULL; -ENOTSUP no engine of threads; -ENOMEM; SALP_ECLOSED;
- * SALP_EBROKEN see salp_pool_reason; SALP_EINSIDE called by a callback of this pool or of a loop; SALP_EFORKED;
- * -ETIMEDOUT, -ECANCELED a scope was over before.
+ * SALP_EBROKEN see salp_pool_reason; SALP_EINSIDE called by a callback of this pool or of a loop, or by a task of a loop
+ * that a job of this pool runs; SALP_EFORKED; -ETIMEDOUT, -ECANCELED a scope was over before.
  */
 SALP_API int salp_pool_enter(salp_pool *pool, salp_fork_fn *run, salp_fork_job *job);
 

@@ -118,16 +118,24 @@ int salp__fence_others(void)
     return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) < 0 ? -errno : 0;
 }
 
-uintptr_t salp__stack_half(void)
+static uintptr_t find_stack_half(void)
 {
     pthread_attr_t attributes;
     void *lowest = NULL;
     size_t size = 0;
     if (pthread_getattr_np(pthread_self(), &attributes) != 0)
-        return 0;
+        return UINTPTR_MAX;
     salp__must(pthread_attr_getstack(&attributes, &lowest, &size) == 0);
     salp__must(pthread_attr_destroy(&attributes) == 0);
     return (uintptr_t)lowest + size / 2;
+}
+
+uintptr_t salp__stack_half(void)
+{
+    SALP__HERE uintptr_t half; /* 0: it was not looked for */
+    if (half == 0)
+        half = find_stack_half();
+    return half;
 }
 
 void salp__thread_join(salp__thread thread)

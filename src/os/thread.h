@@ -62,7 +62,8 @@ int salp__thread_send(void *(*function)(void *), void *arg);
 int salp__fences_prepare(void);
 int salp__fence_others(void);
 
-/* The middle of the calling thread's stack: an address. 0: it could not be found out. */
+/* The middle of the calling thread's stack: an address. UINTPTR_MAX: it could not be found out. Looked for once in each
+   thread, since that may be slow. */
 uintptr_t salp__stack_half(void);
 
 void salp__thread_join(salp__thread thread);

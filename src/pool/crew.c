@@ -98,7 +98,6 @@ salp__member *salp__guest_open_locked(salp__crew *crew)
 
 void salp__guest_close_locked(salp__member *guest)
 {
-    guest->stack_half = 0; /* the next one is another thread */
     salp__list_append(&guest->crew->free, &guest->link);
 }
 
@@ -170,13 +169,22 @@ static void move_locked(salp__member *owner, salp_fork_job *job)
     (void)room;
 }
 
-/* Moves the older half of the list from `newest` on, or as much of it as there is room for. Returns how many stay. */
-static size_t move_half_locked(salp__member *owner, salp_fork_job *newest)
+static size_t count_private(const salp_fork_job *newest)
 {
-    size_t count = 0, room = salp__deque_room(&owner->deque);
-    for (salp_fork_job *job = newest; job; job = behind(job))
+    size_t count = 0;
+    for (const salp_fork_job *job = newest; job; job = behind(job))
         count++;
-    size_t moves = (count + 1) / 2 < room ? (count + 1) / 2 : room;
+    return count;
+}
+
+/* Moves the older half of the list that begins with `newest`, or all of it, or as much as there is room for. Returns how
+   many stay. */
+static size_t move_oldest_locked(salp__member *owner, salp_fork_job *newest, bool all)
+{
+    size_t count = count_private(newest), room = salp__deque_room(&owner->deque);
+    size_t moves = all ? count : (count + 1) / 2;
+    if (moves > room)
+        moves = room;
     salp_fork_job *job = newest;
     for (size_t i = 0; i < count - moves; i++)
         job = behind(job);
@@ -233,7 +241,7 @@ static bool offer_locked(salp__member *self)
     salp_fork_job *newest = private_at((uintptr_t)newest_of(self));
     if (self->alone || !newest || !salp__deque_is_empty(&self->deque))
         return false;
-    move_half_locked(self, newest);
+    move_oldest_locked(self, newest, false);
     return true;
 }
 
@@ -297,7 +305,7 @@ static bool seize_locked(salp__member *owner)
     if (newest == 0 || (newest & MOVED) || salp__fence_others() < 0)
         return false;
     salp_fork_job *job = private_at(newest);
-    bool empty = job ? move_half_locked(owner, job) == 0 : true;
+    bool empty = job ? move_oldest_locked(owner, job, false) == 0 : true;
     if (empty)
         atomic_store_explicit(&owner->barren, (salp_fork_job *)newest, memory_order_relaxed);
     return job != NULL;
@@ -330,14 +338,17 @@ typedef struct frame {
 static frame begin(salp__member *self, salp__entry *entry)
 {
     salp__latch_take(&self->latch);
-    frame below = {
-        .entry = self->entry,
-        .newest = newest_of(self),
-        .base = salp__deque_next(&self->deque),
-    };
-    set_newest(self, NULL); /* put aside: nobody finds it there meanwhile */
+    frame below = { .entry = self->entry, .newest = newest_of(self) };
+    /* What is private is put aside, and nobody finds it meanwhile: so it is offered before. */
+    salp_fork_job *aside = private_at((uintptr_t)below.newest);
+    if (aside && !self->alone)
+        move_oldest_locked(self, aside, true);
+    set_newest(self, NULL);
+    below.base = salp__deque_next(&self->deque);
     self->entry = entry;
     salp__latch_release(&self->latch);
+    if (aside)
+        tell_asker(self);
     if (!below.entry)
         atomic_store_explicit(&self->at_work, true, memory_order_relaxed);
 #ifdef SALP_HOSTILE
@@ -346,15 +357,21 @@ static frame begin(salp__member *self, salp__entry *entry)
     return below;
 }
 
+/* Ends what `begin` began. Jobs that were forked and not joined are forgotten, and the run ends with an error for them. */
 static void end(salp__member *self, const frame *below)
 {
-    salp__assert(!newest_of(self)); /* whatever was forked has been joined */
+    salp__entry *entry = self->entry;
     if (!below->entry)
         atomic_store_explicit(&self->at_work, false, memory_order_relaxed);
     salp__latch_take(&self->latch);
+    bool left = newest_of(self) != NULL;
+    while (salp__deque_next(&self->deque) > below->base && salp__deque_take(&self->deque))
+        left = true;
     set_newest(self, below->newest);
     self->entry = below->entry;
     salp__latch_release(&self->latch);
+    if (left)
+        salp__entry_end(self->crew, entry, -EINVAL);
 }
 
 void salp__member_run(salp__member *self, salp__entry *entry, salp_fork_fn *run, salp_fork_job *job)
@@ -392,18 +409,16 @@ static bool is_under_way(const void *arg)
 }
 
 /* A job that runs on top of this one needs as much stack as one that begins with it. */
-static bool has_room(salp__member *self)
+static bool has_room(void)
 {
-    if (self->stack_half == 0)
-        self->stack_half = salp__stack_half();
-    return (uintptr_t)__builtin_frame_address(0) > self->stack_half;
+    return (uintptr_t)__builtin_frame_address(0) > salp__stack_half();
 }
 
 /* Runs something that the thief's job has forked. */
 static bool leap(salp__member *self, const salp_fork_job *job, salp__member *thief)
 {
     pursuit chase = { .job = job, .thief = thief };
-    if (salp__deque_is_empty(&thief->deque) || !has_room(self))
+    if (salp__deque_is_empty(&thief->deque) || !has_room())
         return false;
     salp_fork_job *taken = salp__deque_steal(&thief->deque, job->salp__base, is_under_way, &chase);
     if (!taken)
@@ -529,8 +544,9 @@ bool salp__crew_help(salp__crew *crew, int index)
     salp_fork_job *job = search(self, &owner);
     bool last = atomic_fetch_sub_explicit(&crew->searching, 1, memory_order_relaxed) == 1;
     if (job) {
-        /* There is more than one can do: so the next one is woken by the one who sees it, and not all of them at once. */
-        if (last && !salp__deque_is_empty(&owner->deque))
+        /* Where one job was there may be more, now or later: so the next one is woken to look, and not all of them at once. If
+           it finds nothing, it stays as the lookout, which this one may have been. */
+        if (last)
             salp__crew_summon(crew);
         run_taken(self, job, owner);
     }

@@ -36,14 +36,16 @@
  *     more: the frame may be gone. The bell that it rings then is the owner's, which lasts as long as the crew.
  * I6  base is the index that the thief's deque would have used next when it began. A job found there at or above it,
  *     while the thief is not over, was forked by what it runs: the deque is empty above base when it begins, its private
- *     list is empty, too (what was there is put aside), and whatever comes later is joined before it ends.
+ *     list is empty, too (what was there is moved, as far as there is room, and then put aside), and whatever comes later
+ *     is joined before it ends, or taken back.
  * I7  Nobody but its owner must run a job: the owner joins it in any case. So a thief that goes away, a wake-up that
  *     comes late, and a signal that is not seen cost time, and nothing else.
  * I8  Who ends a run stores the error first, and then signals all members. A member looks at the error whenever it finds
  *     a signal, which it takes away before, and whenever it begins a job. So it sees it at its next join at the latest.
  *
  * A plain thread that enters becomes a guest: a member for the time being. Threads of the pool that find nothing else to
- * do look for jobs while somebody is in the crew; a lookout (threads.c) looks every millisecond, the others sleep.
+ * do look for jobs while somebody is in the crew; a lookout (threads.c) looks every millisecond, the others sleep. Who has
+ * found one, and is the last to look, wakes another one: so while jobs are to be had either all are at work, or one looks.
  *
  * From: Mohr, Kranz, Halstead, "Lazy Task Creation" (1991); Wagner, Calder, "Leapfrogging" (PPoPP 1993); van Dijk, van de
  * Pol, "Lace: non-blocking split deque for work-stealing" (2014), which has the idea of the private part; and Dice, Moir,
@@ -75,12 +77,11 @@ typedef struct salp__entry {
 } salp__entry;
 
 typedef struct salp__member {
-    salp__crew *crew;     /* [const] */
-    salp__entry *entry;   /* of the job that it is on [owner; written under the latch] */
-    uintptr_t stack_half; /* an address: the middle of its thread's stack; 0: not known yet [owner] */
-    uint32_t random;      /* [owner] */
-    bool alone;           /* nobody knows it: it is no member after all [const] */
-    salp__list link;      /* of a guest that is not in use [lock: entrance] */
+    salp__crew *crew;   /* [const] */
+    salp__entry *entry; /* of the job that it is on [owner; written under the latch] */
+    uint32_t random;    /* [owner] */
+    bool alone;         /* nobody knows it: it is no member after all [const] */
+    salp__list link;    /* of a guest that is not in use [lock: entrance] */
     /* What fork and join touch. Its signal: others set it, the owner takes it away. Not where a page begins: the frames of
        a deep recursion touch that place in their pages often, and the processor takes one for the other. */
     _Alignas(SALP__CACHE_LINE) salp_worker face;

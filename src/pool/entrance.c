@@ -329,8 +329,12 @@ int salp__enter(salp_pool *pool, salp_fork_fn *run, salp_fork_job *job, bool sum
     const salp__inside_frame *frame = salp__inside_of(pool);
     if (!frame)
         return enter_from_outside(pool, entrance, run, job, summons);
-    if (frame->callback)
+    /* A task of a loop that a job runs may give way in the midst of its run, and another one would begin on top of it. */
+    if (frame->callback || salp__self()->task)
         return SALP_EINSIDE;
+    int error = salp__wait_begin();
+    if (error < 0)
+        return error;
     if (frame->member)
         return run_nested(pool, frame->member, run, job);
     return run_here(pool, entrance, frame->worker, run, job, summons);
