@@ -1,59 +1,13 @@
-/* Fork and join. SPDX-License-Identifier: MIT */
-#include "tasks.h"
-
-struct fib {
-    salp_fork_job job;
-    int n;
-    long result;
-};
-
-static long fib(salp_worker *worker, int n);
-
-static void fib_taken(salp_worker *worker, salp_fork_job *job)
-{
-    struct fib *f = (struct fib *)job;
-    f->result = fib(worker, f->n);
-}
-
-static long fib(salp_worker *worker, int n)
-{
-    if (n < 2)
-        return n;
-    struct fib a = { .n = n - 1 };
-    salp_fork(worker, &a.job, fib_taken);
-    long b = fib(worker, n - 2);
-    return b + (salp_join(worker, &a.job) ? a.result : fib(worker, n - 1));
-}
-
-/* The n-th number, by a loop. */
-static long fib_of(int n)
-{
-    long a = 0, b = 1;
-    for (int i = 0; i < n; i++) {
-        long next = a + b;
-        a = b;
-        b = next;
-    }
-    return a;
-}
-
-static salp_pool *pool_of(int workers)
-{
-    salp_pool *pool;
-    assert_int_equal(salp_pool_open(&pool, &(salp_pool_options){ .workers = workers }), 0);
-    return pool;
-}
+/* Fork and join: what is shared, with whom, and what it comes to. SPDX-License-Identifier: MIT */
+#include "forks.h"
 
 static void a_recursion_gives_what_it_gives_without_workers(void **state)
 {
     (void)state;
     for (int workers = 1; workers <= 4; workers++) {
         salp_pool *pool = pool_of(workers);
-        for (int n = 0; n <= 22; n++) {
-            struct fib root = { .n = n };
-            assert_int_equal(salp_pool_enter(pool, fib_taken, &root.job), 0);
-            assert_int_equal(root.result, fib_of(n));
-        }
+        for (int n = 0; n <= 22; n++)
+            assert_int_equal(check_fib(pool, n), 0);
         salp_pool_close(pool);
     }
 }
@@ -63,36 +17,43 @@ static void a_recursion_gives_what_it_gives_without_workers(void **state)
 struct encounter {
     salp_fork_job job;
     atomic_int *here;
+    int wanted;
     bool met;
 };
 
-/* Both are here at the same time. */
+/* So many are here at the same time. */
 static void meet(salp_worker *worker, salp_fork_job *job)
 {
     struct encounter *m = (struct encounter *)job;
     (void)worker;
     atomic_fetch_add(m->here, 1);
-    m->met = reaches(m->here, 2);
+    m->met = reaches(m->here, m->wanted);
 }
 
 static void meet_forked(salp_worker *worker, salp_fork_job *job)
 {
-    struct encounter *m = (struct encounter *)job, other = { .here = m->here };
+    struct encounter *m = (struct encounter *)job, other = { .here = m->here, .wanted = m->wanted };
     salp_fork(worker, &other.job, meet);
     meet(worker, job);
     m->met = salp_join(worker, &other.job) && other.met && m->met;
 }
 
+static void check_encounter(salp_pool *pool, salp_fork_fn *run, int wanted)
+{
+    atomic_int here = 0;
+    struct encounter root = { .here = &here, .wanted = wanted };
+    assert_int_equal(salp_pool_enter(pool, run, &root.job), 0);
+    assert_true(root.met);
+    assert_int_equal(atomic_load(&here), wanted);
+}
+
 static void a_job_is_taken_while_its_owner_comes_to_no_join(void **state)
 {
     (void)state;
+    need_membarrier();
     salp_pool *pool = pool_of(2);
-    for (int i = 0; i < 20; i++) {
-        atomic_int here = 0;
-        struct encounter root = { .here = &here };
-        assert_int_equal(salp_pool_enter(pool, meet_forked, &root.job), 0);
-        assert_true(root.met);
-    }
+    for (int i = 0; i < 20; i++)
+        check_encounter(pool, meet_forked, 2);
     salp_pool_close(pool);
 }
 
@@ -103,25 +64,346 @@ static void meet_many(salp_worker *worker, salp_fork_job *job)
 {
     struct encounter *m = (struct encounter *)job, others[MANY];
     for (int i = 0; i < MANY; i++) {
-        others[i] = (struct encounter){ .here = m->here };
+        others[i] = (struct encounter){ .here = m->here, .wanted = m->wanted };
         salp_fork(worker, &others[i].job, meet);
     }
-    m->met = true;
-    atomic_fetch_add(m->here, 1);
-    m->met = reaches(m->here, MANY + 1);
+    meet(worker, job);
     for (int i = MANY; i-- > 0;)
-        m->met = salp_join(worker, &others[i].job) && m->met;
+        m->met = salp_join(worker, &others[i].job) && others[i].met && m->met;
 }
 
 static void every_worker_gets_a_job(void **state)
 {
     (void)state;
+    need_membarrier();
     salp_pool *pool = pool_of(MANY + 1);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
+        check_encounter(pool, meet_many, MANY + 1);
+    salp_pool_close(pool);
+}
+
+/* Each is forked only when the one before is at work: so there is always somebody who looks. */
+static void meet_one_after_another(salp_worker *worker, salp_fork_job *job)
+{
+    struct encounter *m = (struct encounter *)job, others[MANY];
+    m->met = true;
+    for (int i = 0; i < MANY; i++) {
+        others[i] = (struct encounter){ .here = m->here, .wanted = m->wanted };
+        salp_fork(worker, &others[i].job, meet);
+        m->met = reaches(m->here, i + 1) && m->met;
+    }
+    atomic_fetch_add(m->here, 1);
+    for (int i = MANY; i-- > 0;)
+        m->met = salp_join(worker, &others[i].job) && others[i].met && m->met;
+}
+
+static void workers_come_for_jobs_that_are_forked_late(void **state)
+{
+    (void)state;
+    need_membarrier();
+    salp_pool *pool = pool_of(MANY + 1);
+    for (int i = 0; i < 10; i++)
+        check_encounter(pool, meet_one_after_another, MANY + 1);
+    salp_pool_close(pool);
+}
+
+/* The job of a nested run waits for one that was forked before it. */
+struct outer {
+    salp_fork_job job;
+    salp_pool *pool;
+    atomic_int *here;
+    int result;
+};
+
+static void meet_from_nested_run(salp_worker *worker, salp_fork_job *job)
+{
+    struct outer *o = (struct outer *)job;
+    struct encounter other = { .here = o->here, .wanted = 2 }, inner = other;
+    salp_fork(worker, &other.job, meet);
+    o->result = salp_pool_enter(o->pool, meet, &inner.job);
+    if (!salp_join(worker, &other.job) || !other.met || !inner.met)
+        o->result = -EILSEQ;
+}
+
+static void what_was_forked_before_a_nested_run_is_shared_during_it(void **state)
+{
+    (void)state;
+    need_membarrier();
+    salp_pool *pool = pool_of(2);
+    for (int i = 0; i < 20; i++) {
         atomic_int here = 0;
-        struct encounter root = { .here = &here };
-        assert_int_equal(salp_pool_enter(pool, meet_many, &root.job), 0);
-        assert_true(root.met);
+        struct outer o = { .pool = pool, .here = &here };
+        assert_int_equal(salp_pool_enter(pool, meet_from_nested_run, &o.job), 0);
+        assert_int_equal(o.result, 0);
+    }
+    salp_pool_close(pool);
+}
+
+/* ---- who joins helps, and only with what it waits for ---- */
+
+struct helping {
+    salp_fork_job job;
+    atomic_int begun;   /* the job that the first one waits for */
+    atomic_int strange; /* the strange run has forked */
+    atomic_int helped;  /* the first one has come to help */
+    atomic_int over;
+    pthread_t first, helper;
+    bool gone_wrong;
+};
+
+struct part {
+    salp_fork_job job;
+    struct helping *all;
+    pthread_t thread;
+};
+
+static void help(salp_worker *worker, salp_fork_job *job)
+{
+    struct helping *h = ((struct part *)job)->all;
+    (void)worker;
+    h->helper = pthread_self();
+    atomic_store(&h->helped, 1);
+}
+
+/* Waits for one who runs what it has forked: while others are to be had as well. */
+static void need_help(salp_worker *worker, salp_fork_job *job)
+{
+    struct helping *h = ((struct part *)job)->all;
+    struct part part = { .all = h };
+    atomic_store(&h->begun, 1);
+    h->gone_wrong |= !reaches(&h->strange, 1);
+    salp_fork(worker, &part.job, help);
+    h->gone_wrong |= !reaches(&h->helped, 1);
+    h->gone_wrong |= !salp_join(worker, &part.job);
+    atomic_store(&h->over, 1);
+}
+
+static void join_one_in_need(salp_worker *worker, salp_fork_job *job)
+{
+    struct helping *h = (struct helping *)job;
+    struct part part = { .all = h };
+    h->first = pthread_self();
+    salp_fork(worker, &part.job, need_help);
+    h->gone_wrong |= !reaches(&h->begun, 1);
+    h->gone_wrong |= !salp_join(worker, &part.job);
+}
+
+static void note_thread(salp_worker *worker, salp_fork_job *job)
+{
+    (void)worker;
+    ((struct part *)job)->thread = pthread_self();
+}
+
+enum { STRANGE = 40 };
+
+static void fork_strange_jobs(salp_worker *worker, salp_fork_job *job)
+{
+    struct helping *h = ((struct part *)job)->all;
+    struct part parts[STRANGE];
+    for (int i = 0; i < STRANGE; i++) {
+        parts[i] = (struct part){ .all = h, .thread = pthread_self() };
+        salp_fork(worker, &parts[i].job, note_thread);
+    }
+    atomic_store(&h->strange, 1);
+    h->gone_wrong |= !reaches(&h->over, 1);
+    for (int i = STRANGE; i-- > 0;) {
+        salp_join(worker, &parts[i].job);
+        h->gone_wrong |= pthread_equal(parts[i].thread, h->first) != 0;
+    }
+}
+
+static void who_joins_runs_nothing_but_what_it_waits_for(void **state)
+{
+    (void)state;
+    need_membarrier();
+    /* The first one and the one that it waits for are as many as there are workers: nobody else comes. */
+    salp_pool *pool = pool_of(2);
+    for (int i = 0; i < 10; i++) {
+        struct helping h = { 0 };
+        struct part strange = { .all = &h };
+        struct guest first, second;
+        start_guest(&first, pool, join_one_in_need, &h.job);
+        assert_true(reaches(&h.begun, 1));
+        start_guest(&second, pool, fork_strange_jobs, &strange.job);
+        assert_int_equal(join_guest(&first), 0);
+        assert_int_equal(join_guest(&second), 0);
+        assert_false(h.gone_wrong);
+        assert_true(pthread_equal(h.helper, h.first));
+    }
+    salp_pool_close(pool);
+}
+
+/* A mutex is held across joins by some, and taken by jobs of others: who helped those would wait for itself. */
+struct locking {
+    salp_fork_job job;
+    pthread_mutex_t *mutex;
+    long *count;
+    int depth;
+};
+
+static void lock_and_join(salp_worker *worker, salp_fork_job *job)
+{
+    struct locking *l = (struct locking *)job;
+    struct fib a = { .n = 6 };
+    pthread_mutex_lock(l->mutex);
+    salp_fork(worker, &a.job, fib_taken);
+    fib(worker, 6);
+    salp_join(worker, &a.job);
+    ++*l->count;
+    pthread_mutex_unlock(l->mutex);
+}
+
+static void lock_in_tree(salp_worker *worker, salp_fork_job *job)
+{
+    struct locking *l = (struct locking *)job;
+    if (l->depth == 0) {
+        lock_and_join(worker, job);
+        return;
+    }
+    struct locking one = *l, other = *l;
+    one.depth = other.depth = l->depth - 1;
+    salp_fork(worker, &one.job, lock_in_tree);
+    lock_in_tree(worker, &other.job);
+    if (!salp_join(worker, &one.job))
+        lock_in_tree(worker, &one.job);
+}
+
+static void a_mutex_may_be_held_across_a_join(void **state)
+{
+    enum { THREADS = 3 };
+    int depth = test_slow() ? 6 : 9;
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    struct locking roots[THREADS];
+    struct guest guests[THREADS];
+    long count = 0;
+    (void)state;
+    salp_pool *pool = pool_of(4);
+    for (int i = 0; i < THREADS; i++) {
+        roots[i] = (struct locking){ .mutex = &mutex, .count = &count, .depth = depth };
+        start_guest(&guests[i], pool, lock_in_tree, &roots[i].job);
+    }
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(join_guest(&guests[i]), 0);
+    assert_int_equal(count, THREADS << depth);
+    salp_pool_close(pool);
+}
+
+/* ---- many, and deep ---- */
+
+struct flat {
+    salp_fork_job job;
+    struct counted *counted;
+    int count;
+};
+
+static void fork_all(salp_worker *worker, salp_fork_job *job)
+{
+    struct flat *f = (struct flat *)job;
+    for (int i = 0; i < f->count; i++)
+        salp_fork(worker, &f->counted[i].job, count_run);
+    for (int i = f->count; i-- > 0;) {
+        if (!salp_join(worker, &f->counted[i].job))
+            count_run(worker, &f->counted[i].job);
+    }
+}
+
+static void many_jobs_are_forked_one_after_another(void **state)
+{
+    (void)state;
+    for (int workers = 1; workers <= 3; workers++) {
+        salp_pool *pool = pool_of(workers);
+        struct flat f = { .count = test_slow() ? 5000 : 100000 };
+        f.counted = calloc((size_t)f.count, sizeof *f.counted);
+        assert_non_null(f.counted);
+        assert_int_equal(salp_pool_enter(pool, fork_all, &f.job), 0);
+        for (int i = 0; i < f.count; i++)
+            assert_int_equal(f.counted[i].runs, 1);
+        free(f.counted);
+        salp_pool_close(pool);
+    }
+}
+
+struct deep {
+    salp_fork_job job;
+    int depth;
+    long sum;
+};
+
+static void add_depth(salp_worker *worker, salp_fork_job *job)
+{
+    struct deep *d = (struct deep *)job;
+    (void)worker;
+    d->sum = d->depth;
+}
+
+/* The sum of all depths, each of which is a job of its own. */
+static long add_depths(salp_worker *worker, int depth)
+{
+    if (depth == 0)
+        return 0;
+    struct deep d = { .depth = depth };
+    salp_fork(worker, &d.job, add_depth);
+    long below = add_depths(worker, depth - 1);
+    if (!salp_join(worker, &d.job))
+        add_depth(worker, &d.job);
+    return below + d.sum;
+}
+
+static void go_deep(salp_worker *worker, salp_fork_job *job)
+{
+    struct deep *d = (struct deep *)job;
+    d->sum = add_depths(worker, d->depth);
+}
+
+static void a_recursion_is_as_deep_as_the_stack(void **state)
+{
+    pthread_attr_t attributes;
+    (void)state;
+    assert_int_equal(pthread_attr_init(&attributes), 0);
+    assert_int_equal(pthread_attr_setstacksize(&attributes, (size_t)256 << 20), 0);
+    for (int workers = 1; workers <= 3; workers++) {
+        salp_pool *pool = pool_of(workers);
+        /* ThreadSanitizer has a stack of its own, of 65536 calls. */
+        struct deep d = { .depth = test_slow() ? 5000 : 100000 };
+        struct guest g = { .pool = pool, .run = go_deep, .job = &d.job };
+        assert_int_equal(pthread_create(&g.thread, &attributes, be_guest, &g), 0);
+        assert_int_equal(join_guest(&g), 0);
+        assert_int_equal(d.sum, (long)d.depth * (d.depth + 1) / 2);
+        salp_pool_close(pool);
+    }
+    pthread_attr_destroy(&attributes);
+}
+
+/* ---- a rule is broken ---- */
+
+static struct counted forgotten, forgotten_too; /* whoever runs them does no harm */
+
+static void fork_and_forget(salp_worker *worker, salp_fork_job *job)
+{
+    (void)job;
+    salp_fork(worker, &forgotten.job, count_run);
+}
+
+/* What is left over is under what is joined. */
+static void forget_one_below(salp_worker *worker, salp_fork_job *job)
+{
+    struct fib f = { .n = 12 };
+    (void)job;
+    salp_fork(worker, &forgotten.job, count_run);
+    salp_fork(worker, &forgotten_too.job, count_run);
+    fib_taken(worker, &f.job);
+    salp_join(worker, &forgotten_too.job);
+}
+
+static void a_job_that_is_not_joined_ends_the_run(void **state)
+{
+    static salp_fork_fn *const forgetful[] = { fork_and_forget, forget_one_below };
+    (void)state;
+    salp_pool *pool = pool_of(1);
+    for (size_t i = 0; i < LENGTH(forgetful); i++) {
+        salp_fork_job root;
+        assert_int_equal(salp_pool_enter(pool, forgetful[i], &root), -EINVAL);
+        assert_int_equal(check_fib(pool, 15), 0);
     }
     salp_pool_close(pool);
 }
@@ -132,6 +414,14 @@ int main(int argc, char **argv)
         TEST("a recursion gives what it gives without workers", a_recursion_gives_what_it_gives_without_workers),
         TEST("a job is taken while its owner comes to no join", a_job_is_taken_while_its_owner_comes_to_no_join),
         TEST("every worker gets a job", every_worker_gets_a_job),
+        TEST("workers come for jobs that are forked late", workers_come_for_jobs_that_are_forked_late),
+        TEST("what was forked before a nested run is shared during it",
+             what_was_forked_before_a_nested_run_is_shared_during_it),
+        TEST("who joins runs nothing but what it waits for", who_joins_runs_nothing_but_what_it_waits_for),
+        TEST("a mutex may be held across a join", a_mutex_may_be_held_across_a_join),
+        TEST("many jobs are forked one after another", many_jobs_are_forked_one_after_another),
+        TEST("a recursion is as deep as the stack", a_recursion_is_as_deep_as_the_stack),
+        TEST("a job that is not joined ends the run", a_job_that_is_not_joined_ends_the_run),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
