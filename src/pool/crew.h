@@ -47,6 +47,8 @@
  * do look for jobs while somebody is in the crew; a lookout (threads.c) looks every millisecond, the others sleep. Who has
  * found one, and is the last to look, wakes another one: so while jobs are to be had either all are at work, or one looks.
  *
+ * tests/model/crew.pml is a model of I1 to I6, and knows what goes wrong without each of the fences and looks.
+ *
  * From: Mohr, Kranz, Halstead, "Lazy Task Creation" (1991); Wagner, Calder, "Leapfrogging" (PPoPP 1993); van Dijk, van de
  * Pol, "Lace: non-blocking split deque for work-stealing" (2014), which has the idea of the private part; and Dice, Moir,
  * Scherer, "Quickly Reacquirable Locks" (2006) for fences that are left to the one who comes seldom.
