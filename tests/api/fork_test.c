@@ -246,15 +246,22 @@ struct locking {
     int depth;
 };
 
+static void fib_slowly(salp_worker *worker, salp_fork_job *job)
+{
+    doze(SALP_MICROSECONDS(200));
+    fib_taken(worker, job);
+}
+
 static void lock_and_join(salp_worker *worker, salp_fork_job *job)
 {
     struct locking *l = (struct locking *)job;
     struct fib a = { .n = 6 };
     pthread_mutex_lock(l->mutex);
-    salp_fork(worker, &a.job, fib_taken);
-    fib(worker, 6);
+    bool slow = ++*l->count % 8 == 0; /* so that it is taken, and waited for */
+    salp_fork(worker, &a.job, slow ? fib_slowly : fib_taken);
+    if (slow)
+        doze(SALP_MICROSECONDS(200));
     salp_join(worker, &a.job);
-    ++*l->count;
     pthread_mutex_unlock(l->mutex);
 }
 

@@ -79,6 +79,75 @@ static void workers_that_are_replaced_survive(void **state)
     assert_true(atomic_load(&initialized) > 0);
 }
 
+/* A recursion that forks, by this thread and by jobs of a map. */
+struct leaves {
+    salp_fork_job job;
+    int depth;
+    int count;
+};
+
+static void count_leaves(salp_worker *worker, salp_fork_job *job)
+{
+    struct leaves *l = (struct leaves *)job;
+    struct leaves one = { .depth = l->depth - 1 }, other = one;
+    l->count = 1;
+    if (l->depth == 0)
+        return;
+    salp_fork(worker, &one.job, count_leaves);
+    count_leaves(worker, &other.job);
+    if (!salp_join(worker, &one.job))
+        count_leaves(worker, &one.job);
+    l->count = one.count + other.count;
+}
+
+static int job_fork(const void *in, void *out, void *context)
+{
+    struct leaves root = { .depth = 6 };
+    (void)in;
+    int result = salp_pool_enter(*(salp_pool **)context, count_leaves, &root.job);
+    *(int *)out = root.count;
+    return result;
+}
+
+static int all_leaves(int i)
+{
+    (void)i;
+    return 1 << 6;
+}
+
+static void use_forks(salp_pool *pool)
+{
+    enum { JOBS = 8 };
+    int out[JOBS], errors[JOBS];
+    struct leaves root = { .depth = 8 };
+    int result = judge("enter", salp_pool_enter(pool, count_leaves, &root.job));
+    SWEEP_CHECK(root.count == (result < 0 ? 0 : 1 << 8), "enter: %d leaves\n", root.count);
+    for (int i = 0; i < JOBS; i++)
+        out[i] = errors[i] = UNTOUCHED;
+    result = salp_map(pool, job_fork, NULL, 0, out, sizeof *out, JOBS,
+                      &(salp_map_options){ .errors = errors, .context = &pool, .context_size = sizeof(salp_pool *) });
+    check_items("map of forks", judge("map of forks", result), out, errors, JOBS, all_leaves);
+}
+
+static void forks_survive(void **state)
+{
+    (void)state;
+    run_sweep(&plain, SALP__PROGRAM, use_forks);
+}
+
+/* Threads of the pool run what is entered with. */
+static void forks_with_an_initializer_survive(void **state)
+{
+    int arg = 42;
+    (void)state;
+    run_sweep(&(salp_pool_options){ .engine = SALP_THREADS,
+                                    .workers = 2,
+                                    .initializer = initialize,
+                                    .initializer_arg = &arg,
+                                    .initializer_arg_size = sizeof arg },
+              SALP__PROGRAM, use_forks);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -89,6 +158,8 @@ int main(int argc, char **argv)
         TEST("an imap survives", an_imap_survives),
         TEST("a pool without a number of workers survives", a_pool_without_a_number_of_workers_survives),
         TEST("workers that are replaced survive", workers_that_are_replaced_survive),
+        TEST("forks survive", forks_survive),
+        TEST("forks with an initializer survive", forks_with_an_initializer_survive),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
 }
