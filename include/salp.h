@@ -18,6 +18,7 @@
 #include <salp/future.h>
 #include <salp/loop.h>
 #include <salp/machine.h>
+#include <salp/loops.h>
 #include <salp/name.h>
 #include <salp/parallel.h>
 #include <salp/pipe.h>

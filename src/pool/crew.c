@@ -32,11 +32,6 @@ struct salp__crew {
     salp__member *members[]; /* workers, and up to GUESTS more */
 };
 
-static salp__member *member_of(const salp_worker *worker)
-{
-    return SALP__CONTAINER(worker, salp__member, face);
-}
-
 /* ---- the crew ---- */
 
 static salp__member *add_member(salp__crew *crew)
@@ -270,14 +265,14 @@ int salp_worker_end(salp_worker *worker, int error)
 {
     if (!worker || error >= 0)
         return -EINVAL;
-    salp__member *member = member_of(worker);
+    salp__member *member = salp__member_of(worker);
     salp__entry_end(member->crew, member->entry, error);
     return 0;
 }
 
 int salp_worker_ended(const salp_worker *worker)
 {
-    return salp__entry_ended(member_of(worker)->entry);
+    return salp__entry_ended(salp__member_of(worker)->entry);
 }
 
 /* ---- getting work out of another member ---- */
@@ -466,7 +461,7 @@ static void wait_for_thief(salp__member *self, salp_fork_job *job)
 
 bool salp_join_signalled_v1(salp_worker *worker, salp_fork_job *job)
 {
-    salp__member *self = member_of(worker);
+    salp__member *self = salp__member_of(worker);
     salp_fork_job *back = NULL;
     salp__latch_take(&self->latch);
     bool moved = link_of(job) & MOVED; /* perhaps just now: I3 */

@@ -99,6 +99,11 @@ typedef struct salp__member {
 int salp__crew_open(salp__crew **crew, int workers, salp__bell *work);
 void salp__crew_close(salp__crew *crew);
 
+static inline salp__member *salp__member_of(const salp_worker *worker)
+{
+    return SALP__CONTAINER(worker, salp__member, face);
+}
+
 /* Runs `run` as this member, on the calling thread, in the entry. Members that are on a job already may do so, too. */
 void salp__member_run(salp__member *member, salp__entry *entry, salp_fork_fn *run, salp_fork_job *job);
 

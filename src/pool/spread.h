@@ -1,0 +1,83 @@
+/*
+ * A range of indices, spread over the threads of a pool: what salp_for and salp_reduce are made of.
+ *
+ *     0                                                      n
+ *     |-------------------------------------------------------|     who runs it forks the right half, and so on with the
+ *     |-------------------------|............ forked ..........|     left one, until what is left is one piece; then it
+ *     |------------|... forked .|                                    joins, and goes on to the right. What was forked
+ *     |-----|forked|                                                 last is joined first, and is the smallest.
+ *     piece
+ *
+ * A fork costs next to nothing (crew.h), so it is made before anybody asks. Then a thread that has nothing to do gets the
+ * oldest, and largest, part also while the owner is in the midst of a long piece. A part that nobody has taken is gone on
+ * with as if it had never been forked.
+ *
+ * A piece that is chosen takes some microseconds: long against a fork, and short for the one who waits for the last of
+ * them. The first piece is one index. What is measured then says how long the next one may be, but it grows at most
+ * eightfold at a time. Who takes a part begins with an eighth of what its owner has found out: it may be another region.
+ *
+ * Nobody is woken at the beginning. Who runs the whole wakes a thread when enough time is over, and about as much is
+ * still to come; that one, and those after it, wake the next if they see more than they can do (crew.c).
+ *
+ * Results. A part that somebody has taken has a result of its own, which begins as a copy of the neutral element. When it
+ * is joined it is combined with the result of what lies to the left of it. One that was not taken goes on with that
+ * result, unless the tree is to be `fixed`: then it begins with a copy in any case.
+ *
+ * I1  Parts are combined with their neighbours only, left with right.
+ * I2  `first_failed` never rises. A piece that begins behind it is not run. So whatever lies before the first piece that
+ *     fails is run, and no other error is returned: on the way up the left one comes first.
+ * I3  Who takes a part, and finds no memory for its result, leaves it alone; its owner then runs it as if nobody had taken it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SALP__SPREAD_H
+#define SALP__SPREAD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <salp/parallel.h>
+
+#include "pool/crew.h"
+
+/* When a thread of the pool is woken for something that its caller does alone until then. */
+typedef struct salp__summons {
+    int64_t began;
+    bool done;
+} salp__summons;
+
+/* Now `done` of `all` is done. */
+void salp__summons_look(salp__summons *summons, salp__crew *crew, int64_t now, size_t done, size_t all);
+
+typedef struct salp__spread salp__spread;
+struct salp__spread {
+    size_t begin, end;
+    size_t grain; /* of a piece; 0: to be found out */
+    bool fixed;   /* the tree of combinations depends on these three alone; grain is not 0 */
+    int (*piece)(const salp__spread *spread, size_t begin, size_t end, void *part);
+    /* Of a spread with results: where that of the whole begins and ends, its size (else 0), and how two become the left. */
+    void *result;
+    size_t result_size;
+    void (*combine)(const salp__spread *spread, void *left, const void *right);
+
+    /* [spread.c] */
+    const void *neutral; /* NULL: there was no memory, and so nobody takes a part */
+    size_t stride;       /* from one result to the next, where there are several */
+    char *store;         /* `fixed`: results of the one who runs the whole */
+    int error;
+    _Atomic size_t first_failed; /* where a piece begins; relaxed: who does not see it yet runs one more. I2 */
+    const struct salp__scope
+        *scope;            /* of the caller, if it is in the pool already, or NULL: who waits outside looks himself */
+    salp__summons summons; /* [owner: who runs the whole] */
+    salp_fork_job job;
+};
+
+/* Runs it, and returns when nobody is at it any more. */
+int salp__spread_run(salp__spread *spread, salp_pool *pool);
+
+/* A grain that depends on the count alone: some hundreds of pieces, single indices if there are not more. */
+size_t salp__grain_of(size_t count);
+
+#endif
