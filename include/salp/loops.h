@@ -89,6 +89,69 @@ typedef struct salp_tile_options {
 SALP_API int salp_for_tiles(salp_pool *pool, const salp_tile *whole, salp_tile_fn *body, void *arg,
                             const salp_tile_options *options);
 
+/* Goes on with *result over these indices: what it holds is that of some indices before them, or the neutral element. 0,
+   or an error. */
+typedef int salp_fold_fn(size_t begin, size_t end, void *result, void *arg);
+
+/* Combines two results: *result, and that of the indices right behind it. `result` then is that of both. */
+typedef void salp_combine_fn(void *result, const void *right, void *arg);
+
+typedef struct salp_reduce_options {
+    size_t grain; /* as in salp_for_options; with .deterministic 0 is chosen from the number of indices: some hundreds
+                           of pieces, of one index each if there are not more than that */
+    bool deterministic; /* what is combined with what depends on begin, end and grain alone: then sums of floating-point
+                           numbers have the same last bit on any number of workers, each time */
+} salp_reduce_options;
+
+/*
+ * Folds the indices from begin to end - 1, each once, into *result (result_size bytes).
+ * When it begins *result has to hold the neutral element (0 for a sum); each part begins with a copy of it, bit by bit.
+ * Parts are combined with their neighbours, left with right: combine need be associative, not commutative. A part is
+ * folded by one thread at a time, and its result lies on a line of its own (64 bytes).
+ * Errors stop it as in salp_for; *result is of no use then. begin == end: *result stays as it is.
+ * Errors: -EINVAL also result is NULL, result_size is 0, or more than the memory; -ENOMEM with .deterministic, and nothing
+ * was called (without it less memory means less help); else as salp_for.
+ */
+SALP_API int salp_reduce(salp_pool *pool, size_t begin, size_t end, size_t result_size, salp_fold_fn *fold,
+                         salp_combine_fn *combine, void *result, void *arg, const salp_reduce_options *options);
+
+/*
+ * Goes on with *sum over these indices. With `last` *sum holds that of all indices before, and whatever is wanted of
+ * it at each index is to be stored: out[i] = *sum. Without, only the sum of these indices is wanted, and nothing that
+ * they are made of may be changed. 0, or an error.
+ */
+typedef int salp_scan_fn(size_t begin, size_t end, void *sum, bool last, void *arg);
+
+typedef struct salp_scan_options {
+    size_t grain; /* indices of each call; 0: chosen from their number: some hundreds of calls */
+} salp_scan_options;
+
+/*
+ * A scan (sums of everything up to each index):
+ *
+ *     static int add_up(size_t begin, size_t end, void *sum, bool last, void *arg)
+ *     {
+ *         struct table *t = arg;
+ *         double s = *(double *)sum;
+ *         for (size_t i = begin; i < end; i++) {
+ *             s += t->in[i];
+ *             if (last)
+ *                 t->out[i] = s;
+ *         }
+ *         *(double *)sum = s;
+ *         return 0;
+ *     }
+ *
+ * *sum (sum_size bytes) has to hold the neutral element; it is then the sum of all. Every index is gone through once with
+ * `last`; those that somebody else has taken once without before that, so at worst it is twice the work. `out` may be
+ * `in`. combine as in salp_reduce. Sums of floating-point numbers may differ in their last bits from time to time.
+ * Errors stop it as in salp_for; *sum and what was stored are of no use then. begin == end: *sum stays as it is.
+ * Errors: -EINVAL also sum is NULL, sum_size is 0, or more than the memory; -ENOMEM and nothing was called; else as
+ * salp_for.
+ */
+SALP_API int salp_scan(salp_pool *pool, size_t begin, size_t end, size_t sum_size, salp_scan_fn *body,
+                       salp_combine_fn *combine, void *sum, void *arg, const salp_scan_options *options);
+
 SALP_END
 
 #endif

@@ -204,8 +204,8 @@ static int run_part(runner *r, size_t begin, size_t end, void *part, char *store
         if (taken) {
             if (error == 0)
                 error = right.error;
-            if (error == 0 && spread->result_size > 0)
-                spread->combine(spread, part, first_result(right.memory));
+            if (error == 0 && spread->join)
+                error = spread->join(spread, middle, end, part, right.memory ? first_result(right.memory) : NULL);
             salp__free(right.memory);
             r->since = 0;
             return error;
@@ -215,9 +215,7 @@ static int run_part(runner *r, size_t begin, size_t end, void *part, char *store
         if (spread->fixed) {
             begin_result(spread, store);
             error = run_part(r, middle, end, store, below);
-            if (error == 0)
-                spread->combine(spread, part, store);
-            return error;
+            return error == 0 ? spread->join(spread, middle, end, part, store) : error;
         }
         begin = middle;
     }

@@ -1,5 +1,5 @@
 /*
- * A range of indices, spread over the threads of a pool: what salp_for and salp_reduce are made of.
+ * A range of indices, spread over the threads of a pool: what loops, reductions and scans are made of.
  *
  *     0                                                      n
  *     |-------------------------------------------------------|     who runs it forks the right half, and so on with the
@@ -57,10 +57,11 @@ struct salp__spread {
     size_t grain; /* of a piece; 0: to be found out */
     bool fixed;   /* the tree of combinations depends on these three alone; grain is not 0 */
     int (*piece)(const salp__spread *spread, size_t begin, size_t end, void *part);
-    /* Of a spread with results: where that of the whole begins and ends, its size (else 0), and how two become the left. */
-    void *result;
-    size_t result_size;
-    void (*combine)(const salp__spread *spread, void *left, const void *right);
+    void *result;       /* part of the whole */
+    size_t result_size; /* of each part; 0: parts that somebody has taken get NULL */
+    /* A part that somebody has taken is over: joins it with what lies to the left of it. May be NULL. Returns 0, or an error,
+       which is that of the right part then. */
+    int (*join)(const salp__spread *spread, size_t begin, size_t end, void *left, const void *right);
 
     /* [spread.c] */
     const void *neutral; /* NULL: there was no memory, and so nobody takes a part */
