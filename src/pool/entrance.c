@@ -136,8 +136,7 @@ static int run_here(salp_pool *pool, salp__entrance *entrance, int worker, salp_
 static int run_nested(salp_pool *pool, salp__member *member, salp_fork_fn *run, salp_fork_job *job)
 {
     salp__entry entry = { .outer = member->entry };
-    int error =
-        salp__member_heed(member); /* what is private lies aside meanwhile: this is the last chance to give it */
+    int error = salp__entry_ended(&entry);
     if (error < 0)
         return error;
     run_as(pool, member, &entry, run, job);
