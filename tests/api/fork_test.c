@@ -143,9 +143,10 @@ static void what_was_forked_before_a_nested_run_is_shared_during_it(void **state
 
 struct helping {
     salp_fork_job job;
-    atomic_int begun;   /* the job that the first one waits for */
-    atomic_int strange; /* the strange run has forked */
-    atomic_int helped;  /* the first one has come to help */
+    pthread_mutex_t mutex; /* held across the join; all strange jobs take it */
+    atomic_int begun;      /* the job that the first one waits for */
+    atomic_int strange;    /* the strange run has forked */
+    atomic_int helped;     /* the first one has come to help */
     atomic_int over;
     pthread_t first, helper;
     atomic_int wrong;
@@ -188,15 +189,21 @@ static void join_one_in_need(salp_worker *worker, salp_fork_job *job)
     struct helping *h = (struct helping *)job;
     struct part part = { .all = h };
     h->first = pthread_self();
+    expect_in(h, pthread_mutex_lock(&h->mutex) == 0);
     salp_fork(worker, &part.job, need_help);
     expect_in(h, reaches(&h->begun, 1));
     expect_in(h, salp_join(worker, &part.job));
+    expect_in(h, pthread_mutex_unlock(&h->mutex) == 0);
 }
 
-static void note_thread(salp_worker *worker, salp_fork_job *job)
+/* On top of the join it would wait for itself. */
+static void lock(salp_worker *worker, salp_fork_job *job)
 {
+    struct part *p = (struct part *)job;
     (void)worker;
-    ((struct part *)job)->thread = pthread_self();
+    p->thread = pthread_self();
+    expect_in(p->all, pthread_mutex_lock(&p->all->mutex) == 0);
+    expect_in(p->all, pthread_mutex_unlock(&p->all->mutex) == 0);
 }
 
 enum { STRANGE = 40 };
@@ -206,25 +213,30 @@ static void fork_strange_jobs(salp_worker *worker, salp_fork_job *job)
     struct helping *h = ((struct part *)job)->all;
     struct part parts[STRANGE];
     for (int i = 0; i < STRANGE; i++) {
-        parts[i] = (struct part){ .all = h, .thread = pthread_self() };
-        salp_fork(worker, &parts[i].job, note_thread);
+        parts[i] = (struct part){ .all = h };
+        salp_fork(worker, &parts[i].job, lock);
     }
     atomic_store(&h->strange, 1);
     expect_in(h, reaches(&h->over, 1));
     for (int i = STRANGE; i-- > 0;) {
-        salp_join(worker, &parts[i].job);
+        if (!salp_join(worker, &parts[i].job))
+            lock(worker, &parts[i].job);
         expect_in(h, !pthread_equal(parts[i].thread, h->first));
     }
 }
 
 static void who_joins_runs_nothing_but_what_it_waits_for(void **state)
 {
+    pthread_mutexattr_t kind;
     (void)state;
+    assert_int_equal(pthread_mutexattr_init(&kind), 0);
+    assert_int_equal(pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ERRORCHECK), 0);
     need_membarrier();
     /* The first one and the one that it waits for are as many as there are workers: nobody else comes. */
     salp_pool *pool = pool_of(2);
     for (int i = 0; i < 10; i++) {
-        struct helping h = { 0 };
+        struct helping h = { .begun = 0 };
+        assert_int_equal(pthread_mutex_init(&h.mutex, &kind), 0);
         struct part strange = { .all = &h };
         struct guest first, second;
         start_guest(&first, pool, join_one_in_need, &h.job);
@@ -235,68 +247,6 @@ static void who_joins_runs_nothing_but_what_it_waits_for(void **state)
         assert_int_equal(atomic_load(&h.wrong), 0);
         assert_true(pthread_equal(h.helper, h.first));
     }
-    salp_pool_close(pool);
-}
-
-/* A mutex is held across joins by some, and taken by jobs of others: who helped those would wait for itself. */
-struct locking {
-    salp_fork_job job;
-    pthread_mutex_t *mutex;
-    long *count;
-    int depth;
-};
-
-static void fib_slowly(salp_worker *worker, salp_fork_job *job)
-{
-    doze(SALP_MICROSECONDS(200));
-    fib_taken(worker, job);
-}
-
-static void lock_and_join(salp_worker *worker, salp_fork_job *job)
-{
-    struct locking *l = (struct locking *)job;
-    struct fib a = { .n = 6 };
-    pthread_mutex_lock(l->mutex);
-    bool slow = ++*l->count % 8 == 0; /* so that it is taken, and waited for */
-    salp_fork(worker, &a.job, slow ? fib_slowly : fib_taken);
-    if (slow)
-        doze(SALP_MICROSECONDS(200));
-    salp_join(worker, &a.job);
-    pthread_mutex_unlock(l->mutex);
-}
-
-static void lock_in_tree(salp_worker *worker, salp_fork_job *job)
-{
-    struct locking *l = (struct locking *)job;
-    if (l->depth == 0) {
-        lock_and_join(worker, job);
-        return;
-    }
-    struct locking one = *l, other = *l;
-    one.depth = other.depth = l->depth - 1;
-    salp_fork(worker, &one.job, lock_in_tree);
-    lock_in_tree(worker, &other.job);
-    if (!salp_join(worker, &one.job))
-        lock_in_tree(worker, &one.job);
-}
-
-static void a_mutex_may_be_held_across_a_join(void **state)
-{
-    enum { THREADS = 3 };
-    int depth = test_slow() ? 6 : 9;
-    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    struct locking roots[THREADS];
-    struct guest guests[THREADS];
-    long count = 0;
-    (void)state;
-    salp_pool *pool = pool_of(4);
-    for (int i = 0; i < THREADS; i++) {
-        roots[i] = (struct locking){ .mutex = &mutex, .count = &count, .depth = depth };
-        start_guest(&guests[i], pool, lock_in_tree, &roots[i].job);
-    }
-    for (int i = 0; i < THREADS; i++)
-        assert_int_equal(join_guest(&guests[i]), 0);
-    assert_int_equal(count, THREADS << depth);
     salp_pool_close(pool);
 }
 
@@ -430,7 +380,6 @@ int main(int argc, char **argv)
         TEST("what was forked before a nested run is shared during it",
              what_was_forked_before_a_nested_run_is_shared_during_it),
         TEST("who joins runs nothing but what it waits for", who_joins_runs_nothing_but_what_it_waits_for),
-        TEST("a mutex may be held across a join", a_mutex_may_be_held_across_a_join),
         TEST("many jobs are forked one after another", many_jobs_are_forked_one_after_another),
         TEST("a recursion is as deep as the stack", a_recursion_is_as_deep_as_the_stack),
         TEST("a job that is not joined ends the run", a_job_that_is_not_joined_ends_the_run),
