@@ -215,6 +215,13 @@ static void signal_member(salp__member *member)
     __atomic_store_n(&member->face.salp__signal, 1, __ATOMIC_SEQ_CST);
 }
 
+/* Whether somebody has asked this member for work, or its run may have ended. */
+static bool is_signalled(const salp__member *member)
+{
+    /* relaxed: as in salp_join. */
+    return __atomic_load_n(&member->face.salp__signal, __ATOMIC_RELAXED) != 0;
+}
+
 /* Takes the signal away. Returns what has ended the run that this member is in, or 0. */
 static int heed_locked(salp__member *self)
 {
@@ -238,17 +245,6 @@ static bool offer_locked(salp__member *self)
         return false;
     move_oldest_locked(self, newest, false);
     return true;
-}
-
-int salp__member_heed(salp__member *self)
-{
-    salp__latch_take(&self->latch);
-    int ended = heed_locked(self);
-    bool offered = ended == 0 && offer_locked(self);
-    salp__latch_release(&self->latch);
-    if (offered)
-        tell_asker(self);
-    return ended;
 }
 
 void salp__entry_end(salp__crew *crew, salp__entry *entry, int error)
@@ -284,7 +280,7 @@ static bool ask(salp__member *member)
        than here. */
     if (!atomic_load_explicit(&member->at_work, memory_order_relaxed))
         return false;
-    if (!salp__member_asked(member))
+    if (!is_signalled(member))
         signal_member(member);
     return true;
 }
@@ -471,7 +467,7 @@ bool salp_join_signalled_v1(salp_worker *worker, salp_fork_job *job)
         back = salp__deque_take(&self->deque);
         salp__assert(!back || back == job); /* else they are not joined last in, first out */
     }
-    bool asked = salp__member_asked(self);
+    bool asked = is_signalled(self);
     int ended = asked ? heed_locked(self) : 0;
     bool offered = asked && ended == 0 && offer_locked(self);
     salp__latch_release(&self->latch);

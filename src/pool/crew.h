@@ -141,14 +141,4 @@ static inline int salp__entry_ended(const salp__entry *entry)
     return ended;
 }
 
-/* Whether somebody has asked this member for work, or its run may have ended: a join would look after it. */
-static inline bool salp__member_asked(const salp__member *member)
-{
-    /* relaxed: as in salp_join. */
-    return __atomic_load_n(&member->face.salp__signal, __ATOMIC_RELAXED) != 0;
-}
-
-/* Does at once what a join would do if there is a signal. Returns what has ended the run, or 0. */
-int salp__member_heed(salp__member *member);
-
 #endif
