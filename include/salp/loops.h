@@ -152,6 +152,19 @@ typedef struct salp_scan_options {
 SALP_API int salp_scan(salp_pool *pool, size_t begin, size_t end, size_t sum_size, salp_scan_fn *body,
                        salp_combine_fn *combine, void *sum, void *arg, const salp_scan_options *options);
 
+/* Less than 0, 0, or more than 0: a goes before b, either may go first, a goes behind b. */
+typedef int salp_compare_fn(const void *a, const void *b, void *arg);
+
+/*
+ * Sorts `count` elements of `size` bytes each. Equal ones stay in the order that they are in. What is sorted already, or
+ * nearly so, takes much less time.
+ * compare is called by several threads at once, with elements that may lie outside of the array. Whatever it says, the
+ * array holds the same elements afterwards, also after an error: then in some order.
+ * Errors: -EINVAL base is NULL and count is not 0, size is 0, or count times size is more than the memory; -ENOMEM no
+ * memory for a second array of that size, and nothing was changed; else as salp_for.
+ */
+SALP_API int salp_sort(salp_pool *pool, void *base, size_t count, size_t size, salp_compare_fn *compare, void *arg);
+
 SALP_END
 
 #endif

@@ -9,8 +9,6 @@
 #include "os/clock.h"
 #include "os/memory.h"
 #include "pool/engine.h"
-#include "pool/entrance.h"
-#include "task/scope.h"
 
 enum {
     PIECES = 512,    /* of a range that is cut without a look at the clock, at most */
@@ -24,7 +22,6 @@ enum {
 };
 
 static const int64_t piece_lasts = SALP_MICROSECONDS(5);
-static const int64_t worth_waking = SALP_MICROSECONDS(30); /* as long as it takes until somebody is there, or so */
 
 /* Who runs a part that was forked, or the whole. In its frame. */
 typedef struct runner {
@@ -44,18 +41,6 @@ typedef struct branch {
     int error;
     void *memory; /* of its results, the first of which is its own; the one who has forked it frees it */
 } branch;
-
-/* ---- waking ---- */
-
-void salp__summons_look(salp__summons *summons, salp__crew *crew, int64_t now, size_t done, size_t all)
-{
-    int64_t spent = now - summons->began;
-    if (summons->done || spent < worth_waking ||
-        (double)spent * (double)(all - done) < (double)worth_waking * (double)done)
-        return;
-    summons->done = true;
-    salp__crew_summon(crew);
-}
 
 /* ---- results ---- */
 
@@ -100,28 +85,11 @@ static void *begin_result(const salp__spread *spread, char *place)
 
 /* ---- pieces ---- */
 
-/* What ends the wait of somebody in this scope. Unlike salp__scope_error, for any thread. */
-static int scope_error(const salp__scope *scope)
-{
-    for (; scope; scope = scope->outer) {
-        int ended = atomic_load_explicit(&scope->ended, memory_order_acquire); /* with set_ended */
-        if (ended == 0 && scope->deadline != SALP_FOREVER && salp__now() >= scope->deadline)
-            ended = -ETIMEDOUT;
-        if (ended < 0 || scope->shield)
-            return ended;
-    }
-    return 0;
-}
-
 /* Why no piece may begin here, or 0. */
 static int stopped(const runner *r, size_t begin)
 {
-    salp__spread *spread = r->spread;
-    salp__member *member = salp__member_of(r->worker);
-    int ended = spread->scope ? scope_error(spread->scope) : 0;
-    if (ended < 0)
-        salp__entry_end(member->crew, member->entry, ended);
-    ended = salp__entry_ended(member->entry);
+    const salp__spread *spread = r->spread;
+    int ended = salp__vigil_ended(&spread->vigil, r->worker);
     if (ended == 0 && begin > atomic_load_explicit(&spread->first_failed, memory_order_relaxed))
         ended = -ECANCELED; /* for nobody: I2 */
     return ended;
@@ -150,7 +118,7 @@ static void adapt(runner *r, size_t count, int64_t spent)
 static int run_piece(runner *r, size_t begin, size_t end, void *part)
 {
     salp__spread *spread = r->spread;
-    bool summons = r->whole && !spread->summons.done;
+    bool summons = r->whole && !spread->vigil.summoned;
     int error = stopped(r, begin);
     if (error < 0)
         return error;
@@ -168,8 +136,7 @@ static int run_piece(runner *r, size_t begin, size_t end, void *part)
         adapt(r, end - begin, now - r->since);
     r->since = now;
     if (summons)
-        salp__summons_look(&spread->summons, salp__member_of(r->worker)->crew, now, end - spread->begin,
-                           spread->end - spread->begin);
+        salp__vigil_summon(&spread->vigil, r->worker, now, end - spread->begin, spread->end - spread->begin);
     return 0;
 }
 
@@ -245,26 +212,8 @@ static void run_whole(salp_worker *worker, salp_fork_job *job)
 {
     salp__spread *spread = SALP__CONTAINER(job, salp__spread, job);
     runner r = { .spread = spread, .worker = worker, .whole = true, .want = 1, .since = salp__now() };
-    spread->summons.began = r.since;
+    salp__vigil_begin(&spread->vigil, r.since);
     spread->error = run_part(&r, spread->begin, spread->end, spread->result, spread->store);
-}
-
-/* The scope that nobody else looks at: that of somebody who runs the loop himself. */
-static const salp__scope *scope_of(const salp__actor *self, const salp_pool *pool)
-{
-    return self->scope && salp__inside_of(pool) ? self->scope : NULL;
-}
-
-static int enter(salp__spread *spread, salp_pool *pool)
-{
-    salp__actor *self = salp__self();
-    spread->scope = scope_of(self, pool);
-    int error = spread->scope ? salp__wait_begin() : 0;
-    if (error == 0)
-        error = salp__enter(pool, run_whole, &spread->job, false);
-    if (error < 0)
-        return spread->scope ? salp__wait_end(self, error) : error;
-    return spread->error;
 }
 
 /* Room for the neutral element, and for the results of who runs the whole. NULL: there was no memory. */
@@ -294,7 +243,7 @@ int salp__spread_run(salp__spread *spread, salp_pool *pool)
             spread->store = store + spread->stride;
         }
     }
-    int error = enter(spread, pool);
+    int error = salp__vigil_enter(&spread->vigil, pool, run_whole, &spread->job);
     salp__free(memory);
-    return error;
+    return error < 0 ? error : spread->error;
 }

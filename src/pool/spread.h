@@ -16,8 +16,7 @@
  * them. The first piece is one index. What is measured then says how long the next one may be, but it grows at most
  * eightfold at a time. Who takes a part begins with an eighth of what its owner has found out: it may be another region.
  *
- * Nobody is woken at the beginning. Who runs the whole wakes a thread when enough time is over, and about as much is
- * still to come; that one, and those after it, wake the next if they see more than they can do (crew.c).
+ * Nobody is woken at the beginning (vigil.h). Who is woken later wakes the next one if he sees more than he can do (crew.c).
  *
  * Results. A part that somebody has taken has a result of its own, which begins as a copy of the neutral element. When it
  * is joined it is combined with the result of what lies to the left of it. One that was not taken goes on with that
@@ -40,16 +39,7 @@
 
 #include <salp/parallel.h>
 
-#include "pool/crew.h"
-
-/* When a thread of the pool is woken for something that its caller does alone until then. */
-typedef struct salp__summons {
-    int64_t began;
-    bool done;
-} salp__summons;
-
-/* Now `done` of `all` is done. */
-void salp__summons_look(salp__summons *summons, salp__crew *crew, int64_t now, size_t done, size_t all);
+#include "pool/vigil.h"
 
 typedef struct salp__spread salp__spread;
 struct salp__spread {
@@ -69,9 +59,7 @@ struct salp__spread {
     char *store;         /* `fixed`: results of the one who runs the whole */
     int error;
     _Atomic size_t first_failed; /* where a piece begins; relaxed: who does not see it yet runs one more. I2 */
-    const struct salp__scope
-        *scope;            /* of the caller, if it is in the pool already, or NULL: who waits outside looks himself */
-    salp__summons summons; /* [owner: who runs the whole] */
+    salp__vigil vigil;
     salp_fork_job job;
 };
 
