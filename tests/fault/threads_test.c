@@ -148,6 +148,83 @@ static void forks_with_an_initializer_survive(void **state)
               SALP__PROGRAM, use_forks);
 }
 
+/* ---- loops ---- */
+
+/* More than lies on the stack. */
+struct large {
+    uint64_t sum;
+    char filling[2000];
+};
+
+enum { INDICES = 2000 };
+
+/* Long enough for somebody to come. */
+static int add_indices(size_t begin, size_t end, void *result, void *arg)
+{
+    (void)arg;
+    for (size_t i = begin; i < end; i++) {
+        *(uint64_t *)result += i;
+        for (int64_t stop = salp_now() + SALP_MICROSECONDS(1); salp_now() < stop;)
+            continue;
+    }
+    return 0;
+}
+
+static void add_sums(void *result, const void *right, void *arg)
+{
+    (void)arg;
+    *(uint64_t *)result += *(const uint64_t *)right;
+}
+
+static int scan_indices(size_t begin, size_t end, void *sum, bool last, void *arg)
+{
+    (void)last;
+    return add_indices(begin, end, sum, arg);
+}
+
+static int compare_numbers(const void *a, const void *b, void *arg)
+{
+    (void)arg;
+    return *(const int *)a - *(const int *)b;
+}
+
+static bool is_allowed(int result)
+{
+    return result == 0 || result == -ENOMEM || result == -EAGAIN;
+}
+
+static void use_loops(salp_pool *pool)
+{
+    uint64_t wanted = (uint64_t)INDICES * (INDICES - 1) / 2;
+    for (int i = 0; i < 4; i++) {
+        struct large large = { 0 };
+        int result = salp_reduce(pool, 0, INDICES, sizeof large, add_indices, add_sums, &large, NULL,
+                                 &(salp_reduce_options){ .grain = i & 2, .deterministic = i & 1 });
+        sweep.errors += result < 0;
+        SWEEP_CHECK(is_allowed(result), "reduce: %d", result);
+        SWEEP_CHECK(result < 0 || large.sum == wanted, "reduce: wrong");
+    }
+    uint64_t sum = 0;
+    int result = salp_scan(pool, 0, INDICES, sizeof sum, scan_indices, add_sums, &sum, NULL, NULL);
+    sweep.errors += result < 0;
+    SWEEP_CHECK(is_allowed(result), "scan: %d", result);
+    SWEEP_CHECK(result < 0 || sum == wanted, "scan: wrong");
+    int numbers[INDICES];
+    for (int i = 0; i < INDICES; i++)
+        numbers[i] = INDICES - i;
+    result = salp_sort(pool, numbers, INDICES, sizeof *numbers, compare_numbers, NULL);
+    sweep.errors += result < 0;
+    SWEEP_CHECK(is_allowed(result), "sort: %d", result);
+    for (int i = 0; i < INDICES; i++)
+        SWEEP_CHECK(numbers[i] == (result < 0 ? INDICES - i : i + 1), "sort: %d is wrong", i);
+}
+
+static void loops_survive(void **state)
+{
+    (void)state;
+    run_sweep(&plain, SALP__PROGRAM, use_loops);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -160,6 +237,7 @@ int main(int argc, char **argv)
         TEST("workers that are replaced survive", workers_that_are_replaced_survive),
         TEST("forks survive", forks_survive),
         TEST("forks with an initializer survive", forks_with_an_initializer_survive),
+        TEST_LIMIT("loops survive", loops_survive, 120),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
 }
