@@ -89,8 +89,8 @@ typedef struct salp_tile_options {
 SALP_API int salp_for_tiles(salp_pool *pool, const salp_tile *whole, salp_tile_fn *body, void *arg,
                             const salp_tile_options *options);
 
-/* Goes on with *result over these indices: what it holds is that of some indices before them, or the neutral element. 0,
-   or an error. */
+/* Goes on with *result over these indices: what it holds is that of some indices before them, or the neutral element.
+   0, or an error. */
 typedef int salp_fold_fn(size_t begin, size_t end, void *result, void *arg);
 
 /* Combines two results: *result, and that of the indices right behind it. `result` then is that of both. */
@@ -109,8 +109,8 @@ typedef struct salp_reduce_options {
  * Parts are combined with their neighbours, left with right: combine need be associative, not commutative. A part is
  * folded by one thread at a time, and its result lies on a line of its own (64 bytes).
  * Errors stop it as in salp_for; *result is of no use then. begin == end: *result stays as it is.
- * Errors: -EINVAL also result is NULL, result_size is 0, or more than the memory; -ENOMEM with .deterministic, and nothing
- * was called (without it less memory means less help); else as salp_for.
+ * Errors: -EINVAL also result is NULL, result_size is 0, or more than the memory; -ENOMEM with .deterministic, and
+ * nothing was called (without it less memory means less help); else as salp_for.
  */
 SALP_API int salp_reduce(salp_pool *pool, size_t begin, size_t end, size_t result_size, salp_fold_fn *fold,
                          salp_combine_fn *combine, void *result, void *arg, const salp_reduce_options *options);
@@ -142,9 +142,9 @@ typedef struct salp_scan_options {
  *         return 0;
  *     }
  *
- * *sum (sum_size bytes) has to hold the neutral element; it is then the sum of all. Every index is gone through once with
- * `last`; those that somebody else has taken once without before that, so at worst it is twice the work. `out` may be
- * `in`. combine as in salp_reduce. Sums of floating-point numbers may differ in their last bits from time to time.
+ * *sum (sum_size bytes) has to hold the neutral element; it is then the sum of all. Every index is gone through once
+ * with `last`; those that somebody else has taken once without before that, so at worst it is twice the work. `out` may
+ * be `in`. combine as in salp_reduce. Sums of floating-point numbers may differ in their last bits from time to time.
  * Errors stop it as in salp_for; *sum and what was stored are of no use then. begin == end: *sum stays as it is.
  * Errors: -EINVAL also sum is NULL, sum_size is 0, or more than the memory; -ENOMEM and nothing was called; else as
  * salp_for.
@@ -156,8 +156,8 @@ SALP_API int salp_scan(salp_pool *pool, size_t begin, size_t end, size_t sum_siz
 typedef int salp_compare_fn(const void *a, const void *b, void *arg);
 
 /*
- * Sorts `count` elements of `size` bytes each. Equal ones stay in the order that they are in. What is sorted already, or
- * nearly so, takes much less time.
+ * Sorts `count` elements of `size` bytes each. Equal ones stay in the order that they are in. What is sorted already,
+ * or nearly so, takes much less time.
  * compare is called by several threads at once, with elements that may lie outside of the array. Whatever it says, the
  * array holds the same elements afterwards, also after an error: then in some order.
  * Errors: -EINVAL base is NULL and count is not 0, size is 0, or count times size is more than the memory; -ENOMEM no

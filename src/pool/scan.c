@@ -4,19 +4,19 @@
  *     |  known from the left ->  |          taken by somebody else            |
  *     | scan | scan | scan | ... | sum   sum   sum   sum   sum   sum   sum   |
  *                                  then, when the left is over:
- *                                | scan  scan  scan  scan  scan  scan  scan  |  all at once, each from the sum before it
+ *                                | scan  scan  scan  scan  scan  scan  scan  |  all at once
  *
  * Whoever goes from the left to the right needs to look at each index once. Somebody who helps cannot know what lies to
- * the left of him: he finds the sums of his blocks, and when the left is over, the blocks are gone through a second time,
- * by as many threads as there are. So a scan that nobody helps with costs what a plain loop does, and one that is helped
- * with at most twice as much work.
+ * the left of him: he finds the sums of his blocks, and when the left is over, the blocks are gone through a second
+ * time, by as many threads as there are. So a scan that nobody helps with costs what a plain loop does, and one that is
+ * helped with at most twice as much work.
  *
  * The range is cut into blocks at the beginning, some hundreds, so that their sums take little room.
  *
- * I1  Who knows the sum of all that lies before (`sum` of the whole) is the one who runs the whole. Parts that others have
- *     taken have none: they leave the sum of each block in `sums`.
- * I2  When such a part is joined all before it is over. Then each of its blocks' sums becomes the one that the block begins
- *     with, and the blocks can be gone through in any order.
+ * I1  Who knows the sum of all that lies before (`sum` of the whole) is the one who runs the whole. Parts that others
+ *     have taken have none: they leave the sum of each block in `sums`.
+ * I2  When such a part is joined all before it is over. Then each of its blocks' sums becomes the one that the block
+ *     begins with, and the blocks can be gone through in any order.
  * I3  A block is gone through with `last` once, and before that once without at most.
  *
  * SPDX-License-Identifier: MIT

@@ -6,18 +6,19 @@
  *     elements  |                 whole                 |   3. the halves are merged back
  *
  * A merge forks, too: the middle element of the longer run has its place in the other one, where both are cut, so what
- * lies before goes before. Small runs are sorted by insertion; runs that are in order already are not merged at all, so an
- * array that is sorted is looked at once.
+ * lies before goes before. Small runs are sorted by insertion; runs that are in order already are not merged at all, so
+ * an array that is sorted is looked at once.
  *
- * I1  Whatever the order says, also if it contradicts itself, each element is moved and none is lost: all positions follow
- *     from counts, and no search goes beyond its run.
+ * I1  Whatever the order says, also if it contradicts itself, each element is moved and none is lost: all positions
+ *     follow from counts, and no search goes beyond its run.
  * I2  Before 2 the elements are all in their quarters, and 2 only copies them. Once 2 is over they are all in the room,
- *     too, until 3 is over. So if the run has been ended, then either nothing was changed, or the room holds them all and
- *     is copied back.
- * I3  What is skipped is skipped because the run has been ended, which it stays. So who finds, after a join, that it has
- *     not been ended, knows that nothing was skipped.
- * I4  Equal elements: the one from the left run goes first. A cut by an element of the left run puts before it those of the
- *     right one that are less; a cut by one of the right run puts before it those of the left one that are not greater.
+ *     too, until 3 is over. So if the run has been ended, then either nothing was changed, or the room holds them all
+ *     and is copied back.
+ * I3  What is skipped is skipped because the run has been ended, which it stays. So who finds, after a join, that it
+ *     has not been ended, knows that nothing was skipped.
+ * I4  Equal elements: the one from the left run goes first. A cut by an element of the left run puts before it those of
+ *     the right one that are less; a cut by one of the right run puts before it those of the left one that are not
+ *     greater.
  *
  * SPDX-License-Identifier: MIT
  */

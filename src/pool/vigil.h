@@ -1,12 +1,12 @@
 /*
  * What a loop looks at between its pieces: whether it is to end, and whether it is worth waking somebody.
  *
- * A loop of a plain thread, in a scope, and of a task, is run by the pool while they wait, so it is the waiting that ends
- * with the scope (entrance.c). But a job, or an item of a map, that has opened a scope runs its loop itself, and does not
- * wait. Then whoever runs a piece looks at that scope, and ends the run for all.
+ * A loop of a plain thread, in a scope, and of a task, is run by the pool while they wait, so it is the waiting that
+ * ends with the scope (entrance.c). But a job, or an item of a map, that has opened a scope runs its loop itself, and
+ * does not wait. Then whoever runs a piece looks at that scope, and ends the run for all.
  *
- * Nobody is woken at the beginning of a loop. Who runs it from its left end on wakes a thread when some time is over, and
- * as much is still to come: about as long as it takes until somebody is there.
+ * Nobody is woken at the beginning of a loop. Who runs it from its left end on wakes a thread when some time is over,
+ * and as much is still to come: about as long as it takes until somebody is there.
  *
  * SPDX-License-Identifier: MIT
  */

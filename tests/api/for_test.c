@@ -1,5 +1,6 @@
 /*
- * Loops over indices and tiles: each index once, whatever the sizes, grains and workers; errors, ends, and loops in loops.
+ * Loops over indices and tiles: each index once, whatever the sizes, grains and workers; errors, ends, and loops in
+ * loops.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -176,7 +177,7 @@ static void what_lies_behind_a_long_piece_is_run_by_others(void **state)
     (void)state;
     salp_pool *pool = pool_of(2);
     for (size_t grain = 0; grain <= 2; grain++) {
-        /* In a job, so that a thread has been woken before; the loop itself wakes nobody before the first piece is over. */
+        /* In a job, so that a thread has been woken before: the loop wakes nobody while the first piece lasts. */
         struct long_first root = { .pool = pool, .grain = grain };
         assert_int_equal(salp_pool_enter(pool, loop_with_a_long_first, &root.job), 0);
         assert_int_equal(root.result, 0);
