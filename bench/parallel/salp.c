@@ -13,11 +13,15 @@
 
 static salp_pool *pool;
 
+static void must(const char *call, int error)
+{
+    if (error < 0)
+        bench_fail("%s: %s", call, salp_strerror(error));
+}
+
 static void open_pool(int workers)
 {
-    int error = salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_THREADS, .workers = workers });
-    if (error < 0)
-        bench_fail("salp_pool_open: %s", salp_strerror(error));
+    must("salp_pool_open", salp_pool_open(&pool, &(salp_pool_options){ .engine = SALP_THREADS, .workers = workers }));
 }
 
 static void close_pool(void)
@@ -27,9 +31,7 @@ static void close_pool(void)
 
 static void enter(salp_fork_fn *run, salp_fork_job *job)
 {
-    int error = salp_pool_enter(pool, run, job);
-    if (error < 0)
-        bench_fail("salp_pool_enter: %s", salp_strerror(error));
+    must("salp_pool_enter", salp_pool_enter(pool, run, job));
 }
 
 /* ---- fib ---- */
@@ -292,6 +294,65 @@ static void quicksort_of(int *items, size_t count)
     enter(quicksort_taken, &q.job);
 }
 
+/* ---- loops ---- */
+
+static int square(size_t begin, size_t end, void *arg)
+{
+    int *items = arg;
+    for (size_t i = begin; i < end; i++)
+        items[i] *= items[i];
+    return 0;
+}
+
+static void squares(int *items, size_t count)
+{
+    must("salp_for", salp_for(pool, 0, count, square, items, NULL));
+}
+
+static int add(size_t begin, size_t end, void *result, void *arg)
+{
+    const double *items = arg;
+    double sum = 0;
+    for (size_t i = begin; i < end; i++)
+        sum += items[i];
+    *(double *)result += sum;
+    return 0;
+}
+
+static void add_sums(void *result, const void *right, void *arg)
+{
+    (void)arg;
+    *(double *)result += *(const double *)right;
+}
+
+static double sum(const double *items, size_t count)
+{
+    double sum = 0;
+    must("salp_reduce", salp_reduce(pool, 0, count, sizeof sum, add, add_sums, &sum, (void *)(uintptr_t)items, NULL));
+    return sum;
+}
+
+static int add_skewed(size_t begin, size_t end, void *result, void *arg)
+{
+    const size_t *count = arg;
+    for (size_t i = begin; i < end; i++)
+        *(uint64_t *)result += bench_skewed_item(i, *count);
+    return 0;
+}
+
+static void add_skewed_sums(void *result, const void *right, void *arg)
+{
+    (void)arg;
+    *(uint64_t *)result += *(const uint64_t *)right;
+}
+
+static uint64_t skewed(size_t count)
+{
+    uint64_t sum = 0;
+    must("salp_reduce", salp_reduce(pool, 0, count, sizeof sum, add_skewed, add_skewed_sums, &sum, &count, NULL));
+    return sum;
+}
+
 /* ---- something tiny ---- */
 
 static volatile long tiny_result;
@@ -311,5 +372,8 @@ const struct bench_ways bench_ways = {
     .tree = tree_of,
     .product = product_of,
     .quicksort = quicksort_of,
+    .squares = squares,
+    .sum = sum,
+    .skewed = skewed,
     .tiny = tiny,
 };
