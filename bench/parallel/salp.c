@@ -353,6 +353,20 @@ static uint64_t skewed(size_t count)
     return sum;
 }
 
+/* ---- a sort ---- */
+
+static int compare(const void *a, const void *b, void *arg)
+{
+    (void)arg;
+    int left = *(const int *)a, right = *(const int *)b;
+    return (left > right) - (left < right);
+}
+
+static void sort(int *items, size_t count)
+{
+    must("salp_sort", salp_sort(pool, items, count, sizeof *items, compare, NULL));
+}
+
 /* ---- something tiny ---- */
 
 static volatile long tiny_result;
@@ -372,6 +386,7 @@ const struct bench_ways bench_ways = {
     .tree = tree_of,
     .product = product_of,
     .quicksort = quicksort_of,
+    .sort = sort,
     .squares = squares,
     .sum = sum,
     .skewed = skewed,
