@@ -184,24 +184,48 @@ static void note_overdue(salp__worth_sheet *sheet, salp__found *found)
     atomic_store_explicit(&rung->groups, 1, memory_order_relaxed);
 }
 
-/*
- * Waits until a process has ended, and closes it. Returns 0; -ETIME: it did not end before `end`, and was killed; another
- * error: it could not be waited for, a scope of the caller's is over, or it had no memory.
- */
-static int finish(salp_process *process, int64_t end, salp_process_ending *ending)
+/* Waits until a process has ended, but not after `end`: -ETIME. Other errors: it could not be waited for, or a scope of the
+   caller's is over. */
+static int wait_until(salp_process *process, int64_t end, salp_process_ending *ending)
 {
     salp_scope scope;
     int64_t left = end - salp__now();
     salp_scope_open(&scope, left > 0 ? left : 1);
     int error = salp_process_wait_ending(process, ending);
-    if (salp_scope_close(&scope) < 0 && error < 0)
-        error = -ETIME;
+    return salp_scope_close(&scope) < 0 && error < 0 ? -ETIME : error;
+}
+
+/* Ends it, if it has not ended. `error` is what the wait for it has given; returns that, or -ENOMEM: the process had none. */
+static int close_process(salp_process *process, int error, const salp_process_ending *ending)
+{
     int closed = salp_process_close(process);
     if (error == 0 && closed < 0)
         error = closed;
     if (error == 0 && ending->signal == 0 && ending->result == -ENOMEM)
         error = -ENOMEM; /* of salp__rung_run, or of the process's beginning */
     return error;
+}
+
+/* When the item that the first process is on will have been let for as long as it may be. Where processors are busy it may
+   begin late. */
+static int64_t end_of_patience(const salp__worth_sheet *sheet)
+{
+    int64_t since = atomic_load_explicit(&sheet->attempt[0].since, memory_order_relaxed);
+    return since > 0 ? since + sheet->work.patience : salp__later(SALP_MILLISECONDS(1));
+}
+
+/* As wait_until. One that has begun nothing for long is given up, too. */
+static int wait_for_first(const salp__worth_sheet *sheet, salp_process *process, salp_process_ending *ending)
+{
+    int64_t end = sheet->end + sheet->work.patience, last = end + SALP_SECONDS(10);
+    for (;;) {
+        int error = wait_until(process, end, ending);
+        if (error != -ETIME || atomic_load_explicit(&sheet->stage, memory_order_relaxed) != SALP__ALONE)
+            return error;
+        end = end_of_patience(sheet);
+        if (end <= salp__now() || end > last)
+            return error;
+    }
 }
 
 static const salp_process_options at_once = { .name = "salp-worth", .kill_after = -1 };
@@ -214,7 +238,7 @@ static int take_first(salp__worth_sheet *sheet, salp__found *found)
         salp_process_ending ending;
         int error = salp_process_start(&process, run_first, sheet, &at_once);
         if (error == 0)
-            error = finish(process, sheet->end + sheet->work.patience, &ending);
+            error = close_process(process, wait_for_first(sheet, process, &ending), &ending);
         if (error == -ETIME) {
             note_overdue(sheet, found);
             return 0;
@@ -249,7 +273,8 @@ static int take_rung(salp__worth_sheet *sheet, int number, salp__found *found)
     }
     for (int i = 0; i < started; i++) {
         salp_process_ending ending;
-        int ended = finish(processes[i], error < 0 ? 0 : sheet->end + sheet->work.patience, &ending);
+        int64_t end = error < 0 ? 0 : sheet->end + sheet->work.patience;
+        int ended = close_process(processes[i], wait_until(processes[i], end, &ending), &ending);
         if (ended == -ETIME)
             found->overdue = true;
         else if (ended < 0)
