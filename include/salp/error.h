@@ -45,7 +45,8 @@ SALP_BEGIN
     X(SALP_ETLSCOMMON, -4122, "both sides have no version, cipher or protocol of TLS in common")                \
     X(SALP_ETLSREFUSED, -4123, "the other side has ended the encrypted connection with an alert")               \
     X(SALP_ETLSBROKEN, -4124, "the other side breaks the rules of TLS, or its bytes were changed on the way")   \
-    X(SALP_ETRUNCATED, -4125, "the connection ended without the farewell of TLS: something may be missing")
+    X(SALP_ETRUNCATED, -4125, "the connection ended without the farewell of TLS: something may be missing")     \
+    X(SALP_ETLSLIBRARY, -4126, "OpenSSL is not installed, or cannot be loaded")
 
 enum salp_error {
 #define SALP_ERROR_ENUM(name, number, text) name = number,

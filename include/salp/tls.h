@@ -18,8 +18,9 @@
  * without that was cut, by a fault or by somebody: reads end with SALP_ETRUNCATED, and
  * not with 0. salp_shutdown tells it, salp_stream_close does if that needs no wait.
  *
- * Made with OpenSSL, as the system has configured it (OPENSSL_CONF), which the program
- * may use for itself beside it. These calls empty OpenSSL's queue of errors of their thread.
+ * Made with OpenSSL, which is loaded (libssl.so.3) by the first call that reads settings,
+ * and for good: a program that encrypts nothing does without it. It is used as the system
+ * has configured it (OPENSSL_CONF), and the program may use it for itself beside it. These calls empty OpenSSL's queue of errors of their thread.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -70,6 +71,7 @@ typedef struct salp_tls {
  * -EINVAL: a server without a certificate; one that asks for its clients' and names no
  *          authorities; a client that has no name to verify (over Unix sockets: .name);
  *          protocols that are none
+ * SALP_ETLSLIBRARY: OpenSSL is not installed, or cannot be loaded now; a later call tries again
  * -ENOENT, -EACCES and the like: of a file
  * SALP_ETLSFILE: a file is no PEM file, has nothing of what it should have, or what is too weak; a key that is encrypted
  * SALP_ETLSKEY: the key is not that of the certificate
@@ -89,8 +91,8 @@ typedef struct salp_tls {
  * return it. With TLS 1.3 a client has connected before the server has looked at its
  * certificate: what the server thinks of it, the client's first read tells.
  *
- * salp_tls_error_text gives what OpenSSL says of the last one that this thread has got,
- * in one line for a log. It is constant until the next one: a task should ask before it waits for
+ * salp_tls_error_text gives what OpenSSL says of the last one that this thread has got
+ * (the loader, if there is no OpenSSL), in one line for a log. It is constant until the next one: a task should ask before it waits for
  * something. "" if there was none. Threads: any. Waits: no.
  */
 SALP_API const char *salp_tls_error_text(void);
@@ -103,7 +105,7 @@ SALP_API const char *salp_tls_error_text(void);
  * Listeners and streams go on with what they were opened with.
  *
  * Threads: any, while nobody else is in a call with the settings. Waits: no, but reads
- * files. Errors: -EINVAL: tls is NULL; those above of files.
+ * files. Errors: -EINVAL: tls is NULL; those above of files and of OpenSSL itself.
  */
 SALP_API int salp_tls_prepare(salp_tls *tls);
 

@@ -1,56 +1,40 @@
-/* The functions of libdw and libelf; the header tells why so. SPDX-License-Identifier: MIT */
+/* The functions of libdw and libelf. SPDX-License-Identifier: MIT */
 #include "os/elfutils.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <stdbool.h>
-#include <string.h>
 
 #include "os/fault.h"
+#include "os/library.h"
 #include "os/thread.h"
-
-#define LIBRARY "libdw.so.1" /* which brings libelf */
 
 salp__elfutils salp__dw;
 
-static salp__lock lock = PTHREAD_MUTEX_INITIALIZER; /* around the loading */
-static bool is_loaded;                              /* [lock] */
-
-static bool find(void *library, const char *name, void *pointer)
-{
-    void *address = dlsym(library, name);
-    memcpy(pointer, &address, sizeof address); /* C has no cast of that to a function */
-    return address;
-}
-
-static bool find_all(void *library)
+static bool find_all(void *handle)
 {
     bool found = true;
-#define FIND(name) found = found && find(library, #name, &salp__dw.name)
+#define FIND(name) found = found && salp__library_find(handle, #name, &salp__dw.name)
     SALP__ELFUTILS_EACH(FIND);
 #undef FIND
     return found;
 }
 
-static bool load(void)
+static salp__library library = {
+    .name = "libdw.so.1", /* which brings libelf */
+    .find_all = find_all,
+};
+
+/* libelf wants to be told. */
+static void tell_version(void)
 {
-    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-        return false;
-    if (find_all(library)) {
-        (void)salp__dw.elf_version(EV_CURRENT); /* libelf wants to be told */
-        return true;
-    }
-    dlclose(library); /* something else of that name */
-    return false;
+    (void)salp__dw.elf_version(EV_CURRENT);
 }
 
 int salp__elfutils_load(void)
 {
+    static salp__once told = SALP__ONCE;
     SALP__FAULT(-ENOENT);
-    salp__lock_take(&lock);
-    is_loaded = is_loaded || load();
-    bool loaded = is_loaded;
-    salp__lock_release(&lock);
-    return loaded ? 0 : -ENOENT;
+    int error = salp__library_load(&library, NULL, 0);
+    if (error == 0)
+        salp__do_once(&told, tell_version);
+    return error;
 }

@@ -1,9 +1,5 @@
 /*
- * libdw and libelf, which find out what an address means: loaded when somebody asks that for the first time.
- *
- * Hardly any process ever asks. If the two were linked with the library, they and the three that they need themselves would
- * lie in each program that has it: some twenty-five mappings, which every fork copies and every execution sets up. That is
- * a quarter of the time that the fork of a small program takes. So their functions are called by a table:
+ * libdw and libelf, which find out what an address means: loaded when somebody asks that for the first time (os/library.h).
  *
  *     int error = salp__elfutils_load();
  *     if (error == 0)

@@ -40,6 +40,7 @@
 #include "os/memory.h"
 #include "os/process.h"
 #include "os/thread.h"
+#include "stream/openssl.h"
 #include "stream/stream.h"
 #include "stream/tls_wire.h"
 
@@ -72,7 +73,7 @@ static int cut(const tls_stream *t)
 /* -EAGAIN: more bytes have to come. 0: a farewell has come. */
 static int explain(tls_stream *t)
 {
-    int kind = SSL_get_error(t->openssl, 0);
+    int kind = salp__ssl.SSL_get_error(t->openssl, 0);
     if (kind == SSL_ERROR_WANT_READ)
         return -EAGAIN;
     if (kind == SSL_ERROR_ZERO_RETURN)
@@ -93,7 +94,7 @@ static int note_protocol(tls_stream *t)
 {
     const unsigned char *chosen;
     unsigned length;
-    SSL_get0_alpn_selected(t->openssl, &chosen, &length);
+    salp__ssl.SSL_get0_alpn_selected(t->openssl, &chosen, &length);
     if (length == 0)
         return 0;
     t->protocol = salp__allocate(length + 1);
@@ -112,9 +113,9 @@ static int shake_hands_locked(tls_stream *t, salp__way *way)
     if (atomic_load_explicit(&t->started, memory_order_relaxed))
         return 0;
     salp__tls_quiet();
-    int error = SSL_do_handshake(t->openssl) == 1 ? 0 : explain(t);
+    int error = salp__ssl.SSL_do_handshake(t->openssl) == 1 ? 0 : explain(t);
     salp__tls_quiet(); /* looking for an authority may leave something there, though one was found */
-    if (error == 0 && !SSL_is_init_finished(t->openssl))
+    if (error == 0 && !salp__ssl.SSL_is_init_finished(t->openssl))
         error = SALP_ETRUNCATED; /* a farewell in its midst, or we are deaf */
     if (error == SALP_ETRUNCATED && t->wire.write_error < 0)
         error = t->wire.write_error; /* the end is our own doing */
@@ -178,7 +179,7 @@ static int64_t read_locked(tls_stream *t, void *data, size_t size, salp__way *wa
     if (error < 0)
         return error;
     salp__tls_quiet();
-    return SSL_read_ex(t->openssl, data, size, &got) == 1 ? (int64_t)got : explain(t);
+    return salp__ssl.SSL_read_ex(t->openssl, data, size, &got) == 1 ? (int64_t)got : explain(t);
 }
 
 static int64_t read_tls(salp_stream *stream, void *data, size_t size, salp__way *way)
@@ -217,7 +218,7 @@ static int64_t encrypt_locked(tls_stream *t, const void *data, size_t size)
 {
     size_t taken;
     salp__tls_quiet();
-    if (SSL_write_ex(t->openssl, data, size, &taken) == 1)
+    if (salp__ssl.SSL_write_ex(t->openssl, data, size, &taken) == 1)
         return (int64_t)taken;
     int error = explain(t);
     return error < 0 && error != -EAGAIN ? error : (t->broken = SALP_ETLSBROKEN);
@@ -269,7 +270,7 @@ static void say_farewell_locked(tls_stream *t)
     if (!t->shut) {
         t->shut = true;
         salp__tls_quiet();
-        SSL_shutdown(t->openssl);
+        salp__ssl.SSL_shutdown(t->openssl);
         salp__tls_quiet();
     }
 }
@@ -294,13 +295,13 @@ static void take_tickets(tls_stream *t)
     char byte;
     size_t got;
     salp__tls_quiet();
-    SSL_peek_ex(t->openssl, &byte, 1, &got);
+    salp__ssl.SSL_peek_ex(t->openssl, &byte, 1, &got);
     salp__tls_quiet();
 }
 
 static void free_tls(tls_stream *t, bool ours)
 {
-    SSL_free(t->openssl);
+    salp__ssl.SSL_free(t->openssl);
     if (ours) {
         salp_mutex_close(t->turn);
         salp__lock_close(&t->lock);
@@ -319,7 +320,7 @@ static void close_tls(salp_stream *stream)
     bool ours = stream->port.forks == salp__forks();
     /* Nobody else is in a call with it, so there is no need for the lock. */
     if (ours && t->broken == 0 && atomic_load_explicit(&t->started, memory_order_acquire)) {
-        if (!SSL_is_server(t->openssl))
+        if (!salp__ssl.SSL_is_server(t->openssl))
             take_tickets(t);
         if (salp__tls_wire_flush(&t->wire) == 0)
             say_farewell_locked(t);
@@ -343,7 +344,7 @@ static const salp__stream_type encrypted = {
 static SSL *new_ssl(const salp__tls_context *context)
 {
     SALP__FAULT(NULL);
-    return SSL_new(context->openssl);
+    return salp__ssl.SSL_new(context->openssl);
 }
 
 /* Not yet the stream's. */
@@ -364,7 +365,7 @@ static int open_tls(tls_stream **out, salp_stream *stream, salp__tls_context *co
         free_tls(t, true);
         return -ENOMEM;
     }
-    SSL_set_bio(t->openssl, bio, bio);
+    salp__ssl.SSL_set_bio(t->openssl, bio, bio);
     *out = t;
     return 0;
 }
@@ -389,8 +390,8 @@ int salp__tls_begin_server(salp_stream *stream, salp__tls_context *context)
     }
     int asks = context->clients == SALP_TLS_ANYBODY ? SSL_VERIFY_NONE : SSL_VERIFY_PEER;
     int wants = context->clients == SALP_TLS_REQUIRE ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
-    SSL_set_verify(t->openssl, asks | wants, NULL);
-    SSL_set_accept_state(t->openssl);
+    salp__ssl.SSL_set_verify(t->openssl, asks | wants, NULL);
+    salp__ssl.SSL_set_accept_state(t->openssl);
     encrypt(stream, t);
     return 0;
 }
@@ -406,7 +407,7 @@ int salp__tls_begin_client(salp_stream *stream, salp__tls_context *context, cons
         free_tls(t, true);
         return error;
     }
-    SSL_set_connect_state(t->openssl);
+    salp__ssl.SSL_set_connect_state(t->openssl);
     encrypt(stream, t);
     return 0;
 }
@@ -439,7 +440,7 @@ const char *salp_tls_protocol(const salp_stream *stream)
 const char *salp_tls_spoken(const salp_stream *stream)
 {
     const tls_stream *t = started(stream);
-    return t ? SSL_get_version(t->openssl) : "";
+    return t ? salp__ssl.SSL_get_version(t->openssl) : "";
 }
 
 int salp_tls_subject(const salp_stream *stream, char *text, size_t size)

@@ -46,6 +46,10 @@ int salp__tls_describe(const SSL *openssl, char *text, size_t size);
 
 /* ---- what OpenSSL has said (tls_error.c) ---- */
 
+/* Loads OpenSSL, unless that was done: before all else. What the loader says is kept for salp_tls_error_text. Errors:
+   SALP_ETLSLIBRARY. */
+int salp__tls_load(void);
+
 /* Begins a call of OpenSSL. Its queue of errors may hold what others have left there, and would mistake for its own. */
 void salp__tls_quiet(void);
 

@@ -6,6 +6,7 @@
 #include "os/file.h"
 #include "os/memory.h"
 #include "os/thread.h"
+#include "stream/openssl.h"
 #include "stream/tls.h"
 
 /* ---- OpenSSL itself ---- */
@@ -14,7 +15,7 @@
    frees all that, too. */
 static void open_openssl(void)
 {
-    OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL);
+    salp__ssl.OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL);
 }
 
 static SSL_CTX *new_context(void)
@@ -22,7 +23,7 @@ static SSL_CTX *new_context(void)
     static salp__once opened = SALP__ONCE;
     SALP__FAULT(NULL);
     salp__do_once(&opened, open_openssl);
-    return SSL_CTX_new(TLS_method());
+    return salp__ssl.SSL_CTX_new(salp__ssl.TLS_method());
 }
 
 /* OpenSSL's own way to find out the word for a key is to ask at the terminal. */
@@ -56,7 +57,7 @@ static int take_protocols(salp__tls_context *context, const char *names)
     }
     context->protocols_size = size;
     /* This one returns 0 when it has succeeded. */
-    return SSL_CTX_set_alpn_protos(context->openssl, context->protocols, (unsigned)size) == 0 ? 0 : -ENOMEM;
+    return salp__ssl.SSL_CTX_set_alpn_protos(context->openssl, context->protocols, (unsigned)size) == 0 ? 0 : -ENOMEM;
 }
 
 /* The server's choice: the first of ours that the client speaks, too. */
@@ -65,8 +66,8 @@ static int choose(SSL *ssl, const unsigned char **chosen, unsigned char *length,
 {
     const salp__tls_context *context = arg;
     (void)ssl;
-    int found = SSL_select_next_proto((unsigned char **)chosen, length, context->protocols,
-                                      (unsigned)context->protocols_size, offered, size);
+    int found = salp__ssl.SSL_select_next_proto((unsigned char **)chosen, length, context->protocols,
+                                                (unsigned)context->protocols_size, offered, size);
     return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
@@ -74,9 +75,9 @@ static int choose(SSL *ssl, const unsigned char **chosen, unsigned char *length,
 
 static int read_certificate(SSL_CTX *openssl, const salp_tls *tls)
 {
-    if (SSL_CTX_use_certificate_chain_file(openssl, tls->certificate) != 1 ||
-        SSL_CTX_use_PrivateKey_file(openssl, tls->key ? tls->key : tls->certificate, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(openssl) != 1)
+    if (salp__ssl.SSL_CTX_use_certificate_chain_file(openssl, tls->certificate) != 1 ||
+        salp__ssl.SSL_CTX_use_PrivateKey_file(openssl, tls->key ? tls->key : tls->certificate, SSL_FILETYPE_PEM) != 1 ||
+        salp__ssl.SSL_CTX_check_private_key(openssl) != 1)
         return salp__tls_file_error();
     return 0;
 }
@@ -84,25 +85,25 @@ static int read_certificate(SSL_CTX *openssl, const salp_tls *tls)
 /* The names that clients are told, so that they know which of their certificates to show. */
 static int name_authorities(SSL_CTX *openssl, const char *path, bool folder)
 {
-    STACK_OF(X509_NAME) *names = folder ? sk_X509_NAME_new_null() : SSL_load_client_CA_file(path);
-    if (!names || (folder && SSL_add_dir_cert_subjects_to_stack(names, path) != 1)) {
-        sk_X509_NAME_pop_free(names, X509_NAME_free);
+    STACK_OF(X509_NAME) *names =
+        folder ? (void *)salp__ssl.OPENSSL_sk_new_null() : salp__ssl.SSL_load_client_CA_file(path);
+    if (!names)
         return salp__tls_file_error();
-    }
-    SSL_CTX_set_client_CA_list(openssl, names);
-    return 0;
+    salp__ssl.SSL_CTX_set_client_CA_list(openssl, names); /* which frees it */
+    return !folder || salp__ssl.SSL_add_dir_cert_subjects_to_stack(names, path) == 1 ? 0 : salp__tls_file_error();
 }
 
 static int read_authorities(SSL_CTX *openssl, const salp_tls *tls)
 {
     const char *path = tls->authorities;
     if (!path)
-        return SSL_CTX_set_default_verify_paths(openssl) == 1 ? 0 : salp__tls_file_error();
+        return salp__ssl.SSL_CTX_set_default_verify_paths(openssl) == 1 ? 0 : salp__tls_file_error();
     int folder = salp__path_is_folder(path);
     if (folder < 0)
         return folder;
     /* Of a folder, files are read when somebody shows a certificate that they could stand behind. */
-    if ((folder ? SSL_CTX_load_verify_dir(openssl, path) : SSL_CTX_load_verify_file(openssl, path)) != 1)
+    if ((folder ? salp__ssl.SSL_CTX_load_verify_dir(openssl, path)
+                : salp__ssl.SSL_CTX_load_verify_file(openssl, path)) != 1)
         return salp__tls_file_error();
     return tls->clients != SALP_TLS_ANYBODY ? name_authorities(openssl, path, folder) : 0;
 }
@@ -114,7 +115,7 @@ void salp__tls_context_let_go(salp__tls_context *context)
     /* acq_rel: the last one sees what the others have done with it. */
     if (!context || atomic_fetch_sub_explicit(&context->holders, 1, memory_order_acq_rel) > 1)
         return;
-    SSL_CTX_free(context->openssl);
+    salp__ssl.SSL_CTX_free(context->openssl);
     salp__free(context->protocols);
     salp__free(context);
 }
@@ -124,16 +125,16 @@ static int apply(SSL_CTX *openssl, const salp_tls *tls)
 {
     static const unsigned char name[] = "salp";
 #ifdef SALP_HOSTILE
-    SSL_CTX_set_max_send_fragment(openssl, 512); /* the least */
+    salp__ssl.SSL_CTX_ctrl(openssl, SSL_CTRL_SET_MAX_SEND_FRAGMENT, 512, NULL); /* the least */
 #endif
     /* One record at a time: I3 of tls.c. Idle streams hold no buffers. */
-    SSL_CTX_set_mode(openssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_options(openssl, SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_read_ahead(openssl, 1); /* not one call of the system for each header */
-    SSL_CTX_set_default_passwd_cb(openssl, refuse_to_ask);
+    salp__ssl.SSL_CTX_ctrl(openssl, SSL_CTRL_MODE, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS, NULL);
+    salp__ssl.SSL_CTX_set_options(openssl, SSL_OP_NO_RENEGOTIATION);
+    salp__ssl.SSL_CTX_ctrl(openssl, SSL_CTRL_SET_READ_AHEAD, 1, NULL); /* not one call of the system for each header */
+    salp__ssl.SSL_CTX_set_default_passwd_cb(openssl, refuse_to_ask);
     int oldest = tls->oldest == SALP_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
-    if (SSL_CTX_set_min_proto_version(openssl, oldest) != 1 ||
-        SSL_CTX_set_session_id_context(openssl, name, sizeof name - 1) != 1)
+    if (salp__ssl.SSL_CTX_ctrl(openssl, SSL_CTRL_SET_MIN_PROTO_VERSION, oldest, NULL) != 1 ||
+        salp__ssl.SSL_CTX_set_session_id_context(openssl, name, sizeof name - 1) != 1)
         return salp__tls_file_error();
     return 0;
 }
@@ -144,7 +145,7 @@ static int fill(salp__tls_context *context, const salp_tls *tls, bool authoritie
     if (error == 0 && tls->protocols)
         error = take_protocols(context, tls->protocols);
     if (error == 0 && tls->protocols)
-        SSL_CTX_set_alpn_select_cb(context->openssl, choose, context);
+        salp__ssl.SSL_CTX_set_alpn_select_cb(context->openssl, choose, context);
     if (error == 0 && tls->certificate)
         error = read_certificate(context->openssl, tls);
     if (error == 0 && authorities)
@@ -154,6 +155,9 @@ static int fill(salp__tls_context *context, const salp_tls *tls, bool authoritie
 
 static int open_context(salp__tls_context **out, const salp_tls *tls, bool authorities)
 {
+    int error = salp__tls_load();
+    if (error < 0)
+        return error;
     salp__tls_quiet();
     salp__tls_context *context = salp__allocate(sizeof *context);
     if (!context)
@@ -161,7 +165,7 @@ static int open_context(salp__tls_context **out, const salp_tls *tls, bool autho
     atomic_init(&context->holders, 1);
     context->clients = tls->clients;
     context->openssl = new_context();
-    int error = context->openssl ? fill(context, tls, authorities) : -ENOMEM;
+    error = context->openssl ? fill(context, tls, authorities) : -ENOMEM;
     salp__tls_quiet();
     if (error < 0) {
         salp__tls_context_let_go(context);

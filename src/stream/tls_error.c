@@ -13,10 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/err.h>
-#include <openssl/sslerr.h>
-#include <openssl/x509.h>
-#include <openssl/x509_vfy.h>
+#include "stream/openssl.h"
 
 enum { ALERT = SSL_AD_REASON_OFFSET }; /* of the other side: its number is added */
 
@@ -30,13 +27,13 @@ const char *salp_tls_error_text(void)
 
 void salp__tls_quiet(void)
 {
-    ERR_clear_error();
+    salp__ssl.ERR_clear_error();
 }
 
 void salp__tls_no_details(void)
 {
     *last_text = 0;
-    ERR_clear_error();
+    salp__ssl.ERR_clear_error();
 }
 
 /* Texts of others may have anything in them, such as names of files. */
@@ -49,16 +46,25 @@ static void keep_text(const char *what, const char *details)
             *at = '?';
 }
 
+int salp__tls_load(void)
+{
+    char why[sizeof last_text] = "";
+    int error = salp__openssl_load(why, sizeof why);
+    if (error < 0)
+        keep_text(*why ? why : NULL, NULL);
+    return error;
+}
+
 /* Takes the first one, which is the cause, and the text of the last one that has details. */
 static unsigned long take_first(void)
 {
     const char *details = NULL;
     int flags = 0;
-    unsigned long first = ERR_peek_error_data(&details, &flags);
-    keep_text(first ? ERR_reason_error_string(first) : "no details", flags & ERR_TXT_STRING ? details : NULL);
+    unsigned long first = salp__ssl.ERR_peek_error_data(&details, &flags);
+    keep_text(first ? salp__ssl.ERR_reason_error_string(first) : "no details", flags & ERR_TXT_STRING ? details : NULL);
     if (ERR_SYSTEM_ERROR(first))
         keep_text(strerrordesc_np(ERR_GET_REASON(first)), flags & ERR_TXT_STRING ? details : NULL);
-    ERR_clear_error();
+    salp__ssl.ERR_clear_error();
     return first;
 }
 
@@ -80,7 +86,7 @@ int salp__tls_file_error(void)
 /* Of a certificate that was looked at. */
 static int verdict(long result)
 {
-    keep_text(X509_verify_cert_error_string(result), NULL);
+    keep_text(salp__ssl.X509_verify_cert_error_string(result), NULL);
     switch (result) {
     case X509_V_ERR_OUT_OF_MEM:
         return -ENOMEM;
@@ -132,7 +138,7 @@ int salp__tls_connection_error(const SSL *openssl, bool early)
         return of_alert(reason - ALERT, early);
     switch (reason) {
     case SSL_R_CERTIFICATE_VERIFY_FAILED:
-        return verdict(SSL_get_verify_result(openssl));
+        return verdict(salp__ssl.SSL_get_verify_result(openssl));
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
         return SALP_ETLSMISSING;
     case SSL_R_UNSUPPORTED_PROTOCOL:

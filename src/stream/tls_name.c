@@ -2,12 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include <openssl/bio.h>
-#include <openssl/x509.h>
-#include <openssl/x509_vfy.h>
-#include <openssl/x509v3.h>
-
 #include "os/fault.h"
+#include "stream/openssl.h"
 #include "stream/tls.h"
 
 enum { LONGEST = 253 }; /* name of a host */
@@ -29,19 +25,20 @@ static int simplify(char plain[LONGEST + 1], const char *host)
 int salp__tls_expect(SSL *openssl, const salp_tls *tls, const char *host)
 {
     char name[LONGEST + 1];
-    SSL_set_verify(openssl, tls->dangerously_trust_anybody ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+    salp__ssl.SSL_set_verify(openssl, tls->dangerously_trust_anybody ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     host = tls->name ? tls->name : host;
     if (!host && tls->dangerously_trust_anybody)
         return 0;
     int error = host ? simplify(name, host) : -EINVAL;
     if (error < 0)
         return error;
-    X509_VERIFY_PARAM *wanted = SSL_get0_param(openssl);
+    X509_VERIFY_PARAM *wanted = salp__ssl.SSL_get0_param(openssl);
     salp__tls_quiet();
-    bool good = X509_VERIFY_PARAM_set1_ip_asc(wanted, name) == 1; /* a client names no address: RFC 6066 */
+    bool good = salp__ssl.X509_VERIFY_PARAM_set1_ip_asc(wanted, name) == 1; /* a client names no address: RFC 6066 */
     if (!good) {
-        X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        good = X509_VERIFY_PARAM_set1_host(wanted, name, 0) == 1 && SSL_set_tlsext_host_name(openssl, name) == 1;
+        salp__ssl.X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        good = salp__ssl.X509_VERIFY_PARAM_set1_host(wanted, name, 0) == 1 &&
+               salp__ssl.SSL_ctrl(openssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name) == 1;
     }
     salp__tls_quiet();
     return good ? 0 : -ENOMEM;
@@ -50,27 +47,27 @@ int salp__tls_expect(SSL *openssl, const salp_tls *tls, const char *host)
 static BIO *new_text(void)
 {
     SALP__FAULT(NULL);
-    return BIO_new(BIO_s_mem());
+    return salp__ssl.BIO_new(salp__ssl.BIO_s_mem());
 }
 
 int salp__tls_describe(const SSL *openssl, char *text, size_t size)
 {
-    X509 *certificate = SSL_get0_peer_certificate(openssl);
+    X509 *certificate = salp__ssl.SSL_get0_peer_certificate(openssl);
     if (!certificate)
         return 0;
     BIO *bio = new_text();
     char *data;
     if (!bio)
         return -ENOMEM;
-    int printed = X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
-    long length = printed < 0 ? -ENOMEM : BIO_get_mem_data(bio, &data);
+    int printed = salp__ssl.X509_NAME_print_ex(bio, salp__ssl.X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
+    long length = printed < 0 ? -ENOMEM : salp__ssl.BIO_ctrl(bio, BIO_CTRL_INFO, 0, &data);
     if (length >= (long)size)
         length = -ENOSPC;
     if (length > 0) {
         memcpy(text, data, (size_t)length);
         text[length] = 0;
     }
-    BIO_free(bio);
+    salp__ssl.BIO_free(bio);
     salp__tls_quiet();
     return (int)length;
 }

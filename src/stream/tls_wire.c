@@ -23,6 +23,7 @@
 #include "os/fault.h"
 #include "os/memory.h"
 #include "os/thread.h"
+#include "stream/openssl.h"
 
 enum { MOST_UNSENT = 65536 }; /* I2 */
 
@@ -77,9 +78,9 @@ int salp__tls_wire_flush(salp__tls_wire *wire)
 /* OpenSSL's: takes all, whatever becomes of it. */
 static int take_bytes(BIO *bio, const char *data, int size)
 {
-    salp__tls_wire *wire = BIO_get_data(bio);
+    salp__tls_wire *wire = salp__ssl.BIO_get_data(bio);
     size_t taken = 0;
-    BIO_clear_retry_flags(bio);
+    salp__ssl.BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
     if (size <= 0)
         return 0;
     while (salp__tls_wire_flush(wire) == 0 && taken < (size_t)size) {
@@ -99,9 +100,9 @@ static int take_bytes(BIO *bio, const char *data, int size)
 /* OpenSSL's: gives what is there. */
 static int give_bytes(BIO *bio, char *data, int size)
 {
-    salp__tls_wire *wire = BIO_get_data(bio);
+    salp__tls_wire *wire = salp__ssl.BIO_get_data(bio);
     salp__way way;
-    BIO_clear_retry_flags(bio);
+    salp__ssl.BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
     if (size <= 0 || wire->at_end || wire->read_error < 0)
         return 0;
     int64_t got = salp__stream_socket.read(wire->stream, data, (size_t)size, &way);
@@ -110,7 +111,7 @@ static int give_bytes(BIO *bio, char *data, int size)
     if (got > 0)
         return (int)got;
     if (got == -EAGAIN)
-        BIO_set_retry_read(bio);
+        salp__ssl.BIO_set_flags(bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY);
     else if (got == 0)
         wire->at_end = true;
     else
@@ -128,9 +129,9 @@ static BIO_METHOD *method; /* [const after once] */
 
 static void open_method(void)
 {
-    BIO_METHOD *made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "salp");
-    if (made && BIO_meth_set_write(made, take_bytes) && BIO_meth_set_read(made, give_bytes) &&
-        BIO_meth_set_ctrl(made, control))
+    BIO_METHOD *made = salp__ssl.BIO_meth_new(salp__ssl.BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "salp");
+    if (made && salp__ssl.BIO_meth_set_write(made, take_bytes) && salp__ssl.BIO_meth_set_read(made, give_bytes) &&
+        salp__ssl.BIO_meth_set_ctrl(made, control))
         method = made;
 }
 
@@ -139,10 +140,10 @@ BIO *salp__tls_wire_bio(salp__tls_wire *wire)
     static salp__once opened = SALP__ONCE;
     SALP__FAULT(NULL);
     salp__do_once(&opened, open_method);
-    BIO *bio = method ? BIO_new(method) : NULL;
+    BIO *bio = method ? salp__ssl.BIO_new(method) : NULL;
     if (bio) {
-        BIO_set_data(bio, wire);
-        BIO_set_init(bio, 1);
+        salp__ssl.BIO_set_data(bio, wire);
+        salp__ssl.BIO_set_init(bio, 1);
     }
     return bio;
 }

@@ -8,9 +8,11 @@
 
 #include <dlfcn.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <salp/file.h>
 #include <salp/sync.h>
+#include <salp/tls.h>
 
 /* The functions of the library that was loaded. */
 static struct loaded {
@@ -22,6 +24,8 @@ static struct loaded {
     __typeof__(salp_mutex_open) *mutex_open;
     __typeof__(salp_mutex_lock) *mutex_lock;
     __typeof__(salp_mutex_close) *mutex_close;
+    __typeof__(salp_tls_prepare) *tls_prepare;
+    __typeof__(salp_tls_forget) *tls_forget;
 } loaded;
 
 static void load(void)
@@ -38,6 +42,9 @@ static void load(void)
     loaded.mutex_lock = (__typeof__(loaded.mutex_lock))(uintptr_t)dlsym(loaded.handle, "salp_mutex_lock");
     loaded.mutex_close = (__typeof__(loaded.mutex_close))(uintptr_t)dlsym(loaded.handle, "salp_mutex_close");
     assert_true(loaded.mutex_open && loaded.mutex_lock && loaded.mutex_close);
+    loaded.tls_prepare = (__typeof__(loaded.tls_prepare))(uintptr_t)dlsym(loaded.handle, "salp_tls_prepare");
+    loaded.tls_forget = (__typeof__(loaded.tls_forget))(uintptr_t)dlsym(loaded.handle, "salp_tls_forget");
+    assert_true(loaded.tls_prepare && loaded.tls_forget);
 }
 
 static bool is_loaded(void)
@@ -61,6 +68,24 @@ static void it_can_be_unloaded_when_no_thread_was_started(void **state)
     assert_int_equal(loaded.run(do_nothing, NULL), 0);
     assert_int_equal(dlclose(loaded.handle), 0);
     assert_false(is_loaded());
+}
+
+/* OpenSSL stays: what it has set up for threads and forks leads into it. */
+static void it_can_be_unloaded_after_it_has_loaded_openssl(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        salp_tls tls = { 0 };
+        load();
+        assert_int_equal(loaded.tls_prepare(&tls), 0);
+        loaded.tls_forget(&tls);
+        assert_int_equal(dlclose(loaded.handle), 0);
+        assert_false(is_loaded());
+        pid_t child = fork(); /* what was to be called around forks has gone with it */
+        if (child == 0)
+            _exit(0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+    }
 }
 
 /* Each thread is a folder there. */
@@ -147,6 +172,7 @@ int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST("it can be unloaded when no thread was started", it_can_be_unloaded_when_no_thread_was_started),
+        TEST("it can be unloaded after it has loaded OpenSSL", it_can_be_unloaded_after_it_has_loaded_openssl),
         TEST("threads that are left behind find their code", threads_that_are_left_behind_find_their_code),
         TEST("threads of shared objects find their code", threads_of_shared_objects_find_their_code),
     };

@@ -80,8 +80,8 @@ static int talk(void *arg)
 /* What the wrappers fail with, and what that looks like at the other end. */
 static bool is_meant(int error)
 {
-    static const int meant[] = { -ENOMEM,    -EMFILE, -ENOBUFS,        -EPIPE,           -ECONNRESET,
-                                 -ECANCELED, -EAGAIN, SALP_ETRUNCATED, SALP_ETLSREFUSED, -EPERM };
+    static const int meant[] = { -ENOMEM, -EMFILE,         -ENOBUFS,         -EPIPE,           -ECONNRESET, -ECANCELED,
+                                 -EAGAIN, SALP_ETRUNCATED, SALP_ETLSREFUSED, SALP_ETLSLIBRARY, -EPERM };
     for (size_t i = 0; i < LENGTH(meant); i++)
         if (error == meant[i])
             return true;
