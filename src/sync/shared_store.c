@@ -86,6 +86,19 @@ void salp__shared_store_begin(salp__cells *words, const salp_queue_options *opti
     atomic_store_explicit(&words->used, words->room, memory_order_relaxed);
 }
 
+/* Whether none of those that change leads out of the cells. Others may change them meanwhile, so none is compared with
+   another one. */
+static bool words_fit(const salp__cells *words)
+{
+    const salp__word *const numbers[] = { &words->count, &words->first,     &words->last,
+                                          &words->free,  &words->free_last, &words->used };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (salp__word_get(numbers[i]) > words->cells)
+            return false;
+    }
+    return true;
+}
+
 /* The words may be anybody's: none of them leads out of the body. */
 static bool fits(const salp__cells *words, size_t head, size_t body_size)
 {
@@ -95,9 +108,9 @@ static bool fits(const salp__cells *words, size_t head, size_t body_size)
                                       .capacity = words->capacity,
                                       .order = (salp_order)words->order };
     size_t size = salp__shared_store_size(head, &like);
-    return size != 0 && size <= body_size && words->cells == cells_of(&like) &&
-           salp__word_get(&words->used) <= words->cells &&
-           (words->room == 0 || (words->room == words->capacity && words->order == SALP_FIFO));
+    return size != 0 && size <= body_size && words->cells == cells_of(&like) && words_fit(words) &&
+           (words->room == 0 ||
+            (words->room == like.capacity && like.capacity != SALP_UNBOUNDED && words->order == SALP_FIFO));
 }
 
 int salp__shared_store_view(salp__shared_store *store, salp__shared *shared, size_t head,

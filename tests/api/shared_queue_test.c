@@ -556,8 +556,17 @@ static void memory_that_cannot_be_right_is_refused(void **state)
     char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_of_it(), 0);
     EXPECT(memory != MAP_FAILED);
     salp__flow *flow = (void *)((salp__segment *)(void *)memory)->body;
-    uint64_t *const numbers[] = { &flow->cells.item_size, &flow->cells.capacity, &flow->cells.order,
-                                  &flow->cells.cells,     &flow->cells.room,     (uint64_t *)&flow->belt.taker };
+    uint64_t *const numbers[] = { &flow->cells.item_size,
+                                  &flow->cells.capacity,
+                                  &flow->cells.order,
+                                  &flow->cells.cells,
+                                  &flow->cells.room,
+                                  (uint64_t *)&flow->belt.taker,
+                                  (uint64_t *)&flow->cells.first,
+                                  (uint64_t *)&flow->cells.last,
+                                  (uint64_t *)&flow->cells.free,
+                                  (uint64_t *)&flow->cells.free_last,
+                                  (uint64_t *)&flow->cells.count };
     for (size_t i = 0; i < LENGTH(numbers); i++) {
         uint64_t was = *numbers[i];
         *numbers[i] = UINT32_MAX;
@@ -567,6 +576,25 @@ static void memory_that_cannot_be_right_is_refused(void **state)
     EXPECT(munmap(memory, size) == 0);
     assert_int_equal(salp_queue_attach(&again, fd_of_it(), NULL), 0);
     salp_queue_close(again);
+    salp_queue_close(queue);
+}
+
+/* The slots of a belt without bound would lie anywhere. */
+static void memory_with_an_endless_belt_is_refused(void **state)
+{
+    salp_queue *again;
+    (void)state;
+    queue = of_ints(SALP_UNBOUNDED);
+    salp__segment *segment = look_into(fd_of_it());
+    uint64_t size = segment->size;
+    look_away(segment);
+    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_of_it(), 0);
+    EXPECT(memory != MAP_FAILED);
+    salp__flow *flow = (void *)((salp__segment *)(void *)memory)->body;
+    flow->cells.room = SALP_UNBOUNDED;
+    assert_int_equal(salp_queue_attach(&again, fd_of_it(), NULL), -EINVAL);
+    flow->cells.room = 0;
+    EXPECT(munmap(memory, size) == 0);
     salp_queue_close(queue);
 }
 
@@ -946,6 +974,7 @@ int main(int argc, char **argv)
         TEST("a process attaches by the descriptor", a_process_attaches_by_the_descriptor),
         TEST("a table full of dead processes has room", a_table_full_of_dead_processes_has_room),
         TEST("memory that cannot be right is refused", memory_that_cannot_be_right_is_refused),
+        TEST("memory with an endless belt is refused", memory_with_an_endless_belt_is_refused),
         TEST_LIMIT("nothing is lost, doubled or torn", nothing_is_lost_doubled_or_torn, 120),
         TEST("a select waits for shared queues beside private ones",
              a_select_waits_for_shared_queues_beside_private_ones),
