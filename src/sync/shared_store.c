@@ -196,7 +196,7 @@ static int take_fresh(salp__shared_store *store, uint64_t *cell)
     return 0;
 }
 
-int salp__cell_take_locked(salp__shared_store *store, uint64_t *cell)
+static int take(salp__shared_store *store, uint64_t *cell)
 {
     salp__cells *words = store->words;
     uint64_t free = salp__word_get(&words->free), used = salp__word_get(&words->used);
@@ -209,6 +209,14 @@ int salp__cell_take_locked(salp__shared_store *store, uint64_t *cell)
     *cell = free - 1;
     set(store, &words->free, salp__word_get(&store->cells[*cell].link));
     return 0;
+}
+
+int salp__cell_take_locked(salp__shared_store *store, uint64_t *cell)
+{
+    int error = take(store, cell);
+    if (error == 0 && store->order != SALP_PRIORITY && salp__word_get(&store->cells[*cell].age) != 0)
+        set(store, &store->cells[*cell].age, 0);
+    return error;
 }
 
 static void let_go(const salp__shared_store *store, uint64_t cell)
@@ -242,8 +250,13 @@ void salp__cell_hold_locked(salp__shared_store *store, uint64_t cell, uint64_t w
     let_go(store, cell);
     set(store, &store->cells[cell].hold, what | slot);
     add(store, &store->words->held, 1);
-    if (what & SALP__CELL_READ)
-        add(store, &store->words->reads, 1);
+    if (!(what & SALP__CELL_READ))
+        return;
+    add(store, &store->words->reads, 1);
+    if (store->order != SALP_PRIORITY && salp__word_get(&store->cells[cell].age) == 0) {
+        add(store, &store->words->ages, 1);
+        set(store, &store->cells[cell].age, salp__word_get(&store->words->ages));
+    }
 }
 
 /* ---- a heap ---- */
@@ -308,6 +321,27 @@ static void link_last(const salp__shared_store *store, uint64_t cell)
     set(store, &words->last, cell + 1);
 }
 
+/* In front, but behind those that were taken before it and have come back, too. */
+static void link_back(const salp__shared_store *store, uint64_t cell)
+{
+    uint64_t left = salp__shared_store_count(store), next = salp__word_get(&store->words->first);
+    uint64_t age = salp__word_get(&store->cells[cell].age);
+    salp__word *link = &store->words->first;
+    for (; left > 0; left--) {
+        uint64_t other = salp__word_get(&store->cells[next - 1].age);
+        if (other == 0 || other > age)
+            break;
+        link = &store->cells[next - 1].link;
+        next = salp__word_get(link);
+    }
+    if (left == 0) {
+        link_last(store, cell);
+    } else {
+        set(store, &store->cells[cell].link, next);
+        set(store, link, cell + 1);
+    }
+}
+
 void salp__cell_list_locked(salp__shared_store *store, uint64_t cell)
 {
     salp__cells *words = store->words;
@@ -330,7 +364,7 @@ void salp__cell_relist_locked(salp__shared_store *store, uint64_t cell)
     if (store->order == SALP_PRIORITY)
         put_into_heap(store, cell);
     else
-        link_first(store, cell);
+        link_back(store, cell);
     add(store, &store->words->count, 1);
 }
 

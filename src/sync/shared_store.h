@@ -39,7 +39,9 @@ enum {
 typedef struct salp__cell {
     salp__word link; /* the next free or listed one: index + 1 */
     salp__word hold; /* SALP__CELL_... + the participant's slot; 0: free or listed */
-    salp__word age;  /* of SALP_PRIORITY: how many were put before */
+    /* Of SALP_PRIORITY: how many were put before. Else, of one that was held to be read: how many had been, with it; 0: it
+       was never. */
+    salp__word age;
 } salp__cell;
 
 #define SALP__CELL_WRITTEN (UINT64_C(1) << 32)
@@ -125,7 +127,7 @@ void salp__cell_hold_locked(salp__shared_store *store, uint64_t cell, uint64_t w
 /* Its item is the queue's from now on. */
 void salp__cell_list_locked(salp__shared_store *store, uint64_t cell);
 
-/* It was taken, and comes back to where it was. */
+/* It was held to be read, and comes back to where it was: in front, in the order in which they were taken. */
 void salp__cell_relist_locked(salp__shared_store *store, uint64_t cell);
 
 /* The next one; there is one. */

@@ -9,6 +9,7 @@
 #include <salp/select.h>
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "os/process.h"
 #include "sync/shared_flow.h"
@@ -893,21 +894,26 @@ static void join_is_told_once_of_work_that_a_dead_process_had(void **state)
     }
 }
 
-/* Stops the only other process, whose one thread or task waits: not in the midst of anything. */
-static bool is_stopped_asleep(pid_t pid)
+/* Stops the only other process, of whose threads or tasks so many wait: not in the midst of anything. */
+static bool are_stopped_asleep(pid_t pid, int count)
 {
     salp__segment *segment = look_into(fd_of_it());
-    const salp__node *node = &segment->nodes[0];
     int64_t end = clock_now() + patience();
-    bool asleep = false;
-    while (!asleep && clock_now() < end) {
+    int asleep = 0, status = 0;
+    while (asleep < count && clock_now() < end) {
+        const salp__node *node = &segment->nodes[asleep];
         bool ported = node->who & SALP__NODE_PORTED;
         const salp__chime *chime = ported ? &segment->participants[(uint32_t)node->who].doorbell : &node->chime;
-        asleep = node->state == SALP__NODE_WAITS && atomic_load(&chime->word) == SALP__CHIME_ASLEEP;
-        doze(SALP_MICROSECONDS(100));
+        if (node->state == SALP__NODE_WAITS && atomic_load(&chime->word) == SALP__CHIME_ASLEEP) {
+            asleep++;
+        } else {
+            asleep = 0;
+            doze(SALP_MICROSECONDS(100));
+        }
     }
     look_away(segment);
-    return asleep && kill(pid, SIGSTOP) == 0;
+    /* It is stopped when each of its threads is. */
+    return asleep == count && kill(pid, SIGSTOP) == 0 && waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status);
 }
 
 /* It was handed one, and never woke up. */
@@ -918,7 +924,7 @@ static void what_was_handed_to_a_dead_process_comes_back(void **state)
     for (int way = 0; way < 4; way++) {
         queue = of_ints(way < 2 ? 2 : WIDE);
         pid_t getter = start_process(way % 2, get_one_and_tell, NULL);
-        assert_true(is_stopped_asleep(getter));
+        assert_true(are_stopped_asleep(getter, 1));
         put(1);
         put(2);
         int value;
@@ -929,6 +935,43 @@ static void what_was_handed_to_a_dead_process_comes_back(void **state)
         assert_int_equal(salp_queue_try_get(queue, &value), 0);
         assert_int_equal(value, 1);
         assert_int_equal(salp_queue_try_get(queue, &value), -EAGAIN);
+        salp_queue_close(queue);
+    }
+}
+
+enum { SEVERAL = 3 };
+
+static int several_get(void *arg)
+{
+    struct thread_call calls[SEVERAL];
+    (void)arg;
+    for (int i = 0; i < SEVERAL; i++)
+        start_thread(&calls[i], false, get_one_and_tell, NULL);
+    join_threads(calls, SEVERAL);
+    return 0;
+}
+
+/* Whichever cells they were handed in: those of later rounds were used before. */
+static void what_comes_back_is_in_the_order_in_which_it_was_put(void **state)
+{
+    (void)state;
+    board_open();
+    for (int capacity = SEVERAL; capacity <= WIDE; capacity += WIDE - SEVERAL) {
+        queue = of_ints((size_t)capacity);
+        for (int round = 0; round < 3; round++) {
+            pid_t getter = start_process(false, several_get, NULL);
+            assert_true(are_stopped_asleep(getter, SEVERAL));
+            for (int i = 0; i <= SEVERAL; i++)
+                put(i);
+            kill_process(getter);
+            assert_int_equal(got(), SEVERAL); /* nobody has noticed yet */
+            for (int i = 0; i < SEVERAL; i++) {
+                int value = -1;
+                assert_int_equal(salp_queue_try_get(queue, &value), 0);
+                assert_int_equal(value, i);
+            }
+            assert_int_equal(salp_queue_count(queue), 0);
+        }
         salp_queue_close(queue);
     }
 }
@@ -981,6 +1024,8 @@ int main(int argc, char **argv)
         TEST_LIMIT("selects pass items on", selects_pass_items_on, 60),
         TEST("join is told once of work that a dead process had", join_is_told_once_of_work_that_a_dead_process_had),
         TEST("what was handed to a dead process comes back", what_was_handed_to_a_dead_process_comes_back),
+        TEST("what comes back is in the order in which it was put",
+             what_comes_back_is_in_the_order_in_which_it_was_put),
         TEST("what a dead process has waited to put is not put", what_a_dead_process_has_waited_to_put_is_not_put),
     };
     return test_main(argc, argv, tests, LENGTH(tests));
