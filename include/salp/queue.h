@@ -18,7 +18,8 @@
  * as salp/sync.h says. So does it of shared queues: who uses them, their errors, and
  * that a process may be killed at any instruction. A queue loses at most the message
  * that was being written then; what the dead process had taken and not done counts as
- * done, and the next join is told.
+ * done, and the next join is told. What it was reading comes back, in front and in its
+ * order; so the queue may hold more than its capacity, by as many, until they are taken.
  *
  * A queue that was shut down takes no more items, gives those that it holds, and
  * then says -EPIPE. To wait for several things at once: salp/select.h.
