@@ -46,7 +46,7 @@ typedef struct salp__hwloc {
 #undef SALP__HWLOC_FIELD
 } salp__hwloc;
 
-/* Loads it for this caller. Threads: any. Errors: -ENOENT it is not there, or cannot be loaded now. */
+/* Loads it for this caller, who is between salp__loading_begin and its end (os/loading.h) until it is unloaded. Errors: -ENOENT it is not there, or cannot be loaded now. */
 int salp__hwloc_load(salp__hwloc *hwloc);
 void salp__hwloc_unload(salp__hwloc *hwloc);
 

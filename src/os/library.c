@@ -6,25 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "os/thread.h"
-
-/* Around the loading, of whichever: the loader has one for all anyway. */
-static salp__lock lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void take_lock(void)
-{
-    salp__lock_take(&lock);
-}
-
-static void release_lock(void)
-{
-    salp__lock_release(&lock);
-}
-
-static void guard_forks(void)
-{
-    salp__around_fork(take_lock, release_lock, release_lock);
-}
+#include "os/loading.h"
 
 bool salp__library_find(void *handle, const char *name, void *pointer)
 {
@@ -40,9 +22,9 @@ static void keep_reason(char *why, size_t size)
         snprintf(why, size, "%s", reason ? reason : "");
 }
 
-static bool load_locked(salp__library *library, char *why, size_t size)
+static bool load_alone(salp__library *library, char *why, size_t size)
 {
-    /* relaxed: it is set under the lock. */
+    /* relaxed: only who is loading sets it. */
     if (atomic_load_explicit(&library->loaded, memory_order_relaxed))
         return true;
     void *handle = dlopen(library->name, RTLD_NOW | RTLD_LOCAL);
@@ -58,12 +40,10 @@ static bool load_locked(salp__library *library, char *why, size_t size)
 
 int salp__library_load(salp__library *library, char *why, size_t size)
 {
-    static salp__once guarded = SALP__ONCE;
     if (atomic_load_explicit(&library->loaded, memory_order_acquire))
         return 0;
-    salp__do_once(&guarded, guard_forks);
-    salp__lock_take(&lock);
-    bool loaded = load_locked(library, why, size);
-    salp__lock_release(&lock);
+    salp__loading_begin();
+    bool loaded = load_alone(library, why, size);
+    salp__loading_end();
     return loaded ? 0 : -ENOENT;
 }

@@ -40,6 +40,7 @@
 #include <unistd.h>
 
 #include "os/hwloc.h"
+#include "os/loading.h"
 #include "os/memory.h"
 #include "os/processors.h"
 
@@ -346,12 +347,11 @@ static bool may_ask(const salp__topology_source *source)
     return source->synthetic || source->xml || access("/sys/devices/system/cpu", F_OK) == 0;
 }
 
-/* -ENOENT: hwloc is not there, may not be asked, or finds nothing. */
-static int ask_hwloc(const salp__topology_source *source, struct answer **answer)
+static int look_with_hwloc(const salp__topology_source *source, struct answer **answer)
 {
     struct tree tree;
     bool set[QUIET];
-    int error = may_ask(source) ? salp__hwloc_load(&tree.hwloc) : -ENOENT;
+    int error = salp__hwloc_load(&tree.hwloc);
     if (error < 0)
         return error;
     hush(set);
@@ -363,6 +363,17 @@ static int ask_hwloc(const salp__topology_source *source, struct answer **answer
         tree.hwloc.topology_destroy(tree.topology);
     }
     salp__hwloc_unload(&tree.hwloc);
+    return error;
+}
+
+/* -ENOENT: hwloc is not there, may not be asked, or finds nothing. It has locks of its own: no fork until it is unloaded. */
+static int ask_hwloc(const salp__topology_source *source, struct answer **answer)
+{
+    if (!may_ask(source))
+        return -ENOENT;
+    salp__loading_begin();
+    int error = look_with_hwloc(source, answer);
+    salp__loading_end();
     return error;
 }
 

@@ -7,6 +7,7 @@
 #include "test.h"
 
 #include "os/hwloc.h"
+#include "os/loading.h"
 #include "os/mappings.h"
 #include "os/memory.h"
 #include "os/topology.h"
@@ -320,9 +321,11 @@ static void hwloc_is_there_for_the_look_alone(void **state)
     (void)state;
     assert_false(has_hwloc());
     salp__hwloc hwloc;
+    salp__loading_begin();
     assert_int_equal(salp__hwloc_load(&hwloc), 0);
     assert_true(has_hwloc());
     salp__hwloc_unload(&hwloc);
+    salp__loading_end();
     salp_machine *machine = synthetic("core:2 pu:2");
     assert_int_equal(machine->core_count, 2);
     salp__free(machine);
