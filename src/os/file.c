@@ -273,6 +273,12 @@ void salp__file_close_on_exec(int fd)
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* fails only for a number that is not open */
 }
 
+bool salp__file_outlives_exec(int fd)
+{
+    int flags = fcntl(fd, F_GETFD);
+    return flags >= 0 && !(flags & FD_CLOEXEC);
+}
+
 void salp__file_close(int fd)
 {
     if (fd >= 0)

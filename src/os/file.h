@@ -82,6 +82,9 @@ int salp__descriptors_allowed(void);
 /* For descriptors that were inherited on purpose, and are not to be once more. */
 void salp__file_close_on_exec(int fd);
 
+/* Whether a program that is executed has it: it is open, and not marked so. */
+bool salp__file_outlives_exec(int fd);
+
 void salp__file_close(int fd); /* accepts -1 */
 
 /* Reads a small file (of /proc, say) as text. Returns the length, cut at size - 1, or a negative error. */

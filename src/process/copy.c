@@ -145,6 +145,13 @@ static void reap(void)
     }
 }
 
+/* In a program without standard input and so on it would be taken for that by those who are forked. */
+static int watch_endings(void)
+{
+    int fd = salp__signals_watch_children();
+    return fd < 0 || fd > 2 ? fd : salp__file_move_high(fd);
+}
+
 static _Noreturn void be_server(void)
 {
     struct sigaction before;
@@ -153,7 +160,7 @@ static _Noreturn void be_server(void)
     salp__list_open(&children);
     salp__process_own_group(0);
     salp__signals_own_children(&before);
-    int endings = salp__signals_watch_children();
+    int endings = watch_endings();
     if (endings < 0)
         salp__process_leave(1);
     for (;;) {

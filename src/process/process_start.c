@@ -237,13 +237,13 @@ static int open_channel(start *s)
     return 0;
 }
 
-/* Those that are listed, each once; and for a server standard input, output and error as they are now. */
+/* Those that are listed, each once; and for a server standard input, output and error as they are now. In a program that has
+   closed these something else lies there, of ours or its own, that is not meant to be seen by others. */
 static void choose_descriptors(start *s)
 {
     const salp_process_options *o = s->options;
-    salp__file_identity any;
     for (int number = 0; number < 3 && o->start == SALP_SERVER; number++) {
-        if (salp__file_identify(number, &any))
+        if (salp__file_outlives_exec(number))
             s->numbers[s->count++] = number;
     }
     for (int i = 0; i < o->descriptor_count; i++) {

@@ -321,6 +321,37 @@ static void output_goes_where_that_of_the_program_goes(void **state)
     each(redirect);
 }
 
+/* Which of the first three are open: a sum of 1, 2 and 4. */
+static int find_standard(void *arg)
+{
+    int found = 0;
+    (void)arg;
+    for (int i = 0; i < 3; i++)
+        found += fcntl(i, F_GETFD) >= 0 ? 1 << i : 0;
+    return found;
+}
+
+/* Where standard input was, whatever is opened next lies: not before the first start, and something of Salp's after it. A
+   fork has all that is open. */
+static int close_standard_input(void *arg)
+{
+    int before = dup(0);
+    (void)arg;
+    EXPECT(before >= 0 && close(0) == 0);
+    salp_process *first = started(find_standard, NULL, 0), *second = started(find_standard, NULL, 0);
+    int found = ended(first).result, found_then = ended(second).result;
+    EXPECT(dup2(before, 0) == 0 && close(before) == 0);
+    if (start_now != SALP_FORK)
+        EXPECT(found == 6 && found_then == 6);
+    return 0;
+}
+
+static void what_is_closed_here_is_closed_there(void **state)
+{
+    (void)state;
+    each(close_standard_input);
+}
+
 /* ---- crashes ---- */
 
 static volatile int always = 1;
@@ -1259,6 +1290,7 @@ int main(int argc, char **argv)
         TEST("descriptors keep their numbers", descriptors_keep_their_numbers),
         TEST("many descriptors can be handed on", many_descriptors_can_be_handed_on),
         TEST("output goes where that of the program goes", output_goes_where_that_of_the_program_goes),
+        TEST("what is closed here is closed there", what_is_closed_here_is_closed_there),
         TEST("a crash tells its signal and where", a_crash_tells_its_signal_and_where),
         TEST("it can be terminated and killed", it_can_be_terminated_and_killed),
         TEST("closing ends it", closing_ends_it),
