@@ -5,6 +5,7 @@
 
 #include "os/fault.h"
 #include "os/library.h"
+#include "os/startup.h"
 #include "os/thread.h"
 
 salp__elfutils salp__dw;
@@ -33,6 +34,8 @@ int salp__elfutils_load(void)
 {
     static salp__once told = SALP__ONCE;
     SALP__FAULT(-ENOENT);
+    if (salp__startup_is_static()) /* where libdw crashes */
+        return -ENOENT;
     int error = salp__library_load(&library, NULL, 0);
     if (error == 0)
         salp__do_once(&told, tell_version);

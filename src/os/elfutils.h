@@ -59,7 +59,7 @@ extern salp__elfutils salp__dw; /* [const after salp__elfutils_load] */
 
 /*
  * Loads them, unless that was done, and for good. Threads: any.
- * Errors: -ENOENT they are not there, or cannot be loaded now; to ask again later may succeed.
+ * Errors: -ENOENT they are not there, cannot be loaded now, or the program is a static one; to ask again later may succeed.
  */
 int salp__elfutils_load(void);
 

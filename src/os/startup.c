@@ -80,6 +80,11 @@ bool salp__startup_possible(void)
     return found.dynamic && found.entries && found.count > 0 && getauxval(AT_SECURE) == 0 && comes_with_program();
 }
 
+bool salp__startup_is_static(void)
+{
+    return !program_table().dynamic;
+}
+
 static salp__constructor *replaced;
 static void (*instead)(void);
 

@@ -15,6 +15,12 @@
  */
 bool salp__startup_possible(void);
 
+/*
+ * Whether the program is linked statically. What such a one loads brings a second C library with it, whose variables of
+ * threads and tables of characters nobody has set up: calls into it may crash.
+ */
+bool salp__startup_is_static(void);
+
 typedef void salp__constructor(int argc, char **argv, char **environment);
 
 /*
