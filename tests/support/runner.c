@@ -229,6 +229,16 @@ static bool run_one(struct run *run)
     return passed;
 }
 
+/* Else something of ours would lie there, and be replaced by what belongs there. */
+static void open_standard(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= 2);
+    close(fd);
+}
+
 int test_main(int argc, char **argv, const struct test *tests, size_t count)
 {
     bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
@@ -251,6 +261,7 @@ int test_main(int argc, char **argv, const struct test *tests, size_t count)
         return 2;
     }
 
+    open_standard();
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGCHLD, SIG_DFL); /* ignored signals are inherited, and then there is nothing to wait for */
     /* EINVAL: an emulator; what children of a test leave behind is then not seen. */
