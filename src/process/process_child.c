@@ -37,7 +37,7 @@ int salp__process_exit_status(int result)
     return result < 0 ? 1 : result > 255 ? 255 : result;
 }
 
-/* The descriptor is looked at once: the poll goes on with it also when the function closes what it does not know. */
+/* If the function closes the descriptor, which has a high number, this knows nothing of the program any more. */
 static void *end_with_program(void *arg)
 {
     int program = (int)(intptr_t)arg;
@@ -215,6 +215,15 @@ static void give_word(salp__sheet *sheet, int news, int program, int error)
         salp__process_leave(1);
 }
 
+/* Only a daemon needs it, out of the way of what the function closes by number. */
+static int keep_program(int program, bool daemon)
+{
+    int high = daemon ? salp__file_move_high(program) : -1;
+    if (!daemon)
+        salp__file_close(program);
+    return high < 0 ? program : high; /* for want of a descriptor it stays where it is */
+}
+
 static void be_process(const int fds[], int count)
 {
     void *sheet, *arg;
@@ -241,9 +250,8 @@ static void be_process(const int fds[], int count)
     give_word(sheet, b.fds[NEWS], b.fds[PROGRAM], error);
     salp__file_close(b.fds[SHEET]);
     salp__file_close(b.fds[NEWS]);
-    if (!order->terms.daemon)
-        salp__file_close(b.fds[PROGRAM]);
-    error = prepare(&order->terms, b.fds[PROGRAM]);
+    int program = keep_program(b.fds[PROGRAM], order->terms.daemon);
+    error = prepare(&order->terms, program);
     if (error < 0)
         end(sheet, error);
     call(sheet, &order->terms, function, arg);

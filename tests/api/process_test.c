@@ -916,10 +916,20 @@ struct plan {
     bool daemon, in_thread;
 };
 
+/* As programs do that want to begin with nothing open. */
+static void close_what_is_unknown(const struct plan *p)
+{
+    for (int fd = 3; fd < 100; fd++) {
+        if (fd != p->line[0] && fd != p->line[1] && fd != p->ready[1])
+            close(fd);
+    }
+}
+
 static int tell_and_wait(void *arg)
 {
     const struct plan *p = arg;
     char byte;
+    close_what_is_unknown(p);
     if (write(p->ready[1], "x", 1) != 1)
         return -EIO;
     return read(p->line[0], &byte, 1) == 1 ? 0 : -EIO; /* nothing comes, and the other end is held by us, too */
