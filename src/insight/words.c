@@ -152,7 +152,8 @@ static void say_limit(sentence *s, const salp_worth_report *report)
 static void say_doubts(sentence *s, const salp_worth_report *report)
 {
     if (report->overdue)
-        say(s, " An item did not end in time: all times are at least so long; give the pool an .item_timeout.");
+        say(s, " An item did not end in time: all times are at least so long. A pool of processes can have an "
+               ".item_timeout.");
     if (report->failed > 0)
         say(s, " %zu of %zu items failed.", report->failed, report->sampled);
     if (report->others > 0.5)
