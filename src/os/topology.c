@@ -449,7 +449,7 @@ int salp__topology_read(const salp__topology_source *source, salp_machine **mach
 {
     cpu_set_t *mask;
     size_t mask_size;
-    struct answer *answer;
+    struct answer *answer = NULL;
     salp__processors_mask(&mask, &mask_size);
     int error = ask_hwloc(source, &answer);
     if (error == -ENOENT) {
