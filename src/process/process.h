@@ -81,6 +81,7 @@ typedef struct salp__order {
     uint64_t argument_size;
     salp__terms terms;
     pid_t group;
+    bool served;                                       /* by the server: it has not been executed */
     int32_t count;                                     /* of descriptors */
     int32_t numbers[SALP_PROCESS_DESCRIPTORS_MAX + 3]; /* under which it has them */
 } salp__order;

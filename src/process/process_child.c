@@ -159,6 +159,18 @@ static int place_descriptors(belongings *b, const salp__order *order)
     return error;
 }
 
+/* Standard input and so on that the program has closed: the server may have them still. */
+static void close_what_is_closed_there(const salp__order *order)
+{
+    for (int number = 0; number < 3; number++) {
+        bool given = false;
+        for (int i = 0; i < order->count; i++)
+            given |= order->numbers[i] == number;
+        if (!given)
+            salp__file_close(number);
+    }
+}
+
 /* Of one that was executed they lie where they belong. */
 static void mark_descriptors(const salp__order *order)
 {
@@ -238,10 +250,13 @@ static void be_process(const int fds[], int count)
     const salp__order *order = (salp__order *)((char *)sheet + SALP__SHEET_ORDER);
     close_others(&b, order);
     int error = 0;
-    if (count > SALP__COPY_OWN)
+    if (order->served) {
         error = place_descriptors(&b, order);
-    else
+        if (error == 0)
+            close_what_is_closed_there(order);
+    } else {
         mark_descriptors(order);
+    }
     salp__process_join_group(order->group);
     if (error == 0)
         error = find_function(order, &function);

@@ -185,6 +185,7 @@ static int fill_order(const start *s, salp__order *order)
         .argument_size = s->options->argument_size,
         .terms = s->terms,
         .group = salp__process_group(),
+        .served = s->options->start == SALP_SERVER,
         .count = s->count,
     };
     for (int i = 0; i < s->count; i++)

@@ -349,10 +349,13 @@ static int close_standard_input(void *arg)
 static void what_is_closed_here_is_closed_there(void **state)
 {
     (void)state;
-    test_keeps_descriptors(
-        2); /* as `each`, but in no task: what its loop opens would lie there, too, when we put back what was */
+    /* As `each`, but in no task: what its loop opens would lie there, too, when we put back what was. */
+    test_keeps_descriptors(2);
     for (start_now = SALP_FORK; start_now <= SALP_SPAWN; start_now++)
         EXPECT(close_standard_input(NULL) == 0);
+    /* And once more by a server that was there before. */
+    start_now = SALP_SERVER;
+    EXPECT(close_standard_input(NULL) == 0);
 }
 
 /* ---- crashes ---- */
