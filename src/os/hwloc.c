@@ -4,21 +4,14 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <string.h>
 
 #include "os/fault.h"
+#include "os/library.h"
 
 #if HWLOC_API_VERSION >> 16 != 2
 #error "which library has another version's functions?"
 #endif
 #define LIBRARY "libhwloc.so.15" /* of all versions 2 */
-
-static bool find(void *library, const char *name, void *pointer)
-{
-    void *address = dlsym(library, name);
-    memcpy(pointer, &address, sizeof address); /* C has no cast of that to a function */
-    return address;
-}
 
 int salp__hwloc_load(salp__hwloc *hwloc)
 {
@@ -27,7 +20,7 @@ int salp__hwloc_load(salp__hwloc *hwloc)
     hwloc->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (!hwloc->library)
         return -ENOENT;
-#define FIND(name) found = found && find(hwloc->library, "hwloc_" #name, &hwloc->name)
+#define FIND(name) found = found && salp__library_find(hwloc->library, "hwloc_" #name, &hwloc->name)
     SALP__HWLOC_EACH(FIND);
 #undef FIND
     if (found)
