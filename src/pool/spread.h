@@ -19,8 +19,8 @@
  * eightfold at a time. Who takes a part begins with an eighth of what its owner has found out: it may be another
  * region.
  *
- * Nobody is woken at the beginning (vigil.h). Who is woken later wakes the next one if he sees more than he can do
- * (crew.c).
+ * Nobody is woken at the beginning (vigil.h). Who has found work later, and was the last to look for some, wakes the next
+ * one (crew.c).
  *
  * Results. A part that somebody has taken has a result of its own, which begins as a copy of the neutral element. When
  * it is joined it is combined with the result of what lies to the left of it. One that was not taken goes on with that
