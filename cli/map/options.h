@@ -1,0 +1,82 @@
+/*
+ * What the user wants of salp map, from its arguments. The names and meanings are GNU parallel's where it has them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CLI_MAP_OPTIONS_H
+#define CLI_MAP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "input/source.h"
+#include "input/template.h"
+#include "output/output.h"
+
+/* -j: so many jobs at a time. */
+struct map_slots {
+    enum map_slots_kind {
+        MAP_SLOTS_ALLOWED, /* the usual: what this program may use of the machine; below make: its jobserver's tokens */
+        MAP_SLOTS_NUMBER, /* -j 8; 0: as many as there are jobs, up to what the system has descriptors and processes for */
+        MAP_SLOTS_PERCENT,  /* -j 150% of the processors that may be used, at least one */
+        MAP_SLOTS_RELATIVE, /* -j +2, -j -1: to the processors that may be used, at least one */
+        MAP_SLOTS_FILE,     /* -j FILE: read again whenever a job has ended */
+    } kind;
+    double number;
+    const char *path;
+};
+
+/* --halt: when, on what, how many or how much of all. */
+struct map_halt {
+    enum map_halt_when { MAP_HALT_NEVER, MAP_HALT_SOON, MAP_HALT_NOW } when;
+    enum map_halt_on { MAP_HALT_FAIL, MAP_HALT_SUCCESS, MAP_HALT_DONE } on;
+    uint64_t count; /* 0: `percent` */
+    double percent;
+};
+
+struct map_options {
+    struct template_options template;
+    struct input_options input;
+    struct output_options output;
+    struct map_slots slots;
+    struct map_halt halt;
+
+    int64_t timeout;        /* nanoseconds; 0: none */
+    double timeout_percent; /* --timeout 200%: of the median of what has ended by itself so far; 0: none */
+    int tries;              /* --retries N: a job is run up to N times in all; 0: once */
+    int64_t delay;          /* nanoseconds between two starts */
+    double load;            /* --load: no start while the load of the machine is above that; 0: not looked at */
+    bool load_percent;      /* it is per cent of the processors */
+    int64_t
+        memory_free; /* --memfree: no start while less memory is available; below half, the youngest job is ended and put back; 0: not looked at */
+    int64_t memory_limit; /* --memory-limit: bytes that the tree of a job may have; 0: none */
+    int nice;
+    const char *term_sequence; /* --termseq TERM,200,TERM,100,TERM,50,KILL,25 */
+    const char *folder;        /* --workdir */
+
+    bool dry_run;        /* shows the lines, runs nothing */
+    bool verbose;        /* -t, --verbose: shows each line on standard error (GNU: -t), or output (-v) before it runs */
+    bool verbose_output; /* -v */
+    bool interactive;    /* -p */
+    bool skip_if_empty;  /* no inputs: nothing is said */
+
+    enum map_progress { MAP_PROGRESS_AUTO, MAP_PROGRESS_BAR, MAP_PROGRESS_OFF } progress;
+    bool summary; /* at the end; also by default on a terminal */
+    bool json;    /* --json: a record for each job on standard output */
+
+    const char *joblog;                       /* --joblog: GNU parallel's table */
+    bool joblog_resume, joblog_resume_failed; /* --resume, --resume-failed with a joblog and no journal */
+    const char *journal;
+    bool resume, resume_failed;
+
+    const char *function; /* --function FILE:NAME; NULL: a command */
+    bool threads;         /* --threads: the function runs on threads, not in processes */
+};
+
+/*
+ * Reads argv. Does not return when it is wrong (CLI_MISUSED, with the nearest option that there is), nor after --help,
+ * --help-all, --version. What the options point to are argv and the environment, or lives until the program ends.
+ */
+void map_options_read(struct map_options *options, int argc, char **argv);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * Those who look on, and are no more than that (job/watcher.h). Each is made by a function that returns NULL when there is
+ * no memory, or, where a file is opened, when that was told to standard error.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CLI_MAP_WATCHERS_H
+#define CLI_MAP_WATCHERS_H
+
+#include <stdbool.h>
+
+#include "job/watcher.h"
+#include "output/output.h"
+
+/* The line at the bottom of the terminal that standard error is: done, running, failed, rate, time left. */
+struct job_watcher *map_progress_new(int slots);
+
+/* Counts, failures with their causes, slowest jobs, use of processors: to standard error, at the end. */
+struct job_watcher *map_summary_new(int slots);
+
+/* GNU parallel's --joblog. `append`: it is gone on with. */
+struct job_watcher *map_joblog_new(const char *path, bool append);
+
+/* --json: one line for each job, through `*output` (which is opened later than this is made). */
+struct job_watcher *map_records_new(struct output **output);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * What the jobs of salp map write: collected, and shown so that nothing is mixed.
+ *
+ * Grouped (the usual): all of a job's standard output when it has ended, then all of its errors; in the order of the
+ * input with keep_order, where the job whose turn it is is shown while it runs. By line: each line when it is whole. Ungrouped:
+ * the jobs have the terminal themselves. With one job at a time nothing needs to be collected.
+ *
+ * Jobs write to pipes, not to files: a job that opens /dev/stderr anew would truncate a file. What they write is held in memory up
+ * to a bound of the whole run, and what is more in files without names. A job that leaves processes behind which hold its
+ * pipes is not waited for longer than a second.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CLI_OUTPUT_OUTPUT_H
+#define CLI_OUTPUT_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <salp/command.h>
+
+#include "job/job.h"
+
+enum output_way {
+    OUTPUT_GROUPED,   /* --group */
+    OUTPUT_BY_LINE,   /* --line-buffer */
+    OUTPUT_UNGROUPED, /* -u */
+    OUTPUT_NOT_SHOWN, /* --json: records only */
+};
+
+struct output_options {
+    enum output_way way;
+    bool keep_order;    /* -k */
+    bool one_at_a_time; /* never more than one job runs */
+    const char *
+        results; /* --results DIR: also kept in files there; NULL: no. Ends with ".csv", ".tsv" or ".json": one table */
+    bool files;  /* --files: not the output is shown, but the name of the file that has it */
+    const char *temporary; /* folder for what is spilled; NULL: TMPDIR, or /tmp */
+    size_t memory;         /* bytes of output that are held in memory at most; 0: 64 MiB */
+
+    /* Called around writing to standard output or standard error; NULL: nobody needs to know. */
+    void (*gives_way)(void *arg);
+    void (*comes_back)(void *arg);
+    void *arg;
+};
+
+struct output;
+
+/* Errors were told. In a task, as all below; several tasks may be in these functions, for different jobs. */
+int output_open(struct output **output, const struct output_options *options);
+
+/* Before an attempt of a job is started: sets where its output and errors go to, in the options of its command. */
+int output_begin(struct output *output, struct job *job, salp_command_options *options);
+
+/*
+ * The command runs (or could not be started: NULL): reads what it writes until it has ended and closed its output, and fills
+ * in job->out and job->err. Returns when all was read, or the scope around it is over. Writing to our standard output may make
+ * it wait. Errors: -EPIPE: nobody reads our standard output any more; -ENOSPC, ...: told; the run is to be ended.
+ */
+int output_collect(struct output *output, struct job *job, salp_command *command);
+
+/* The attempt is not the last one: forget what it has written. */
+void output_discard(struct output *output, struct job *job);
+
+/* The job has ended for good: shows its output, now or when it is its turn. Every job number comes here once, in any
+   order, also those that were not run. Errors as above. */
+int output_end(struct output *output, struct job *job);
+
+/* Writes bytes to standard output in one piece, between the jobs' (--json, --dry-run, -t to `fd` 2). In the job's turn if there is one. */
+int output_say(struct output *output, struct job *job, int fd, const void *bytes, size_t size);
+
+/* Shows what is still held, also what waits for jobs that never came. 0, or an error as above. Frees it. Accepts NULL. */
+int output_close(struct output *output);
+
+#endif
