@@ -109,7 +109,8 @@ typedef struct salp_worth_report {
     double median, most;        /* half of them are shorter; 95 of 100 are */
     double longest;             /* of the sample */
     double cold;                /* the first one in a part of the data that none before was in */
-    double busy;                /* the part of its time that it needs a processor: 1 computes, 0 waits */
+    double busy; /* the part of its time that it, or a command that it runs, needs a processor: 1 computes,
+                                   0 waits */
 
     /*
      * What kind of work this is.

@@ -108,15 +108,21 @@ static void keep(salp__rung *rung, const salp__group *group)
         rung->group[index] = *group;
 }
 
+/* Of this thread; alone, of the commands that its items run, too. Several threads could not tell whose they were. */
+static int64_t cpu_of(const runner *r)
+{
+    return salp__thread_cpu() + (r->rung == &r->sheet->rung[SALP__ALONE] ? salp__children_cpu() : 0);
+}
+
 /* Runs and times some items. Returns how long they took. */
 static int64_t run_group(runner *r, size_t first, size_t count, bool cold)
 {
     atomic_store_explicit(&r->attempt->first, first, memory_order_relaxed);
-    int64_t cpu = salp__thread_cpu(), wall = salp__now();
+    int64_t cpu = cpu_of(r), wall = salp__now();
     atomic_store_explicit(&r->attempt->since, wall, memory_order_relaxed);
     size_t failed = run_items(r, first, count);
     wall = salp__now() - wall;
-    cpu = salp__thread_cpu() - cpu;
+    cpu = cpu_of(r) - cpu;
     atomic_store_explicit(&r->attempt->first, SIZE_MAX, memory_order_relaxed);
     atomic_fetch_add_explicit(&r->sheet->ran, count, memory_order_relaxed);
     atomic_fetch_add_explicit(&r->sheet->failed, failed, memory_order_relaxed);

@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <salp/time.h>
+
 #include "base/assert.h"
 #include "os/fault.h"
 
@@ -68,6 +70,14 @@ uint64_t salp__thread_sleeps(void)
     struct rusage usage;
     salp__must(getrusage(RUSAGE_THREAD, &usage) == 0);
     return (uint64_t)usage.ru_nvcsw;
+}
+
+int64_t salp__children_cpu(void)
+{
+    struct rusage usage;
+    salp__must(getrusage(RUSAGE_CHILDREN, &usage) == 0);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * SALP_SECONDS(1) +
+           SALP_MICROSECONDS(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
 static int start(salp__thread *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *arg)

@@ -49,6 +49,9 @@ int salp__thread_count(void);
 /* How often the calling thread has given its processor up by itself, to wait for something. */
 uint64_t salp__thread_sleeps(void);
 
+/* How long children of this process that have ended and were waited for, and theirs, were on a processor. Nanoseconds. */
+int64_t salp__children_cpu(void);
+
 /*
  * Starts a thread with every signal blocked, so that signals go to the program's own threads.
  * Returns 0, -EAGAIN or -ENOMEM.

@@ -250,6 +250,36 @@ static void a_job_that_does_not_end_is_ended(void **state)
     assert_non_null(strstr(report.reason, "item_timeout"));
 }
 
+/* Tells how long its command was on a processor. */
+static int run_a_command(const void *in, void *out, void *context)
+{
+    (void)in, (void)out;
+    _Atomic int64_t *cpu = *(_Atomic int64_t **)context;
+    salp_output output;
+    static const char *const argv[] = { "sh", "-c", "i=0; while [ $i -lt 10000 ]; do i=$((i+1)); done", NULL };
+    int error = salp_command_run(argv, NULL, &output);
+    atomic_fetch_add(cpu, output.user + output.system);
+    salp_output_free(&output);
+    return error;
+}
+
+static void a_job_is_busy_while_its_command_is(void **state)
+{
+    (void)state;
+    salp_shared *shared;
+    assert_int_equal(salp_shared_array(&shared, 1, sizeof(_Atomic int64_t)), 0);
+    _Atomic int64_t *cpu = salp_shared_data(shared);
+    salp_worth_report report;
+    assert_int_equal(salp_worth(run_a_command, NULL, 0, NULL, 0, 1,
+                                &(salp_worth_options){ .context = &cpu, .context_size = sizeof cpu }, &report),
+                     0);
+    assert_int_equal(report.sampled, 1);
+    assert_int_equal(report.failed, 0);
+    assert_true(atomic_load(cpu) > 0);
+    assert_true(report.busy * report.item_time >= 0.9 * (double)atomic_load(cpu));
+    salp_shared_close(shared);
+}
+
 /* ---- waiting ---- */
 
 static void a_scope_that_is_over_ends_it(void **state)
@@ -412,6 +442,7 @@ int main(int argc, char **argv)
         TEST_PROCESSES("a job that leaves the process has crashed", a_job_that_leaves_the_process_has_crashed),
         TEST_PROCESSES("a job that crashes on threads only is told so", a_job_that_crashes_on_threads_only_is_told_so),
         TEST_PROCESSES("a job that does not end is ended", a_job_that_does_not_end_is_ended),
+        TEST_PROCESSES("a job is busy while its command is", a_job_is_busy_while_its_command_is),
         TEST("a scope that is over ends it", a_scope_that_is_over_ends_it),
         TEST_PROCESSES("a cancelled scope ends a sample that would not end",
                        a_cancelled_scope_ends_a_sample_that_would_not_end),
