@@ -32,17 +32,17 @@ struct input_options {
 
     char delimiter;         /* between records: '\n', '\0' with -0, as given with -d */
     const char *delimiters; /* -d with several bytes: the whole of it ends a record; NULL: the one above */
-    const char *columns;    /* --colsep: a POSIX extended regular expression; NULL: none */
+    const char *columns;    /* --colsep: an expression (input/pattern.h); NULL: none, or "\t" with a header */
     bool header;            /* --header : the first record of each list names its columns: {name} */
     enum input_trim { INPUT_TRIM_NONE, INPUT_TRIM_LEFT, INPUT_TRIM_RIGHT, INPUT_TRIM_BOTH } trim;
     const char *end; /* -E: a record that is this one ends its list; NULL: none */
     bool skip_empty; /* -r: records with nothing but blanks are left out */
 
-    int max_args;    /* -n, -N: so many values to a job; 0: one (or as many as fit, with `fill`) */
-    bool exact_args; /* -N: {1} to {N} are these values */
-    int max_lines; /* -L: so many records that are not empty; a record that ends in a blank goes on in the next; 0: none */
+    int max_args; /* -n, -N: so many records (or combinations of them) to a job; 0: one (or all that fit, with `fill`) */
+    int max_lines; /* -L: the same, and a record that ends in a blank goes on in the next; 0: none */
     bool fill;     /* -X, -m, --xargs: as many as the line of a command may have */
-    size_t max_chars; /* -s: bytes of a line; 0: what the system allows */
+    int fill_slots; /* -X, -m: the last ones, less than a line has room for, are shared out to so many jobs; 0: not (--xargs) */
+    size_t max_chars; /* -s: bytes of a line, where a job has several records; 0: 128 KiB, what one argument may have */
 
     bool shuffle;          /* --shuf */
     uint64_t shuffle_seed; /* with a `shuffle`; 0: by chance */
@@ -65,15 +65,19 @@ struct input_options {
 
 struct input_source;
 
-/* How long the line of a job's command gets with these values: the template knows; for `fill`. */
-typedef size_t input_measure(const char *const *values, int count, void *arg);
+/*
+ * Opens all lists; with `header` it waits for their first records. What the options point to has to stay as long as the
+ * source. Errors have been told to standard error ("salp map: cannot read 'x': ..."); -EINVAL: options that contradict each
+ * other. Called in a task (of a loop); so are all below.
+ */
+int input_source_open(struct input_source **source, const struct input_options *options);
 
 /*
- * Opens all lists. Errors have been told to standard error ("salp map: cannot read 'x': ..."); -EINVAL: options that
- * contradict each other. Called in a task (of a loop); so are all below.
+ * How many bytes a value adds to the command of its job, at most; NULL: how many there are without any. The template knows:
+ * template_measure. It is told before the first job, where a job may have several values; without it no line is too long.
  */
-int input_source_open(struct input_source **source, const struct input_options *options, input_measure *measure,
-                      void *arg);
+typedef size_t input_measure(const char *value, void *arg);
+void input_source_set_measure(struct input_source *source, input_measure *measure, void *arg);
 
 /* Accepts NULL. */
 void input_source_close(struct input_source *source);
@@ -81,17 +85,18 @@ void input_source_close(struct input_source *source);
 /*
  * The next job's number, values or block, into its memory. Suspends the task while nothing is there to be read; one task
  * at a time. 1: here it is; 0: there is none left; a negative error was told: what came before is good, no more comes.
+ * -ECANCELED, -ETIMEDOUT: by the scope, which is not told.
  */
 int input_source_next(struct input_source *source, struct job *job);
 
-/* The names of the columns (--header), valid as long as the source, with the first call of next at the latest. */
+/* The names of the columns (--header): {name} is the value at the same place. Valid as long as the source. */
 const char *const *input_source_names(const struct input_source *source, int *count);
 
 /* How many jobs there will be in all; -EAGAIN: not known yet. Reads ahead only if `learn` was asked for, in a task of its own. */
 int64_t input_source_total(const struct input_source *source);
 int input_source_learn(struct input_source *source, void (*known)(uint64_t total, void *arg), void *arg);
 
-/* Of the first list: how many values a job has at most (for {N} that are too large). 0: not known. */
+/* How many values a job has at most: a {N} that is larger is a mistake. 0: not known. */
 int input_source_width(const struct input_source *source);
 
 #endif

@@ -10,7 +10,7 @@
  *     {}  the value    {.}  without its extension    {/}  without its folder    {//}  its folder    {/.}  both
  *     {#}  number of the job    {%}  its slot    {N}, {N.}, {N/}, {N//}, {N/.}  the N-th value, {-N} from the end
  *     {name}, {name.}, ...  the column of that name (--header)    {+/} {+.} {+..} {..} {...} {/..} {/...}, as GNU parallel has them
- *     {0%} {0#} with zeros in front: as many digits as the number of slots, of jobs
+ *     {##} the number of all jobs    {0%} {0#} with zeros in front: as many digits as the number of slots, of jobs
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,23 +33,37 @@ struct template_options {
     bool quote;               /* -q: the words are quoted for that shell */
     const char *shell;        /* NULL: PARALLEL_SHELL, SHELL, or /bin/sh */
     bool no_append;           /* with --pipe: nothing is put at the end */
+    bool plus;                /* --plus: the longer list of replacement strings */
+    bool no_values;           /* -n 0: a job is run for each value, and gets none */
     const char *tag;          /* --tagstring; NULL: none */
     const char *const *names; /* of columns; NULL: none */
     int name_count;
+    int width; /* how many values a job has at most (input_source_width); 0: not known */
     int slots; /* of all, for {0%} */
 };
 
 struct template;
 
-/* -EINVAL: something is wrong with the words, and was told ("{3}: there are two values"). */
+/*
+ * What the options point to has to stay as long as the template. Errors, told: -EINVAL: something is wrong with the words ("{3}:
+ * a job has no more than 2 values"; a value that would not be one word in the shell, see input/scan.c); -ENOMEM.
+ */
 int template_open(struct template **template, const struct template_options *options);
 void template_close(struct template *template); /* accepts NULL */
 
-/* Fills in argv, line and tag, in the job's memory, by its values, number and slot. Errors: -ENOMEM; -EINVAL, told. */
+/*
+ * Fills in argv, line and tag, in the job's memory, by its values, number and slot. Errors: -ENOMEM; and of this job alone, others
+ * can be run, told: -E2BIG: an argument, or all of them, are longer than the system takes; -EINVAL: a value that is no number or
+ * name stands in arithmetic of the shell.
+ */
 int template_fill(const struct template *template, struct job *job);
 
-/* The bytes of what execve gets with these values: an input_measure. */
-size_t template_measure(const char *const *values, int count, void *template);
+/* Does the command need to know how many jobs there are in all ({##}, {0#})? And here they are, before the first is filled in. */
+bool template_wants_total(const struct template *template);
+void template_set_total(struct template *template, uint64_t jobs);
+
+/* How many bytes a value adds to the command; NULL: how many there are without. An input_measure. */
+size_t template_measure(const char *value, void *template);
 
 /* Is it run by the shell? */
 bool template_uses_shell(const struct template *template);

@@ -1,0 +1,29 @@
+/*
+ * The records of a file: its lines, or what else a delimiter ends.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CLI_INPUT_RECORDS_H
+#define CLI_INPUT_RECORDS_H
+
+#include <stddef.h>
+
+#include "input/source.h"
+
+struct input_records;
+
+enum { INPUT_RECORD_MAX = 16 << 20 }; /* bytes: a record that is longer is an error, and no memory is taken for it */
+
+/* Errors were told. In a task, as input_records_next. `options` stay as long as this. */
+int input_records_open(struct input_records **records, const char *path, const struct input_options *options);
+
+/* Accepts NULL. */
+void input_records_close(struct input_records *records);
+
+/*
+ * The next record, without its delimiter; a zero follows it. It stays until the next call. 1: here it is; 0: the end; a negative
+ * error was told: -EILSEQ: there is a zero byte in it; -EMSGSIZE: it is too long; those of input_bytes_read.
+ */
+int input_records_next(struct input_records *records, const char **record, size_t *size);
+
+#endif
