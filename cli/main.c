@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "job/nearest.h"
 
 static const struct command {
     const char *name;
@@ -23,49 +24,15 @@ static const struct command {
 
 enum { COMMANDS = sizeof commands / sizeof *commands, NAME_MAX_LENGTH = 32 };
 
-static int smaller(int a, int b)
+static const char *next_name(int *at, const void *words)
 {
-    return a < b ? a : b;
-}
-
-/* How many letters have to be changed, added or left out to make one word of the other. */
-static int distance(const char *a, const char *b)
-{
-    int row[NAME_MAX_LENGTH + 1], length = (int)strlen(b);
-    for (int j = 0; j <= length; j++)
-        row[j] = j;
-    for (int i = 1; a[i - 1]; i++) {
-        int diagonal = row[0];
-        row[0] = i;
-        for (int j = 1; j <= length; j++) {
-            int changed = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = smaller(changed, smaller(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[length];
-}
-
-/* The command that was meant, or NULL: none is near. */
-static const char *nearest(const char *name)
-{
-    const char *found = NULL;
-    int least = 3; /* at most two letters are wrong, and one is right */
-    for (int i = 0; i < COMMANDS; i++) {
-        int wrong = distance(name, commands[i].name);
-        if (wrong < least && wrong < (int)strlen(commands[i].name)) {
-            least = wrong;
-            found = commands[i].name;
-        }
-        if (name[0] && strncmp(commands[i].name, name, strlen(name)) == 0)
-            return commands[i].name;
-    }
-    return found;
+    (void)words;
+    return *at < COMMANDS ? commands[(*at)++].name : NULL;
 }
 
 static int refuse(const char *name)
 {
-    const char *meant = nearest(name);
+    const char *meant = job_nearest(name, next_name, NULL);
     fprintf(stderr, "salp: there is no command '%s'%s%s%s\n", name, meant ? "; did you mean '" : "", meant ? meant : "",
             meant ? "'?" : "");
     fprintf(stderr, "Try 'salp --help'.\n");

@@ -49,10 +49,11 @@ struct map_options {
     bool load_percent;      /* it is per cent of the processors */
     int64_t
         memory_free; /* --memfree: no start while less memory is available; below half, the youngest job is ended and put back; 0: not looked at */
-    int64_t memory_limit; /* --memory-limit: bytes that the tree of a job may have; 0: none */
-    int nice;
-    const char *term_sequence; /* --termseq TERM,200,TERM,100,TERM,50,KILL,25 */
+    int64_t memory_limit;      /* --memory-limit: bytes that the tree of a job may have; 0: none */
+    int nice;                  /* what it is to be; 0: as it is */
+    const char *term_sequence; /* --termseq TERM,200,TERM,100,TERM,50,KILL,25; NULL: that */
     const char *folder;        /* --workdir */
+    const char *slot_variable; /* --process-slot-var; NULL: none */
 
     bool dry_run;        /* shows the lines, runs nothing */
     bool verbose;        /* -t, --verbose: shows each line on standard error (GNU: -t), or output (-v) before it runs */
@@ -61,20 +62,35 @@ struct map_options {
     bool skip_if_empty;  /* no inputs: nothing is said */
 
     enum map_progress { MAP_PROGRESS_AUTO, MAP_PROGRESS_BAR, MAP_PROGRESS_OFF } progress;
-    bool summary; /* at the end; also by default on a terminal */
-    bool json;    /* --json: a record for each job on standard output */
+    enum map_summary { MAP_SUMMARY_AUTO, MAP_SUMMARY_SHOWN, MAP_SUMMARY_OFF } summary;
+    bool json; /* --json: a record for each job on standard output */
 
-    const char *joblog;                       /* --joblog: GNU parallel's table */
-    bool joblog_resume, joblog_resume_failed; /* --resume, --resume-failed with a joblog and no journal */
+    const char *joblog; /* --joblog: GNU parallel's table */
     const char *journal;
-    bool resume, resume_failed;
+    bool resume, resume_failed; /* of the journal; without one: of the joblog */
 
     const char *function; /* --function FILE:NAME; NULL: a command */
     bool threads;         /* --threads: the function runs on threads, not in processes */
+
+    /* What the options above are made of when all were read. */
+    const char *value_mark, *file_mark; /* --arg-sep, --arg-file-sep; NULL: ":::", "::::" */
+    const char *header;                 /* --header */
+    bool shares_out;                    /* -m, -X: input.fill_slots is to be the number of slots */
 };
 
+/* Exit statuses of salp map, besides the number of jobs that have failed (0 to 100). */
+enum {
+    MAP_EXIT_MANY = 101,       /* so many have failed, or more */
+    MAP_EXIT_NOT_RUN = 126,    /* the command cannot be executed; no job was run */
+    MAP_EXIT_NO_COMMAND = 127, /* there is no such command */
+    MAP_EXIT_ERROR = 255, /* standard error says why: wrong arguments, inputs that cannot be read, a full disk, ... */
+};
+
+/* Frees what reading has allocated. */
+void map_options_free(struct map_options *options);
+
 /*
- * Reads argv. Does not return when it is wrong (CLI_MISUSED, with the nearest option that there is), nor after --help,
+ * Reads argv. Does not return when it is wrong (MAP_EXIT_ERROR, with the nearest option that there is), nor after --help,
  * --help-all, --version. What the options point to are argv and the environment, or lives until the program ends.
  */
 void map_options_read(struct map_options *options, int argc, char **argv);

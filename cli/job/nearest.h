@@ -1,0 +1,18 @@
+/*
+ * The word that was meant by one that is nearly right: for messages about commands, options and functions that there are not.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CLI_JOB_NEAREST_H
+#define CLI_JOB_NEAREST_H
+
+/* The next word to compare with, from where *at says (0 at first); NULL: that was all. */
+typedef const char *job_nearest_next(int *at, const void *words);
+
+/*
+ * The one of the words that `word` is the beginning of, or that differs from it by two letters at most (changed, added or
+ * left out), one letter being right at least. NULL: none is near.
+ */
+const char *job_nearest(const char *word, job_nearest_next *next, const void *words);
+
+#endif
