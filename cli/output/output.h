@@ -32,6 +32,8 @@ struct output_options {
     enum output_way way;
     bool keep_order;    /* -k */
     bool one_at_a_time; /* never more than one job runs */
+    bool tried_again;   /* --retries: what a failed attempt has written is not to be seen */
+    bool excerpts;      /* job->out and job->err are wanted also where jobs could have our own descriptors: a journal */
     const char *
         results; /* --results DIR: also kept in files there; NULL: no. Ends with ".csv", ".tsv" or ".json": one table */
     bool files;  /* --files: not the output is shown, but the name of the file that has it */
@@ -49,15 +51,26 @@ struct output;
 /* Errors were told. In a task, as all below; several tasks may be in these functions, for different jobs. */
 int output_open(struct output **output, const struct output_options *options);
 
-/* Before an attempt of a job is started: sets where its output and errors go to, in the options of its command. */
+/*
+ * Before an attempt of a job is started: sets where its output and errors go to, in the options of its command. Errors, told by
+ * nobody: -EMFILE, -ENFILE, -ENOMEM, -ENOSPC: there is nothing left for its pipes (four descriptors for a slot).
+ */
 int output_begin(struct output *output, struct job *job, salp_command_options *options);
 
 /*
- * The command runs (or could not be started: NULL): reads what it writes until it has ended and closed its output, and fills
- * in job->out and job->err. Returns when all was read, or the scope around it is over. Writing to our standard output may make
- * it wait. Errors: -EPIPE: nobody reads our standard output any more; -ENOSPC, ...: told; the run is to be ended.
+ * The command runs (or could not be started: NULL): waits until it has ended as salp_command_wait does, and reads what it
+ * writes meanwhile, and until its output is closed, but no longer than a second after its end. Fills in job->out and job->err,
+ * and the outcome (NULL: not needed). Showing it may make it wait.
+ *
+ * Returns what salp_command_wait returns; a scope that ends it leaves the command running, and what it has written so far is there.
+ * If that is 0, an error of ours, the same for all calls from then on: -EPIPE: nobody reads our standard output any
+ * more; -ENOSPC, ...: told; the run is to be ended.
  */
-int output_collect(struct output *output, struct job *job, salp_command *command);
+int output_collect(struct output *output, struct job *job, salp_command *command, salp_output *outcome);
+
+/* Copies the beginning of what a job has written to its standard output (fd 1) or errors (2), with OUTPUT_NOT_SHOWN, between
+   output_collect and output_end. So much is kept: 1 MiB. Returns how many bytes, or an error of reading. */
+int64_t output_recorded(const struct output *output, const struct job *job, int fd, void *bytes, size_t size);
 
 /* The attempt is not the last one: forget what it has written. */
 void output_discard(struct output *output, struct job *job);

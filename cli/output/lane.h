@@ -1,0 +1,74 @@
+/*
+ * A lane: what is collected of the job that runs in a slot, and shown while it runs where that is its right.
+ *
+ *   the loop:   pipe is readable --> read into the entry's text --.
+ *   the task:   waits for the command to end                       |  or, live: for news, and shows what there is
+ *               reads what is left; waits for those who hold the pipe, a second at most
+ *
+ * I1  Bytes are read by the loop's callback and, when the command has ended, by the task; never while the other is in the
+ *     midst of it, since neither waits there.
+ * I2  A lane that is live and has more to show than it should (OUTPUT_AHEAD) is not read until it is shown: so a slow
+ *     reader of ours slows the job down. One that may not show now is read on: its bytes wait in the store.
+ * I3  A lane is paused only when it has something to show and its task has news.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CLI_OUTPUT_LANE_H
+#define CLI_OUTPUT_LANE_H
+
+#include <stdbool.h>
+
+#include <salp/command.h>
+#include <salp/sync.h>
+
+#include "job/job.h"
+#include "output/pipe.h"
+#include "output/screen.h"
+#include "output/turn.h"
+
+enum {
+    OUTPUT_AHEAD = 1024 * 1024,    /* bytes of a live job that are not shown yet */
+    OUTPUT_RECORDED = 1024 * 1024, /* bytes of each output that are kept with OUTPUT_NOT_SHOWN */
+};
+
+/* One of the two outputs. */
+struct output_channel {
+    struct output_lane *lane;
+    int which; /* 0: standard output, 1: errors */
+    struct output_pipe pipe;
+    int copy;    /* a file that gets all of it, too; -1: none */
+    bool paused; /* I2 */
+};
+
+/* What all lanes have in common. */
+struct output_common {
+    struct output_options options;
+    struct output_store store;
+    struct output_screen screen;
+    struct output_turn turn;
+    bool live; /* jobs may be shown while they run */
+};
+
+struct output_lane {
+    struct output_common *common;
+    struct output_channel channels[2];
+    salp_event *news; /* there is something to be shown, the turn has come, the command or a pipe has ended */
+    struct job *job;
+    struct output_entry *entry;
+    bool command_ended;
+};
+
+/* NULL: no memory. */
+struct output_lane *output_lane_new(struct output_common *common);
+void output_lane_free(struct output_lane *lane); /* accepts NULL */
+
+/* An attempt of a job is about to start. Errors: as output_pipe_begin. */
+int output_lane_begin(struct output_lane *lane, struct job *job, struct output_entry *entry);
+
+/* Until the command has ended and all was read. Returns what salp_command_wait does. */
+int output_lane_collect(struct output_lane *lane, salp_command *command, salp_output *outcome);
+
+/* The lane is free for the next job. */
+void output_lane_cease(struct output_lane *lane);
+
+#endif

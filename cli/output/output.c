@@ -1,0 +1,340 @@
+/*
+ * The parts put together: a lane for each slot, an entry for what each job has to show.
+ *
+ *   output_begin     an entry; the pipes of the slot's lane            (or our own descriptors: nothing is collected)
+ *   output_collect   lane: the text of the entry grows
+ *   output_end       no order:  shown now
+ *                    in order:  put into the turn; whoever brings the one whose turn it is shows it and all that follow it,
+ *                               and then tells the lane whose job has the turn that it may show while it runs
+ *
+ * I1  One task at a time moves the turn (turn.moving). What others bring meanwhile, it shows.
+ * I2  An entry in the turn that has ended is as small as can be, and depends on nothing of its job.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "output/output.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "output/lane.h"
+
+enum { MEMORY = 64 * 1024 * 1024 };
+
+struct output {
+    struct output_common common;
+    struct output_lane **lanes; /* by slot */
+    int lane_count;
+    struct output_entry *spare; /* entries */
+    bool passes;                /* jobs have our own descriptors */
+};
+
+/* ---- entries ---- */
+
+static struct output_entry *take_entry(struct output *output, struct job *job)
+{
+    struct output_entry *entry = job->output;
+    if (entry)
+        return entry;
+    entry = output->spare;
+    if (entry)
+        output->spare = entry->next;
+    else
+        entry = malloc(sizeof *entry);
+    if (entry)
+        *entry = (struct output_entry){ .number = job->number, .tag = job->tag };
+    job->output = entry;
+    return entry;
+}
+
+static void forget(struct output *output, struct output_entry *entry)
+{
+    for (int i = 0; i < 2; i++) {
+        output_text_clear(&entry->texts[i], &output->common.store);
+        entry->come[i] = entry->lines[i] = 0;
+        entry->in_line[i] = false;
+    }
+}
+
+static void give_entry(struct output *output, struct output_entry *entry)
+{
+    if (entry == &output_nothing)
+        return;
+    forget(output, entry);
+    output_text_clear(&entry->said, &output->common.store);
+    free(entry->own_tag);
+    entry->next = output->spare;
+    output->spare = entry;
+}
+
+static bool has_something(const struct output_entry *entry)
+{
+    return entry->said.size + entry->texts[0].size + entry->texts[1].size > 0;
+}
+
+/* ---- showing ---- */
+
+static int show(struct output *output, struct output_entry *entry)
+{
+    struct output_screen *screen = &output->common.screen;
+    if (!has_something(entry))
+        return screen->error;
+    bool shown = output->common.options.way != OUTPUT_NOT_SHOWN, in_line = false;
+    int error = output_screen_take(screen);
+    if (error < 0)
+        return output_screen_fail(screen, "output of a job", error);
+    output_screen_show(screen, 0, &entry->said, entry->said.size, NULL, &in_line);
+    for (int i = 0; i < 2 && shown; i++)
+        output_screen_show(screen, i, &entry->texts[i], entry->texts[i].size, entry->tag, &entry->in_line[i]);
+    output_screen_give(screen);
+    return screen->error;
+}
+
+/* Shows those that have ended, from the one whose turn it is on. */
+static int move_turn(struct output *output)
+{
+    struct output_turn *turn = &output->common.turn;
+    struct output_entry *entry;
+    if (turn->moving)
+        return output->common.screen.error; /* I1 */
+    turn->moving = true;
+    while ((entry = output_turn_find(turn, turn->next)) && entry->ended) {
+        show(output, entry);
+        output_turn_move(turn);
+        give_entry(output, entry);
+    }
+    turn->moving = false;
+    if (entry && entry->lane)
+        salp_event_set(entry->lane->news);
+    return output->common.screen.error;
+}
+
+/* I2 */
+static int pack(struct output *output, struct output_entry *entry)
+{
+    struct output_screen *screen = &output->common.screen;
+    struct output_text *texts[] = { &entry->said, &entry->texts[0], &entry->texts[1] };
+    for (int i = 0; i < 3; i++) {
+        int error = output_text_pack(texts[i], &output->common.store);
+        if (error < 0)
+            return output_screen_fail(screen, "output that is put aside", error);
+    }
+    if (!entry->tag || !has_something(entry))
+        return 0;
+    entry->own_tag = strdup(entry->tag);
+    entry->tag = entry->own_tag;
+    return entry->own_tag ? 0 : output_screen_fail(screen, "output that is put aside", -ENOMEM);
+}
+
+/* Our output is read more slowly than it comes: who brings more waits until something was shown. */
+static void wait_for_reader(struct output_screen *screen)
+{
+    if (output_screen_take(screen) == 0)
+        output_screen_give(screen);
+}
+
+static int end_in_order(struct output *output, uint64_t number, struct output_entry *entry)
+{
+    struct output_turn *turn = &output->common.turn;
+    bool waits = turn->moving || number != turn->next;
+    if (!entry)
+        entry = &output_nothing;
+    else if (waits)
+        pack(output, entry);
+    if (entry != &output_nothing)
+        entry->ended = true;
+    if (entry != &output_nothing && !has_something(entry)) {
+        give_entry(output, entry);
+        entry = &output_nothing;
+    }
+    int error = output_turn_set(turn, number, entry);
+    if (error < 0) {
+        give_entry(output, entry);
+        return output_screen_fail(&output->common.screen, "output that is put aside", error);
+    }
+    if (!waits)
+        return move_turn(output);
+    if (turn->moving && output_store_is_full(&output->common.store, output->common.store.bound / 2))
+        wait_for_reader(&output->common.screen);
+    return output->common.screen.error;
+}
+
+/* ---- the calls ---- */
+
+/* Nothing has to be done with what the jobs write: they may have our own descriptors. */
+static bool may_pass(const struct output_options *options)
+{
+    bool alone = options->one_at_a_time && !options->tried_again && !options->excerpts;
+    bool plain = !options->results && !options->files && options->way != OUTPUT_NOT_SHOWN;
+    return plain && (options->way == OUTPUT_UNGROUPED || alone);
+}
+
+int output_open(struct output **out, const struct output_options *options)
+{
+    struct output *output = calloc(1, sizeof *output);
+    if (!output)
+        return -ENOMEM;
+    struct output_common *common = &output->common;
+    const char *temporary = options->temporary ? options->temporary : getenv("TMPDIR");
+    common->options = *options;
+    common->live = options->way == OUTPUT_BY_LINE ||
+                   (options->way == OUTPUT_GROUPED && options->keep_order && !options->tried_again);
+    output->passes = may_pass(options);
+    output_store_open(&common->store, temporary ? temporary : "/tmp", options->memory > 0 ? options->memory : MEMORY);
+    output_turn_open(&common->turn);
+    int error = output_screen_open(&common->screen, &common->store, &common->options);
+    if (error < 0) {
+        output_screen_fail(&common->screen, "standard output", error);
+        output_store_close(&common->store);
+        free(output);
+        return error;
+    }
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not be larger is an error of ours, as a full disk is */
+    *out = output;
+    return 0;
+}
+
+static struct output_lane *find_lane(struct output *output, int slot)
+{
+    if (slot >= output->lane_count) {
+        int count = slot + 1 > 2 * output->lane_count ? slot + 1 : 2 * output->lane_count;
+        struct output_lane **lanes = realloc(output->lanes, (size_t)count * sizeof *lanes);
+        if (!lanes)
+            return NULL;
+        memset(lanes + output->lane_count, 0, (size_t)(count - output->lane_count) * sizeof *lanes);
+        output->lanes = lanes;
+        output->lane_count = count;
+    }
+    if (!output->lanes[slot])
+        output->lanes[slot] = output_lane_new(&output->common);
+    return output->lanes[slot];
+}
+
+int output_begin(struct output *output, struct job *job, salp_command_options *options)
+{
+    if (output->passes && !job->tag) {
+        options->out = options->err = SALP_PASSED;
+        return 0;
+    }
+    struct output_lane *lane = find_lane(output, job->slot);
+    struct output_entry *entry = take_entry(output, job);
+    if (!lane || !entry)
+        return -ENOMEM;
+    int error = output->common.options.keep_order ? output_turn_set(&output->common.turn, job->number, entry) : 0;
+    if (error == 0)
+        error = output_lane_begin(lane, job, entry);
+    if (error < 0)
+        return error;
+    entry->lane = lane;
+    entry->tag = job->tag; /* it may tell the attempt */
+    options->out = options->err = SALP_DESCRIPTOR;
+    options->out_fd = lane->channels[0].pipe.out;
+    options->err_fd = lane->channels[1].pipe.out;
+    return 0;
+}
+
+/* Its lane is free for the next job. */
+static void stop(struct output_entry *entry)
+{
+    output_lane_cease(entry->lane);
+    entry->lane = NULL;
+}
+
+int output_collect(struct output *output, struct job *job, salp_command *command, salp_output *outcome)
+{
+    struct output_entry *entry = job->output;
+    struct output_lane *lane = entry ? entry->lane : NULL;
+    salp_output own = { .exit_status = -1 };
+    int result = 0;
+    if (lane && command)
+        result = output_lane_collect(lane, command, outcome ? outcome : &own);
+    else if (command)
+        result = salp_command_wait(command, outcome);
+    if (lane)
+        stop(entry);
+    return result < 0 ? result : output->common.screen.error;
+}
+
+int64_t output_recorded(const struct output *output, const struct job *job, int fd, void *bytes, size_t size)
+{
+    const struct output_entry *entry = job->output;
+    return entry ? output_text_copy(&entry->texts[fd - 1], &output->common.store, bytes, size) : 0;
+}
+
+void output_discard(struct output *output, struct job *job)
+{
+    if (job->output)
+        forget(output, job->output);
+}
+
+int output_end(struct output *output, struct job *job)
+{
+    struct output_entry *entry = job->output;
+    job->output = NULL;
+    if (entry && entry->lane)
+        stop(entry);
+    if (output->common.options.keep_order)
+        return end_in_order(output, job->number, entry);
+    int error = output->common.screen.error;
+    if (entry) {
+        error = show(output, entry);
+        give_entry(output, entry);
+    }
+    return error;
+}
+
+/* Shown with the job, where it has a turn or is shown as a whole. */
+static bool waits_for_job(const struct output *output, const struct job *job)
+{
+    const struct output_options *options = &output->common.options;
+    return job && !output->passes && (options->keep_order || options->way != OUTPUT_BY_LINE);
+}
+
+int output_say(struct output *output, struct job *job, int fd, const void *bytes, size_t size)
+{
+    struct output_screen *screen = &output->common.screen;
+    if (screen->error == 0 && fd == 1 && waits_for_job(output, job)) {
+        struct output_entry *entry = take_entry(output, job);
+        int error = entry ? output_text_add(&entry->said, &output->common.store, bytes, size) : -ENOMEM;
+        return error < 0 ? output_screen_fail(screen, "output that is put aside", error) : 0;
+    }
+    int error = output_screen_take(screen);
+    if (error < 0)
+        return error;
+    error = output_screen_write(screen, fd - 1, bytes, size);
+    output_screen_give(screen);
+    return error;
+}
+
+int output_close(struct output *output)
+{
+    if (!output)
+        return 0;
+    struct output_common *common = &output->common;
+    struct output_turn *turn = &common->turn;
+    /* Jobs that never came leave gaps. */
+    for (uint64_t left = turn->room; left > 0; left--) {
+        struct output_entry *entry = output_turn_find(turn, turn->next);
+        if (entry) {
+            show(output, entry);
+            give_entry(output, entry);
+        }
+        output_turn_move(turn);
+    }
+    int error = common->screen.error;
+    for (int i = 0; i < output->lane_count; i++)
+        output_lane_free(output->lanes[i]);
+    free(output->lanes);
+    while (output->spare) {
+        struct output_entry *entry = output->spare;
+        output->spare = entry->next;
+        free(entry);
+    }
+    output_turn_close(turn);
+    output_screen_close(&common->screen);
+    output_store_close(&common->store);
+    free(output);
+    return error;
+}

@@ -1,0 +1,164 @@
+/* One task at a time writes. SPDX-License-Identifier: MIT */
+#include "output/screen.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <salp/error.h>
+
+int output_screen_open(struct output_screen *screen, struct output_store *store, const struct output_options *options)
+{
+    *screen = (struct output_screen){ .store = store, .options = options };
+    int error = salp_mutex_open(&screen->mutex, NULL);
+    if (error < 0)
+        return error;
+    for (int i = 0; i < 2 && error == 0; i++)
+        error = output_sink_open(&screen->sinks[i], i + 1);
+    if (error < 0)
+        output_screen_close(screen);
+    return error;
+}
+
+void output_screen_close(struct output_screen *screen)
+{
+    for (int i = 0; i < 2; i++)
+        output_sink_close(&screen->sinks[i]);
+    salp_mutex_close(screen->mutex);
+    screen->mutex = NULL;
+}
+
+static void give_way(const struct output_screen *screen)
+{
+    if (screen->options->gives_way)
+        screen->options->gives_way(screen->options->arg);
+}
+
+static void come_back(const struct output_screen *screen)
+{
+    if (screen->options->comes_back)
+        screen->options->comes_back(screen->options->arg);
+}
+
+int output_screen_take(struct output_screen *screen)
+{
+    int error = salp_mutex_lock(screen->mutex);
+    if (error == 0)
+        give_way(screen);
+    return error;
+}
+
+void output_screen_give(struct output_screen *screen)
+{
+    come_back(screen);
+    salp_mutex_unlock(screen->mutex);
+}
+
+/* ---- errors ---- */
+
+void output_screen_tell(struct output_screen *screen, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    give_way(screen);
+    fputs("salp map: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    come_back(screen);
+    va_end(arguments);
+}
+
+int output_screen_fail(struct output_screen *screen, const char *what, int error)
+{
+    if (screen->error < 0)
+        return screen->error;
+    screen->error = error;
+    /* That nobody reads any more is what `| head` is for, and a scope is ended by somebody who knows why. */
+    if (error != -EPIPE && error != -ECANCELED && error != -ETIMEDOUT)
+        output_screen_tell(screen, "%s: %s", what, salp_strerror(error));
+    return error;
+}
+
+/* ---- writing ---- */
+
+int output_screen_write(struct output_screen *screen, int which, const void *bytes, size_t size)
+{
+    if (screen->error < 0)
+        return screen->error;
+    int error = output_sink_write(&screen->sinks[which], bytes, size);
+    return error < 0 ? output_screen_fail(screen, which == 0 ? "standard output" : "standard error", error) : 0;
+}
+
+/* Puts as many of the bytes as there is room for behind tags. Returns how many of them were taken. */
+static size_t put_tags(struct output_piece *page, const char *bytes, size_t size, const char *tag, size_t tag_size,
+                       bool *in_line)
+{
+    size_t taken = 0;
+    while (taken < size) {
+        size_t need = *in_line ? 1 : tag_size + 1;
+        if (page->room - page->size < need)
+            break;
+        if (!*in_line) {
+            memcpy(page->bytes + page->size, tag, tag_size);
+            page->size += tag_size;
+        }
+        size_t room = page->room - page->size, left = size - taken;
+        const char *from = bytes + taken;
+        const char *newline = memchr(from, '\n', left < room ? left : room);
+        size_t part = newline ? (size_t)(newline - from) + 1 : left < room ? left : room;
+        memcpy(page->bytes + page->size, from, part);
+        page->size += part;
+        taken += part;
+        *in_line = !newline;
+    }
+    return taken;
+}
+
+static int write_tagged(struct output_screen *screen, int which, const char *bytes, size_t size, const char *tag,
+                        bool *in_line)
+{
+    size_t tag_size = strlen(tag);
+    struct output_piece *page = tag_size < OUTPUT_BLOCK ? output_store_block(screen->store)
+                                                        : output_store_small(screen->store, tag_size + OUTPUT_BLOCK);
+    int error = page ? 0 : output_screen_fail(screen, "lines with tags", -ENOMEM);
+    while (size > 0 && error == 0) {
+        size_t taken = put_tags(page, bytes, size, tag, tag_size, in_line);
+        error = output_screen_write(screen, which, page->bytes, page->size);
+        page->size = 0;
+        bytes += taken;
+        size -= taken;
+    }
+    if (page)
+        output_store_drop(screen->store, page);
+    return error;
+}
+
+static int show(struct output_screen *screen, int which, struct output_text *text, uint64_t size, const char *tag,
+                bool *in_line)
+{
+    int error = screen->error;
+    while (size > 0 && error == 0) {
+        const char *bytes;
+        int64_t there = output_text_peek(text, screen->store, &bytes);
+        if (there < 0)
+            return output_screen_fail(screen, "output that was put aside", (int)there);
+        if ((uint64_t)there > size)
+            there = (int64_t)size;
+        error = tag ? write_tagged(screen, which, bytes, (size_t)there, tag, in_line)
+                    : output_screen_write(screen, which, bytes, (size_t)there);
+        output_text_take(text, screen->store, (uint64_t)there);
+        size -= (uint64_t)there;
+    }
+    output_text_take(text, screen->store, size);
+    return error;
+}
+
+int output_screen_show(struct output_screen *screen, int which, struct output_text *text, uint64_t size,
+                       const char *tag, bool *in_line)
+{
+    text->pinned = true;
+    int error = show(screen, which, text, size, tag, in_line);
+    text->pinned = false;
+    return error;
+}

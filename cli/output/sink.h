@@ -1,0 +1,33 @@
+/*
+ * Our own standard output, or standard error: all that is given to it comes out, in order, however slow its reader is.
+ *
+ * Pipes, sockets and terminals may make a task wait while others go on; flags that other processes would notice are not set
+ * (salp/stream.h). Files are written at once.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CLI_OUTPUT_SINK_H
+#define CLI_OUTPUT_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <salp/stream.h>
+
+struct output_sink {
+    int fd;
+    salp_stream *stream; /* a copy of the descriptor; NULL: a file, or the descriptor is not open */
+    bool open;
+};
+
+/* Errors: -EMFILE, -ENOMEM. That the descriptor is not open is no error before something is written. */
+int output_sink_open(struct output_sink *sink, int fd);
+void output_sink_close(struct output_sink *sink);
+
+/*
+ * Writes all of it. In a task: may wait; one at a time. Errors: -EPIPE, -ENOSPC, ...; -EBADF: it is not open; -ECANCELED,
+ * -ETIMEDOUT: the scope, and some of it may have been written.
+ */
+int output_sink_write(struct output_sink *sink, const void *bytes, size_t size);
+
+#endif

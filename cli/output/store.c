@@ -1,0 +1,192 @@
+/* Pieces of memory, and of a file without a name. SPDX-License-Identifier: MIT */
+#include "output/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SPARE = 64 }; /* blocks that are kept for the next one, at most */
+
+void output_store_open(struct output_store *store, const char *folder, size_t bound)
+{
+    *store = (struct output_store){ .folder = folder, .bound = bound, .file = -1 };
+}
+
+void output_store_close(struct output_store *store)
+{
+    while (store->spare) {
+        struct output_piece *piece = store->spare;
+        store->spare = piece->next;
+        free(piece);
+    }
+    free(store->window);
+    if (store->file >= 0)
+        close(store->file);
+}
+
+/* ---- memory ---- */
+
+static struct output_piece *new_piece(struct output_store *store, size_t room)
+{
+    struct output_piece *piece = malloc(sizeof *piece + room);
+    if (!piece)
+        return NULL;
+    piece->next = NULL;
+    piece->begin = piece->size = 0;
+    piece->room = room;
+    store->used += sizeof *piece + room;
+    return piece;
+}
+
+struct output_piece *output_store_block(struct output_store *store)
+{
+    struct output_piece *piece = store->spare;
+    if (!piece)
+        return new_piece(store, OUTPUT_BLOCK);
+    store->spare = piece->next;
+    store->spare_count--;
+    store->used += sizeof *piece + OUTPUT_BLOCK;
+    piece->next = NULL;
+    piece->begin = piece->size = 0;
+    return piece;
+}
+
+struct output_piece *output_store_small(struct output_store *store, size_t size)
+{
+    return new_piece(store, size);
+}
+
+static void drop_memory(struct output_store *store, struct output_piece *piece)
+{
+    store->used -= sizeof *piece + piece->room;
+    if (piece->room != OUTPUT_BLOCK || store->spare_count == SPARE) {
+        free(piece);
+        return;
+    }
+    piece->next = store->spare;
+    store->spare = piece;
+    store->spare_count++;
+}
+
+/* ---- the file ---- */
+
+/* Not every file system can make a file without a name: then one loses its name at once. */
+static int open_nameless(const char *folder)
+{
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL))
+        return fd >= 0 ? fd : -errno;
+    char *path;
+    if (asprintf(&path, "%s/salp-map-XXXXXX", folder) < 0)
+        return -ENOMEM;
+    fd = mkostemp(path, O_CLOEXEC);
+    int error = fd < 0 ? -errno : 0;
+    if (fd >= 0)
+        unlink(path);
+    free(path);
+    return fd >= 0 ? fd : error;
+}
+
+static int write_at(int fd, const char *bytes, size_t size, uint64_t at)
+{
+    while (size > 0) {
+        ssize_t written = pwrite(fd, bytes, size, (off_t)at);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return written < 0 ? -errno : -EIO;
+        bytes += written;
+        at += (uint64_t)written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+int output_store_spill(struct output_store *store, struct output_piece **piece)
+{
+    struct output_piece *full = *piece;
+    size_t size = full->size - full->begin;
+    if (store->file < 0)
+        store->file = open_nameless(store->folder);
+    if (store->file < 0) {
+        int error = store->file;
+        store->file = -1;
+        return error;
+    }
+    struct output_piece *spilled = new_piece(store, 0);
+    if (!spilled)
+        return -ENOMEM;
+    int error = write_at(store->file, full->bytes + full->begin, size, store->file_end);
+    if (error < 0) {
+        drop_memory(store, spilled);
+        return error;
+    }
+    spilled->next = full->next;
+    spilled->size = size;
+    spilled->at = store->file_end;
+    store->file_end += size;
+    store->file_live += size;
+    drop_memory(store, full);
+    *piece = spilled;
+    return 0;
+}
+
+static void drop_spilled(struct output_store *store, const struct output_piece *piece)
+{
+    store->file_live -= piece->size;
+    if (store->file_live == 0) {
+        if (ftruncate(store->file, 0) == 0)
+            store->file_end = 0;
+        return;
+    }
+    /* Where the file system has no holes, what was shown takes its room until all is shown. */
+    (void)fallocate(store->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)piece->at, (off_t)piece->size);
+}
+
+void output_store_drop(struct output_store *store, struct output_piece *piece)
+{
+    if (piece->room == 0 && piece->size > 0)
+        drop_spilled(store, piece);
+    drop_memory(store, piece);
+}
+
+/* ---- reading ---- */
+
+static int64_t read_at(int fd, void *bytes, size_t size, uint64_t at)
+{
+    size_t done = 0;
+    while (done < size) {
+        ssize_t got = pread(fd, (char *)bytes + done, size - done, (off_t)(at + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? -errno : -EIO;
+        done += (size_t)got;
+    }
+    return (int64_t)size;
+}
+
+int64_t output_store_copy(const struct output_store *store, const struct output_piece *piece, void *bytes, size_t size)
+{
+    if (size > piece->size - piece->begin)
+        size = piece->size - piece->begin;
+    if (piece->room == 0)
+        return read_at(store->file, bytes, size, piece->at + piece->begin);
+    memcpy(bytes, piece->bytes + piece->begin, size);
+    return (int64_t)size;
+}
+
+int64_t output_store_look(struct output_store *store, const struct output_piece *piece, const char **bytes)
+{
+    if (piece->room > 0) {
+        *bytes = piece->bytes + piece->begin;
+        return (int64_t)(piece->size - piece->begin);
+    }
+    if (!store->window)
+        store->window = malloc(OUTPUT_BLOCK);
+    *bytes = store->window;
+    return store->window ? output_store_copy(store, piece, store->window, OUTPUT_BLOCK) : -ENOMEM;
+}

@@ -1,0 +1,66 @@
+/*
+ * Where what jobs have written is kept until it is shown: pieces of memory, up to a bound, and beyond it pieces of one file
+ * without a name.
+ *
+ * A piece in memory is a block, all of one size, which are used again; or, of what has to wait and is small, just as large as
+ * it has to be. One that would be above the bound is written to the file. What is shown leaves a hole there, so
+ * that the file has no more of the disk than what still waits.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CLI_OUTPUT_STORE_H
+#define CLI_OUTPUT_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { OUTPUT_BLOCK = 128 * 1024 }; /* bytes; twice what a pipe holds, so that one read empties it */
+
+struct output_piece {
+    struct output_piece *next;
+    size_t begin, size; /* bytes from `begin` to `size` are there; those before were shown */
+    size_t room;        /* bytes of memory; 0: it is in the file, from `at` on */
+    uint64_t at;
+    char bytes[];
+};
+
+struct output_store {
+    const char *folder; /* for the file */
+    size_t bound, used; /* bytes of memory: at most, and now, without the spare blocks */
+    struct output_piece *spare;
+    size_t spare_count;
+    int file; /* -1: not needed so far */
+    uint64_t file_end, file_live;
+    char *window; /* to read the file into; NULL: not needed so far */
+};
+
+void output_store_open(struct output_store *store, const char *folder, size_t bound);
+void output_store_close(struct output_store *store); /* all pieces were given back */
+
+/* An empty block; NULL: no memory. Also above the bound: see output_store_spill. */
+struct output_piece *output_store_block(struct output_store *store);
+
+/* A piece for so many bytes, and no more. NULL: no memory. */
+struct output_piece *output_store_small(struct output_store *store, size_t size);
+
+/* Gives a piece back. */
+void output_store_drop(struct output_store *store, struct output_piece *piece);
+
+/* Is there no room for so many bytes more? */
+static inline bool output_store_is_full(const struct output_store *store, size_t size)
+{
+    return store->used + size > store->bound;
+}
+
+/* Writes a piece to the file: *piece is then one without memory. Errors: of writing, -ENOMEM: it is as it was. */
+int output_store_spill(struct output_store *store, struct output_piece **piece);
+
+/* Bytes of a piece that were not shown, from the first on: *bytes is good until the next call. Returns how many, or an error
+   of reading. Threads: one at a time, who shows. */
+int64_t output_store_look(struct output_store *store, const struct output_piece *piece, const char **bytes);
+
+/* Copies of them, at most `size`. Returns how many, or an error of reading. */
+int64_t output_store_copy(const struct output_store *store, const struct output_piece *piece, void *bytes, size_t size);
+
+#endif

@@ -1,0 +1,525 @@
+/*
+ * What the jobs of salp map write: collected, kept, shown.
+ *
+ * Standard output and standard error of each test are files or pipes of its own. Jobs that have to wait for something read
+ * their standard input, which the test ends when it has come.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "output/output.h"
+
+/* ---- standard output and standard error ---- */
+
+static int shown[2], kept[2]; /* where they go to, by a descriptor to read; what they were */
+
+static void redirect(int which, int to, int from)
+{
+    kept[which] = dup(which + 1);
+    assert_true(kept[which] > 2);
+    assert_int_equal(dup2(to, which + 1), which + 1);
+    close(to);
+    shown[which] = from;
+}
+
+static void redirect_to_file(int which)
+{
+    int file = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    assert_true(file >= 0);
+    redirect(which, dup(file), file);
+}
+
+static void redirect_to_pipe(int which)
+{
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    redirect(which, ends[1], ends[0]);
+}
+
+static void redirect_to(int which, const char *path)
+{
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(file >= 0);
+    redirect(which, file, -1);
+}
+
+static void restore(int which)
+{
+    fflush(which == 0 ? stdout : stderr);
+    dup2(kept[which], which + 1);
+    close(kept[which]);
+}
+
+/* What has come to the file that it goes to. To be freed. */
+static char *take_shown(int which, size_t *size)
+{
+    struct stat status;
+    restore(which);
+    assert_int_equal(fstat(shown[which], &status), 0);
+    *size = (size_t)status.st_size;
+    char *bytes = malloc(*size + 1);
+    assert_non_null(bytes);
+    assert_int_equal(pread(shown[which], bytes, *size, 0), (ssize_t)*size);
+    bytes[*size] = '\0';
+    close(shown[which]);
+    return bytes;
+}
+
+static void expect_shown(int which, const char *text)
+{
+    size_t size;
+    char *bytes = take_shown(which, &size);
+    assert_string_equal(bytes, text);
+    assert_int_equal(size, strlen(text));
+    free(bytes);
+}
+
+/* ---- jobs ---- */
+
+static struct output *output;
+
+static void open_output(const struct output_options *options)
+{
+    EXPECT(output_open(&output, options) == 0);
+}
+
+/* A job of its own slot, run by the shell; `in`: what its standard input is, -1: nothing. Returns what output_end does. */
+struct run {
+    struct job job;
+    const char *line;
+    int in;
+    int result; /* of output_end */
+};
+
+static int start(struct run *run, salp_command **command)
+{
+    const char *const argv[] = { "sh", "-c", run->line, NULL };
+    salp_command_options options = { .in = run->in < 0 ? SALP_DISCARDED : SALP_DESCRIPTOR,
+                                     .in_fd = run->in < 0 ? 0 : run->in };
+    int error = output_begin(output, &run->job, &options);
+    return error < 0 ? error : salp_command_start(command, argv, &options);
+}
+
+static int attempt(struct run *run)
+{
+    salp_command *command = NULL;
+    salp_output outcome;
+    EXPECT(start(run, &command) == 0);
+    int error = output_collect(output, &run->job, command, &outcome);
+    salp_command_close(command);
+    run->job.exit_status = outcome.exit_status;
+    return error;
+}
+
+static int run_job(void *arg)
+{
+    struct run *run = arg;
+    attempt(run);
+    run->result = output_end(output, &run->job);
+    return 0;
+}
+
+static struct run make(uint64_t number, const char *line)
+{
+    return (struct run){ .job = { .number = number, .slot = (int)number }, .line = line, .in = -1 };
+}
+
+/* One after the other. */
+static void run_all(struct run *runs, int count)
+{
+    for (int i = 0; i < count; i++)
+        run_job(&runs[i]);
+}
+
+static void in_task(salp_fn *function)
+{
+    assert_int_equal(salp_run(function, NULL), 0);
+}
+
+/* ---- grouped ---- */
+
+static int show_two(void *arg)
+{
+    (void)arg;
+    struct run runs[] = { make(1, "echo one; echo wrong >&2; printf 'two\\0three'"), make(2, "echo four") };
+    open_output(&(struct output_options){ 0 });
+    run_all(runs, 2);
+    EXPECT(runs[0].job.out.size == 13 && memcmp(runs[0].job.out.head, "one\ntwo\0three", 13) == 0);
+    EXPECT(runs[0].job.out.tail_size == 0);
+    EXPECT(runs[0].job.err.size == 6 && runs[0].job.err.head_size == 6);
+    return output_close(output);
+}
+
+static void output_and_errors_are_shown_byte_by_byte_as_they_were_written(void **state)
+{
+    (void)state;
+    redirect_to_file(0);
+    redirect_to_file(1);
+    in_task(show_two);
+    size_t size;
+    char *bytes = take_shown(0, &size);
+    assert_int_equal(size, 18);
+    assert_memory_equal(bytes, "one\ntwo\0threefour\n", 18);
+    free(bytes);
+    expect_shown(1, "wrong\n");
+}
+
+static int show_both(void *arg)
+{
+    (void)arg;
+    struct run runs[] = { make(1, "echo wrong >&2; echo one"), make(2, "echo bad >&2; echo two") };
+    open_output(&(struct output_options){ 0 });
+    run_all(runs, 2);
+    return output_close(output);
+}
+
+static void output_comes_before_errors_where_both_go_to_the_same_file(void **state)
+{
+    (void)state;
+    redirect_to_file(0);
+    int before = dup(2);
+    dup2(1, 2);
+    in_task(show_both);
+    dup2(before, 2);
+    close(before);
+    expect_shown(0, "one\nwrong\ntwo\nbad\n");
+}
+
+static int start_two_at_once(void *arg)
+{
+    (void)arg;
+    /* Each waits until the other has written its first half. */
+    struct run a = make(1, "echo a1; echo > $F.a; read x < $F.b; echo a2"),
+               b = make(2, "echo b1; read x < $F.a; echo > $F.b; echo b2");
+    salp_group group;
+    open_output(&(struct output_options){ 0 });
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, run_job, &a) == 0);
+    EXPECT(salp_go(&group, run_job, &b) == 0);
+    EXPECT(salp_group_close(&group) == 0);
+    return output_close(output);
+}
+
+static void jobs_that_write_at_the_same_time_are_not_mixed(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/salp-output-XXXXXX", name[64];
+    assert_non_null(mkdtemp(folder));
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s/f.%c", folder, 'a' + i);
+        assert_int_equal(mkfifo(name, 0600), 0);
+    }
+    snprintf(name, sizeof name, "%s/f", folder);
+    setenv("F", name, 1);
+    redirect_to_file(0);
+    in_task(start_two_at_once);
+    size_t size;
+    char *bytes = take_shown(0, &size);
+    assert_true(strcmp(bytes, "a1\na2\nb1\nb2\n") == 0 || strcmp(bytes, "b1\nb2\na1\na2\n") == 0);
+    free(bytes);
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s/f.%c", folder, 'a' + i);
+        unlink(name);
+    }
+    rmdir(folder);
+}
+
+/* ---- in order ---- */
+
+static int show_in_order(void *arg)
+{
+    (void)arg;
+    struct run runs[] = { make(3, "echo three; echo e3 >&2"), make(5, "echo five"), make(2, "echo two"),
+                          make(1, "echo one") };
+    struct job never = { .number = 4 };
+    open_output(&(struct output_options){ .keep_order = true });
+    run_all(runs, 3);
+    EXPECT(lseek(1, 0, SEEK_CUR) == 0);
+    run_all(runs + 3, 1);
+    EXPECT(lseek(1, 0, SEEK_CUR) == 14);
+    EXPECT(output_end(output, &never) == 0);
+    EXPECT(lseek(1, 0, SEEK_CUR) == 19);
+    return output_close(output);
+}
+
+static void with_keep_order_each_waits_for_its_turn(void **state)
+{
+    (void)state;
+    redirect_to_file(0);
+    redirect_to_file(1);
+    in_task(show_in_order);
+    expect_shown(0, "one\ntwo\nthree\nfive\n");
+    expect_shown(1, "e3\n");
+}
+
+static int leave_gaps(void *arg)
+{
+    (void)arg;
+    struct run runs[] = { make(200, "echo last"), make(3, "echo three"), make(100, "echo middle") };
+    open_output(&(struct output_options){ .keep_order = true });
+    run_all(runs, 3);
+    return output_close(output);
+}
+
+static void what_waits_for_jobs_that_never_came_is_shown_at_the_end(void **state)
+{
+    (void)state;
+    redirect_to_file(0);
+    in_task(leave_gaps);
+    expect_shown(0, "three\nmiddle\nlast\n");
+}
+
+/* ---- while jobs run ---- */
+
+/* Reads what is shown until it is as long as the text. In a task. */
+static void await_shown(int which, const char *text)
+{
+    char bytes[1000];
+    size_t size = 0;
+    salp_stream *stream;
+    EXPECT(salp_stream_from_fd(&stream, fcntl(shown[which], F_DUPFD_CLOEXEC, 3), NULL) == 0);
+    while (size < strlen(text)) {
+        int64_t got = salp_read(stream, bytes + size, strlen(text) - size);
+        EXPECT(got > 0);
+        size += (size_t)got;
+    }
+    if (memcmp(bytes, text, size) != 0) {
+        fprintf(stderr, "# shown: %.*s\n", (int)size, bytes);
+        abort();
+    }
+    salp_stream_close(stream);
+}
+
+/* A job that reads its standard input, and the end to write to that. */
+static int give_input(struct run *run)
+{
+    int ends[2];
+    EXPECT(pipe2(ends, O_CLOEXEC) == 0);
+    run->in = ends[0];
+    return ends[1];
+}
+
+static void let_go_on(int fd)
+{
+    EXPECT(write(fd, "\n", 1) == 1);
+}
+
+static int show_the_one_whose_turn_it_is(void *arg)
+{
+    const struct output_options *options = arg;
+    struct run one = make(1, "printf 1a; read x; printf 1b"), two = make(2, "echo wrong >&2; echo 2a; read x; echo 2b"),
+               three = make(3, "echo 3");
+    int in_one = give_input(&one), in_two = give_input(&two);
+    salp_group group;
+    open_output(options);
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, run_job, &one) == 0);
+    EXPECT(salp_go(&group, run_job, &two) == 0);
+    await_shown(0, "1a");
+    run_job(&three);
+    let_go_on(in_one);
+    await_shown(0, "1b2a\n");
+    let_go_on(in_two);
+    EXPECT(salp_group_close(&group) == 0);
+    await_shown(0, "2b\n3\n");
+    await_shown(1, "wrong\n");
+    close(one.in), close(two.in), close(in_one), close(in_two);
+    return output_close(output);
+}
+
+static void with_keep_order_the_one_whose_turn_it_is_is_shown_while_it_runs(void **state)
+{
+    (void)state;
+    redirect_to_pipe(0);
+    redirect_to_pipe(1);
+    int result = salp_run(show_the_one_whose_turn_it_is, &(struct output_options){ .keep_order = true });
+    restore(0), restore(1);
+    close(shown[0]), close(shown[1]);
+    assert_int_equal(result, 0);
+}
+
+static int show_lines(void *arg)
+{
+    (void)arg;
+    struct run one = make(1, "printf 'a\nb'; read x; printf 'c\nd'; read x; echo e >&2; read x"),
+               two = make(2, "echo 2");
+    int in = give_input(&one);
+    salp_group group;
+    open_output(&(struct output_options){ .way = OUTPUT_BY_LINE });
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, run_job, &one) == 0);
+    await_shown(0, "a\n");
+    run_job(&two);
+    await_shown(0, "2\n");
+    let_go_on(in);
+    await_shown(0, "bc\n");
+    let_go_on(in);
+    await_shown(1, "e\n");
+    let_go_on(in);
+    EXPECT(salp_group_close(&group) == 0);
+    await_shown(0, "d");
+    close(one.in), close(in);
+    return output_close(output);
+}
+
+static void by_line_each_line_is_shown_when_it_is_whole(void **state)
+{
+    (void)state;
+    redirect_to_pipe(0);
+    redirect_to_pipe(1);
+    int result = salp_run(show_lines, NULL);
+    restore(0), restore(1);
+    close(shown[0]), close(shown[1]);
+    assert_int_equal(result, 0);
+}
+
+/* ---- tags ---- */
+
+static int show_tags(void *arg)
+{
+    struct run runs[] = { make(1, "printf 'a\\n\\n\\0b\\n'; printf e >&2"), make(2, ":"),
+                          make(3, "printf c; printf d") };
+    runs[0].job.tag = "1\t";
+    runs[1].job.tag = "2\t";
+    runs[2].job.tag = "3\t";
+    open_output(arg);
+    for (int i = 2; i >= 0; i--)
+        run_all(&runs[i], 1);
+    return output_close(output);
+}
+
+static void expect_tags(const struct output_options *options, const char *text, size_t length)
+{
+    struct output_options own = *options;
+    redirect_to_file(0);
+    redirect_to_file(1);
+    int result = salp_run(show_tags, &own);
+    size_t size;
+    char *bytes = take_shown(0, &size);
+    expect_shown(1, "1\te");
+    assert_int_equal(result, 0);
+    assert_int_equal(size, length);
+    assert_memory_equal(bytes, text, size);
+    free(bytes);
+}
+
+static void each_line_begins_with_its_tag(void **state)
+{
+    (void)state;
+    static const char in_order[] = "1\ta\n1\t\n1\t\0b\n3\tcd", as_they_end[] = "3\tcd1\ta\n1\t\n1\t\0b\n";
+    expect_tags(&(struct output_options){ .keep_order = true }, in_order, sizeof in_order - 1);
+    expect_tags(&(struct output_options){ .way = OUTPUT_BY_LINE, .keep_order = true }, in_order, sizeof in_order - 1);
+    expect_tags(&(struct output_options){ 0 }, as_they_end, sizeof as_they_end - 1);
+    expect_tags(&(struct output_options){ .way = OUTPUT_BY_LINE }, as_they_end, sizeof as_they_end - 1);
+    expect_tags(&(struct output_options){ .one_at_a_time = true }, as_they_end, sizeof as_they_end - 1);
+}
+
+/* ---- much ---- */
+
+/* The decimal numbers from 1 on, a line each, as seq(1) writes them. */
+static void expect_numbers(int fd, unsigned count, unsigned times)
+{
+    char bytes[4096], *end = NULL;
+    FILE *file = fdopen(fd, "r");
+    assert_non_null(file);
+    rewind(file);
+    for (unsigned round = 0; round < times; round++) {
+        for (unsigned i = 1; i <= count; i++) {
+            assert_non_null(fgets(bytes, sizeof bytes, file));
+            assert_int_equal(strtoul(bytes, &end, 10), i);
+            assert_string_equal(end, "\n");
+        }
+    }
+    assert_int_equal(fgetc(file), EOF);
+    fclose(file);
+}
+
+enum { NUMBERS = 300000 }; /* 2 MB */
+
+static int show_much(void *arg)
+{
+    struct run runs[] = { make(3, "seq 300000"), make(2, "seq 300000"), make(1, "seq 300000") };
+    open_output(arg);
+    run_all(runs, 3);
+    EXPECT(runs[2].job.out.size == 1988895);
+    EXPECT(runs[2].job.out.head_size == JOB_EXCERPT && memcmp(runs[2].job.out.head, "1\n2\n3\n", 6) == 0);
+    EXPECT(runs[2].job.out.tail_size == JOB_EXCERPT);
+    EXPECT(memcmp(runs[2].job.out.tail + JOB_EXCERPT - 7, "300000\n", 7) == 0);
+    return output_close(output);
+}
+
+static void expect_much(const struct output_options *options)
+{
+    struct output_options own = *options;
+    redirect_to_file(0);
+    int result = salp_run(show_much, &own);
+    restore(0);
+    assert_int_equal(result, 0);
+    expect_numbers(shown[0], NUMBERS, 3);
+}
+
+static void output_that_is_larger_than_its_memory_is_put_aside_and_shown_whole(void **state)
+{
+    (void)state;
+    for (size_t memory = 1; memory <= 10 * 1024 * 1024; memory *= 1000) {
+        expect_much(&(struct output_options){ .memory = memory });
+        expect_much(&(struct output_options){ .memory = memory, .keep_order = true });
+        expect_much(&(struct output_options){ .memory = memory, .way = OUTPUT_BY_LINE, .keep_order = true });
+    }
+}
+
+/* ---- what goes wrong ---- */
+
+static int fill_the_disk(void *arg)
+{
+    struct run run = make(1, "echo one");
+    open_output(arg);
+    run_job(&run);
+    EXPECT(run.result == -ENOSPC);
+    run = make(2, "echo two");
+    run_job(&run);
+    EXPECT(run.result == -ENOSPC);
+    EXPECT(output_close(output) == -ENOSPC);
+    return 0;
+}
+
+static void a_full_disk_is_told_once_and_is_the_answer_from_then_on(void **state)
+{
+    (void)state;
+    redirect_to(0, "/dev/full");
+    redirect_to_file(1);
+    int result = salp_run(fill_the_disk, &(struct output_options){ 0 });
+    restore(0);
+    expect_shown(1, "salp map: standard output: No space left on device\n");
+    assert_int_equal(result, 0);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST("output and errors are shown byte by byte as they were written",
+             output_and_errors_are_shown_byte_by_byte_as_they_were_written),
+        TEST("output comes before errors where both go to the same file",
+             output_comes_before_errors_where_both_go_to_the_same_file),
+        TEST("jobs that write at the same time are not mixed", jobs_that_write_at_the_same_time_are_not_mixed),
+        TEST("with keep_order each waits for its turn", with_keep_order_each_waits_for_its_turn),
+        TEST("what waits for jobs that never came is shown at the end",
+             what_waits_for_jobs_that_never_came_is_shown_at_the_end),
+        TEST("with keep_order the one whose turn it is is shown while it runs",
+             with_keep_order_the_one_whose_turn_it_is_is_shown_while_it_runs),
+        TEST("by line, each line is shown when it is whole", by_line_each_line_is_shown_when_it_is_whole),
+        TEST("each line begins with its tag", each_line_begins_with_its_tag),
+        TEST("output that is larger than its memory is put aside, and shown whole",
+             output_that_is_larger_than_its_memory_is_put_aside_and_shown_whole),
+        TEST("a full disk is told once, and is the answer from then on",
+             a_full_disk_is_told_once_and_is_the_answer_from_then_on),
+    };
+    return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
+}
