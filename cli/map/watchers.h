@@ -21,7 +21,8 @@ struct job_watcher *map_summary_new(int slots);
 /* GNU parallel's --joblog. `append`: it is gone on with. */
 struct job_watcher *map_joblog_new(const char *path, bool append);
 
-/* --json: one line for each job, through `*output` (which is opened later than this is made). */
+/* --json: one line for each job, through `*output` (which is opened later than this is made, with OUTPUT_NOT_SHOWN). Its `ended`
+   has to be called between output_collect and output_end. */
 struct job_watcher *map_records_new(struct output **output);
 
 #endif

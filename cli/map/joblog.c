@@ -1,0 +1,219 @@
+/*
+ * --joblog: GNU parallel's table of the jobs that have ended, so that what reads those reads these.
+ *
+ *     Seq Host Starttime JobRuntime Send Receive Exitval Signal Command       (tabs between them)
+ *     1   :    1795449943.005     0.004  0  2  0  0  echo a
+ *
+ * A line is written as soon as its job has ended for good: a run that is killed leaves whole lines, of which --resume knows what
+ * is done. Jobs that were halted are not done, and not told. What could not be started has 127, as a shell says; what ran into its
+ * time-out -1 and SIGTERM. A newline within a command is a blank.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "map/joblog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <salp/error.h>
+#include <salp/time.h>
+
+#include "map/watchers.h"
+
+static const char title[] = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
+
+struct joblog {
+    struct job_watcher watcher;
+    const char *path;
+    int fd;
+};
+
+static int tell(const char *path, int error)
+{
+    fprintf(stderr, "salp map: %s: %s\n", path, salp_strerror(error));
+    return error;
+}
+
+/* ---- writing ---- */
+
+static int write_all(const struct joblog *log, const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(log->fd, text, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return tell(log->path, written < 0 ? -errno : -EIO);
+        text += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+static int exit_value(const struct job *job)
+{
+    if (job->state == JOB_TIMED_OUT || job->state == JOB_OVER_MEMORY)
+        return -1;
+    if (job->state == JOB_UNSTARTED)
+        return 127;
+    return job->exit_status >= 0 ? job->exit_status : 0;
+}
+
+static int signal_value(const struct job *job)
+{
+    if (job->signal > 0)
+        return job->signal;
+    return job->state == JOB_TIMED_OUT ? SIGTERM : job->state == JOB_OVER_MEMORY ? SIGKILL : 0;
+}
+
+static double seconds(int64_t nanoseconds)
+{
+    return (double)nanoseconds / 1e9;
+}
+
+static int on_ended(struct job_watcher *watcher, const struct job *job, bool final)
+{
+    const struct joblog *log = (const struct joblog *)watcher;
+    char *row;
+    if (!final || job->state == JOB_HALTED || job->state == JOB_SKIPPED)
+        return 0;
+    int size = asprintf(&row, "%" PRIu64 "\t:\t%.3f\t%10.3f\t%zu\t%" PRIu64 "\t%d\t%d\t%s\n", job->number,
+                        seconds(job->started), seconds(job->wall), job->block_size, job->out.size, exit_value(job),
+                        signal_value(job), job->line);
+    if (size < 0)
+        return tell(log->path, -ENOMEM);
+    for (char *newline = row; (newline = memchr(newline, '\n', (size_t)(row + size - 1 - newline)));)
+        *newline = ' ';
+    int error = write_all(log, row, (size_t)size);
+    free(row);
+    return error;
+}
+
+static int on_close(struct job_watcher *watcher)
+{
+    struct joblog *log = (struct joblog *)watcher;
+    int error = close(log->fd) < 0 ? tell(log->path, -errno) : 0;
+    free(log);
+    return error;
+}
+
+/* Is there nothing in it so far? */
+static bool is_empty(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) < 0 || status.st_size == 0;
+}
+
+/* A run that was killed while it wrote may have left a line without its end. */
+static int end_last_line(const struct joblog *log)
+{
+    char last;
+    off_t size = lseek(log->fd, 0, SEEK_END);
+    if (size <= 0 || pread(log->fd, &last, 1, size - 1) != 1 || last == '\n')
+        return 0;
+    return write_all(log, "\n", 1);
+}
+
+struct job_watcher *map_joblog_new(const char *path, bool append)
+{
+    struct joblog *log = calloc(1, sizeof *log);
+    if (!log) {
+        tell(path, -ENOMEM);
+        return NULL;
+    }
+    *log = (struct joblog){ .watcher = { .ended = on_ended, .close = on_close }, .path = path };
+    log->fd = open(path, (append ? O_RDWR | O_APPEND : O_WRONLY | O_TRUNC) | O_CREAT | O_CLOEXEC, 0666);
+    int error = log->fd < 0 ? tell(path, -errno) : 0;
+    if (error == 0)
+        error = is_empty(log->fd) ? write_all(log, title, sizeof title - 1) : end_last_line(log);
+    if (error == 0)
+        return &log->watcher;
+    if (log->fd >= 0)
+        close(log->fd);
+    free(log);
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+struct map_past {
+    uint64_t *bits; /* of the numbers that are done */
+    uint64_t room;  /* numbers that there are bits for */
+};
+
+static int note(struct map_past *past, uint64_t number)
+{
+    if (number >= past->room) {
+        uint64_t room = past->room > 0 ? past->room : 1024;
+        while (room <= number && room <= UINT64_MAX / 2)
+            room *= 2;
+        uint64_t *bits = number < room ? reallocarray(past->bits, room / 64, sizeof *bits) : NULL;
+        if (!bits)
+            return -ENOMEM;
+        memset(bits + past->room / 64, 0, (room - past->room) / 8);
+        past->bits = bits;
+        past->room = room;
+    }
+    past->bits[number / 64] |= UINT64_C(1) << number % 64;
+    return 0;
+}
+
+/* A line that is not one of a joblog's tells nothing. */
+static int read_row(struct map_past *past, const char *row, bool failed_too)
+{
+    uint64_t number;
+    int status, number_of_signal, end = 0;
+    if (sscanf(row, "%" SCNu64 "\t%*[^\t]\t%*[^\t]\t%*[^\t]\t%*[^\t]\t%*[^\t]\t%d\t%d\t%n", &number, &status,
+               &number_of_signal, &end) < 3 ||
+        end == 0 || !strchr(row, '\n'))
+        return 0;
+    bool done = status == 0 && number_of_signal == 0;
+    return done || failed_too ? note(past, number) : 0;
+}
+
+struct map_past *map_past_read(const char *path, bool failed_too)
+{
+    struct map_past *past = calloc(1, sizeof *past);
+    FILE *file = past ? fopen(path, "re") : NULL;
+    if (!file && (!past || errno != ENOENT)) {
+        tell(path, past ? -errno : -ENOMEM);
+        free(past);
+        return NULL;
+    }
+    if (!file)
+        return past;
+    char *row = NULL;
+    size_t room = 0;
+    int error = 0;
+    while (error == 0 && getline(&row, &room, file) > 0)
+        error = read_row(past, row, failed_too);
+    if (error == 0 && ferror(file))
+        error = -EIO;
+    free(row);
+    fclose(file);
+    if (error == 0)
+        return past;
+    tell(path, error);
+    map_past_free(past);
+    return NULL;
+}
+
+bool map_past_has(const struct map_past *past, uint64_t number)
+{
+    return number < past->room && past->bits[number / 64] >> number % 64 & 1;
+}
+
+void map_past_free(struct map_past *past)
+{
+    if (!past)
+        return;
+    free(past->bits);
+    free(past);
+}
