@@ -26,7 +26,10 @@
 #include "output/screen.h"
 #include "output/turn.h"
 
-enum { OUTPUT_AHEAD = 1024 * 1024 }; /* bytes of a live job that are not shown yet */
+enum {
+    OUTPUT_AHEAD = 1024 * 1024,    /* bytes of a live job that are not shown yet */
+    OUTPUT_RECORDED = 1024 * 1024, /* bytes of each output that are kept with OUTPUT_NOT_SHOWN */
+};
 
 /* One of the two outputs. */
 struct output_channel {
