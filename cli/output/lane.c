@@ -13,8 +13,6 @@
 
 enum { SWEEPS = 32 }; /* reads of what a pipe holds, so that somebody who goes on writing does not keep us for ever */
 
-static const int64_t linger = SALP_SECONDS(1); /* for those whom a job has left behind, and who hold its output */
-
 /* ---- reading ---- */
 
 static int copy_to_file(struct output_channel *ch, const char *bytes, size_t size)
@@ -206,7 +204,8 @@ static bool has_ended(const struct output_lane *lane)
 static void wait_for_others(struct output_lane *lane)
 {
     salp_scope scope;
-    salp_scope_open(&scope, linger);
+    int64_t linger = lane->common->options.linger;
+    salp_scope_open(&scope, linger > 0 ? linger : SALP_SECONDS(1));
     while (!has_ended(lane) && salp_event_wait(lane->news) == 0) {
         salp_event_clear(lane->news);
         (void)show(lane);

@@ -26,10 +26,7 @@
 #include "output/screen.h"
 #include "output/turn.h"
 
-enum {
-    OUTPUT_AHEAD = 1024 * 1024,    /* bytes of a live job that are not shown yet */
-    OUTPUT_RECORDED = 1024 * 1024, /* bytes of each output that are kept with OUTPUT_NOT_SHOWN */
-};
+enum { OUTPUT_AHEAD = 1024 * 1024 }; /* bytes of a live job that are not shown yet */
 
 /* One of the two outputs. */
 struct output_channel {

@@ -33,19 +33,37 @@ struct output {
 
 /* ---- entries ---- */
 
-static struct output_entry *take_entry(struct output *output, struct job *job)
+static struct output_entry *new_entry(struct output *output, uint64_t number)
 {
-    struct output_entry *entry = job->output;
-    if (entry)
-        return entry;
-    entry = output->spare;
+    struct output_entry *entry = output->spare;
     if (entry)
         output->spare = entry->next;
     else
         entry = malloc(sizeof *entry);
     if (entry)
-        *entry = (struct output_entry){ .number = job->number, .tag = job->tag };
-    job->output = entry;
+        *entry = (struct output_entry){ .number = number };
+    return entry;
+}
+
+/* That of a job; NULL: it has none so far. Where there are turns, it may be known by its number alone. */
+static struct output_entry *find_entry(const struct output *output, const struct job *job)
+{
+    if (job->output || !output->common.options.keep_order)
+        return job->output;
+    return output_turn_find(&output->common.turn, job->number);
+}
+
+/* That of a job, which gets one. NULL: no memory. */
+static struct output_entry *take_entry(struct output *output, const struct job *job)
+{
+    struct output_entry *entry = find_entry(output, job);
+    if (!entry)
+        entry = new_entry(output, job->number);
+    if (entry && output->common.options.keep_order && output_turn_set(&output->common.turn, job->number, entry) < 0) {
+        entry->next = output->spare;
+        output->spare = entry;
+        return NULL;
+    }
     return entry;
 }
 
@@ -171,6 +189,12 @@ static bool may_pass(const struct output_options *options)
     return plain && (options->way == OUTPUT_UNGROUPED || alone);
 }
 
+/* Lines without our help have no tags; with -u the user has wanted that. */
+static bool passes(const struct output *output, const struct job *job)
+{
+    return output->passes && (!job->tag || output->common.options.way == OUTPUT_UNGROUPED);
+}
+
 int output_open(struct output **out, const struct output_options *options)
 {
     struct output *output = calloc(1, sizeof *output);
@@ -214,7 +238,7 @@ static struct output_lane *find_lane(struct output *output, int slot)
 
 int output_begin(struct output *output, struct job *job, salp_command_options *options)
 {
-    if (output->passes && !job->tag) {
+    if (passes(output, job)) {
         options->out = options->err = SALP_PASSED;
         return 0;
     }
@@ -222,9 +246,8 @@ int output_begin(struct output *output, struct job *job, salp_command_options *o
     struct output_entry *entry = take_entry(output, job);
     if (!lane || !entry)
         return -ENOMEM;
-    int error = output->common.options.keep_order ? output_turn_set(&output->common.turn, job->number, entry) : 0;
-    if (error == 0)
-        error = output_lane_begin(lane, job, entry);
+    job->output = entry;
+    int error = output_lane_begin(lane, job, entry);
     if (error < 0)
         return error;
     entry->lane = lane;
@@ -271,7 +294,7 @@ void output_discard(struct output *output, struct job *job)
 
 int output_end(struct output *output, struct job *job)
 {
-    struct output_entry *entry = job->output;
+    struct output_entry *entry = find_entry(output, job);
     job->output = NULL;
     if (entry && entry->lane)
         stop(entry);
@@ -285,17 +308,19 @@ int output_end(struct output *output, struct job *job)
     return error;
 }
 
-/* Shown with the job, where it has a turn or is shown as a whole. */
-static bool waits_for_job(const struct output *output, const struct job *job)
+/* What is said of a job comes with what it writes, unless that is shown line by line, or not by us. */
+static bool comes_with_job(const struct output *output, const struct job *job)
 {
     const struct output_options *options = &output->common.options;
-    return job && !output->passes && (options->keep_order || options->way != OUTPUT_BY_LINE);
+    if (!job || passes(output, job) || output->common.screen.error < 0)
+        return false;
+    return options->keep_order || (job->output && options->way != OUTPUT_BY_LINE);
 }
 
-int output_say(struct output *output, struct job *job, int fd, const void *bytes, size_t size)
+int output_say(struct output *output, const struct job *job, int fd, const void *bytes, size_t size)
 {
     struct output_screen *screen = &output->common.screen;
-    if (screen->error == 0 && fd == 1 && waits_for_job(output, job)) {
+    if (fd == 1 && comes_with_job(output, job)) {
         struct output_entry *entry = take_entry(output, job);
         int error = entry ? output_text_add(&entry->said, &output->common.store, bytes, size) : -ENOMEM;
         return error < 0 ? output_screen_fail(screen, "output that is put aside", error) : 0;

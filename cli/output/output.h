@@ -7,7 +7,7 @@
  *
  * Jobs write to pipes, not to files: a job that opens /dev/stderr anew would truncate a file. What they write is held in memory up
  * to a bound of the whole run, and what is more in files without names. A job that leaves processes behind which hold its
- * pipes is not waited for longer than a second.
+ * pipes is not waited for longer than a second: that is told, and what they write later is lost.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -39,12 +39,15 @@ struct output_options {
     bool files;  /* --files: not the output is shown, but the name of the file that has it */
     const char *temporary; /* folder for what is spilled; NULL: TMPDIR, or /tmp */
     size_t memory;         /* bytes of output that are held in memory at most; 0: 64 MiB */
+    int64_t linger;        /* nanoseconds for those whom a job has left behind and who hold its output; 0: a second */
 
     /* Called around writing to standard output or standard error; NULL: nobody needs to know. */
     void (*gives_way)(void *arg);
     void (*comes_back)(void *arg);
     void *arg;
 };
+
+enum { OUTPUT_RECORDED = 1024 * 1024 }; /* bytes of each output that are kept with OUTPUT_NOT_SHOWN */
 
 struct output;
 
@@ -59,7 +62,7 @@ int output_begin(struct output *output, struct job *job, salp_command_options *o
 
 /*
  * The command runs (or could not be started: NULL): waits until it has ended as salp_command_wait does, and reads what it
- * writes meanwhile, and until its output is closed, but no longer than a second after its end. Fills in job->out and job->err,
+ * writes meanwhile, and until its output is closed, but no longer than `linger` after its end. Fills in job->out and job->err,
  * and the outcome (NULL: not needed). Showing it may make it wait.
  *
  * Returns what salp_command_wait returns; a scope that ends it leaves the command running, and what it has written so far is there.
@@ -69,7 +72,7 @@ int output_begin(struct output *output, struct job *job, salp_command_options *o
 int output_collect(struct output *output, struct job *job, salp_command *command, salp_output *outcome);
 
 /* Copies the beginning of what a job has written to its standard output (fd 1) or errors (2), with OUTPUT_NOT_SHOWN, between
-   output_collect and output_end. So much is kept: 1 MiB. Returns how many bytes, or an error of reading. */
+   output_collect and output_end. OUTPUT_RECORDED are kept. Returns how many bytes, or an error of reading. */
 int64_t output_recorded(const struct output *output, const struct job *job, int fd, void *bytes, size_t size);
 
 /* The attempt is not the last one: forget what it has written. */
@@ -79,8 +82,12 @@ void output_discard(struct output *output, struct job *job);
    order, also those that were not run. Errors as above. */
 int output_end(struct output *output, struct job *job);
 
-/* Writes bytes to standard output in one piece, between the jobs' (--json, --dry-run, -t to `fd` 2). In the job's turn if there is one. */
-int output_say(struct output *output, struct job *job, int fd, const void *bytes, size_t size);
+/*
+ * Writes bytes in one piece, to standard output (fd 1) or standard error (2): --json, --dry-run, -v; -t. What is said of a job
+ * to standard output comes before what that has written itself: with keep_order in its turn, which is output_end's, and
+ * after output_begin together with what it writes. All else is written at once (job NULL: it is of none). May wait. Errors as above.
+ */
+int output_say(struct output *output, const struct job *job, int fd, const void *bytes, size_t size);
 
 /* Shows what is still held, also what waits for jobs that never came. 0, or an error as above. Frees it. Accepts NULL. */
 int output_close(struct output *output);

@@ -475,6 +475,178 @@ static void output_that_is_larger_than_its_memory_is_put_aside_and_shown_whole(v
     }
 }
 
+/* ---- what is said ---- */
+
+static int say(void *arg)
+{
+    struct run runs[] = { make(1, "echo one"), make(2, "echo two") };
+    open_output(arg);
+    for (int i = 1; i >= 0; i--) {
+        salp_command *command;
+        EXPECT(start(&runs[i], &command) == 0);
+        EXPECT(output_say(output, &runs[i].job, 1, i == 0 ? "a\n" : "b\n", 2) == 0);
+        EXPECT(output_collect(output, &runs[i].job, command, NULL) == 0);
+        salp_command_close(command);
+        EXPECT(output_end(output, &runs[i].job) == 0);
+    }
+    struct job never = { .number = 3 };
+    EXPECT(output_say(output, &never, 1, "c\n", 2) == 0);
+    EXPECT(output_end(output, &never) == 0);
+    EXPECT(output_say(output, NULL, 2, "d\n", 2) == 0);
+    return output_close(output);
+}
+
+static void expect_said(struct output_options options, const char *text)
+{
+    redirect_to_file(0);
+    redirect_to_file(1);
+    int result = salp_run(say, &options);
+    expect_shown(0, text);
+    expect_shown(1, "d\n");
+    assert_int_equal(result, 0);
+}
+
+static void what_is_said_of_a_job_comes_before_what_it_writes(void **state)
+{
+    (void)state;
+    expect_said((struct output_options){ 0 }, "b\ntwo\na\none\nc\n");
+    expect_said((struct output_options){ .keep_order = true }, "a\none\nb\ntwo\nc\n");
+    expect_said((struct output_options){ .way = OUTPUT_NOT_SHOWN }, "b\na\nc\n");
+    expect_said((struct output_options){ .way = OUTPUT_NOT_SHOWN, .keep_order = true }, "a\nb\nc\n");
+    expect_said((struct output_options){ .one_at_a_time = true, .excerpts = true }, "b\ntwo\na\none\nc\n");
+}
+
+/* ---- not collected ---- */
+
+static int pass(void *arg)
+{
+    struct run runs[] = { make(1, "echo one; echo wrong >&2"), make(2, "echo two") };
+    open_output(arg);
+    run_all(runs, 2);
+    EXPECT(runs[0].job.out.size == 0);
+    return output_close(output);
+}
+
+static void expect_passed(struct output_options options)
+{
+    redirect_to_file(0);
+    redirect_to_file(1);
+    int result = salp_run(pass, &options);
+    expect_shown(0, "one\ntwo\n");
+    expect_shown(1, "wrong\n");
+    assert_int_equal(result, 0);
+}
+
+static void ungrouped_or_one_at_a_time_jobs_have_our_own_descriptors(void **state)
+{
+    (void)state;
+    expect_passed((struct output_options){ .way = OUTPUT_UNGROUPED });
+    expect_passed((struct output_options){ .one_at_a_time = true });
+    expect_passed((struct output_options){ .one_at_a_time = true, .keep_order = true });
+}
+
+/* ---- attempts ---- */
+
+static int try_again(void *arg)
+{
+    struct run run = make(1, "echo $A; echo no $A >&2; test $A = 3");
+    open_output(arg);
+    setenv("A", "1", 1);
+    attempt(&run);
+    EXPECT(run.job.exit_status == 1);
+    output_discard(output, &run.job);
+    setenv("A", "2", 1);
+    run.job.slot = 7;
+    attempt(&run);
+    output_discard(output, &run.job);
+    setenv("A", "3", 1);
+    EXPECT(run_job(&run) == 0 && run.result == 0);
+    EXPECT(run.job.out.size == 2 && run.job.out.head[0] == '3' && run.job.err.size == 5);
+    return output_close(output);
+}
+
+static void expect_last_attempt(struct output_options options)
+{
+    options.tried_again = true;
+    redirect_to_file(0);
+    redirect_to_file(1);
+    int result = salp_run(try_again, &options);
+    expect_shown(0, "3\n");
+    expect_shown(1, "no 3\n");
+    assert_int_equal(result, 0);
+}
+
+static void of_several_attempts_the_last_one_is_shown(void **state)
+{
+    (void)state;
+    expect_last_attempt((struct output_options){ 0 });
+    expect_last_attempt((struct output_options){ .keep_order = true });
+    expect_last_attempt((struct output_options){ .one_at_a_time = true });
+}
+
+/* ---- those who stay behind ---- */
+
+/* It holds the output until the test ends its standard input. */
+static const char leaves_one[] = "exec 3<&0; echo one; (cat <&3; echo late) &";
+
+static int leave_behind(void *arg)
+{
+    (void)arg;
+    struct run one = make(1, leaves_one), two = make(2, "echo two");
+    int in = give_input(&one);
+    open_output(&(struct output_options){ .linger = SALP_MILLISECONDS(1) });
+    run_job(&one);
+    two.job.slot = one.job.slot;
+    run_job(&two);
+    close(in), close(one.in);
+    return output_close(output);
+}
+
+static void who_stays_behind_and_holds_the_output_is_waited_for_and_then_told(void **state)
+{
+    (void)state;
+    redirect_to_file(0);
+    redirect_to_file(1);
+    in_task(leave_behind);
+    expect_shown(0, "one\ntwo\n");
+    expect_shown(1, "salp map: job 1 has left a process behind that holds its output: what it writes is lost\n");
+}
+
+static int wait_for_the_last_one(void *arg)
+{
+    struct run one = make(1, leaves_one);
+    int in = give_input(&one);
+    salp_group group;
+    open_output(arg);
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, run_job, &one) == 0);
+    let_go_on(in);
+    close(in);
+    EXPECT(salp_group_close(&group) == 0);
+    EXPECT(one.job.out.size == 10);
+    close(one.in);
+    return output_close(output);
+}
+
+static void expect_all_of(struct output_options options)
+{
+    options.linger = SALP_SECONDS(1000);
+    redirect_to_file(0);
+    redirect_to_file(1);
+    int result = salp_run(wait_for_the_last_one, &options);
+    expect_shown(0, "one\n\nlate\n");
+    expect_shown(1, "");
+    assert_int_equal(result, 0);
+}
+
+static void what_comes_from_behind_soon_belongs_to_the_job(void **state)
+{
+    (void)state;
+    expect_all_of((struct output_options){ 0 });
+    expect_all_of((struct output_options){ .keep_order = true });
+    expect_all_of((struct output_options){ .way = OUTPUT_BY_LINE });
+}
+
 /* ---- what goes wrong ---- */
 
 static int fill_the_disk(void *arg)
@@ -518,6 +690,13 @@ int main(int argc, char **argv)
         TEST("each line begins with its tag", each_line_begins_with_its_tag),
         TEST("output that is larger than its memory is put aside, and shown whole",
              output_that_is_larger_than_its_memory_is_put_aside_and_shown_whole),
+        TEST("what is said of a job comes before what it writes", what_is_said_of_a_job_comes_before_what_it_writes),
+        TEST("ungrouped, or one at a time, jobs have our own descriptors",
+             ungrouped_or_one_at_a_time_jobs_have_our_own_descriptors),
+        TEST("of several attempts the last one is shown", of_several_attempts_the_last_one_is_shown),
+        TEST("who stays behind and holds the output is waited for, and then told",
+             who_stays_behind_and_holds_the_output_is_waited_for_and_then_told),
+        TEST("what comes from behind soon belongs to the job", what_comes_from_behind_soon_belongs_to_the_job),
         TEST("a full disk is told once, and is the answer from then on",
              a_full_disk_is_told_once_and_is_the_answer_from_then_on),
     };
