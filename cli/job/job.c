@@ -45,6 +45,7 @@ void job_clear(struct job *job)
     job->out.size = job->out.head_size = job->out.tail_size = 0;
     job->err.size = job->err.head_size = job->err.tail_size = 0;
     job->output = NULL;
+    job->note = (struct job_note){ 0 };
     job->memory = memory;
     job->slot = slot;
 }

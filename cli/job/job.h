@@ -70,6 +70,13 @@ struct job {
 
     struct job_memory *memory; /* all that is pointed to above (job/memory.h) */
     void *output;              /* [owner: output/] what is collected of this job */
+
+    /* [owner: journal/] What journal_wants has found out. */
+    struct job_note {
+        uint64_t row;    /* its row in the journal; 0: journal_wants was not asked */
+        uint64_t key[2]; /* a hash of its inputs */
+        int earlier;     /* attempts in earlier runs */
+    } note;
 };
 
 /* Forgets the inputs and the outcome; the memory stays, for the next one. */
