@@ -1,0 +1,31 @@
+/*
+ * The function of --function FILE:NAME, found and loaded.
+ *
+ * FILE is a library, or a source of C (its name ends with ".c"), which is compiled first (map/compile.h). One without a slash
+ * in its name is looked for in the current folder, and then where the system has its libraries.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CLI_MAP_PLUGIN_H
+#define CLI_MAP_PLUGIN_H
+
+#include <salp/pool.h>
+
+struct map_plugin;
+
+/*
+ * Loads it, its constructors run now, and once. Waits for the compiler, so the loop stands still. Before any thread is started.
+ * 0, or a negative error that was told, with what the library has instead if it does not have the function.
+ */
+int map_plugin_open(struct map_plugin **plugin, const char *what);
+
+/* Removes what was compiled. The library stays loaded. Accepts NULL. */
+void map_plugin_close(struct map_plugin *plugin);
+
+/* int NAME(salp_bytes in, salp_buffer *out, void *context): salp/pool.h. */
+salp_bytes_job *map_plugin_function(const struct map_plugin *plugin);
+
+/* NAME. */
+const char *map_plugin_name(const struct map_plugin *plugin);
+
+#endif
