@@ -1,8 +1,7 @@
 /*
  * salp.c - the works by fork and join, and by loops.
  *
- * Each recursion is entered by a function of its own, and not with what is forked: so the compiler sees that nobody else
- * calls the recursion, puts its end into the place of the call, and a fork costs half as much.
+ * Each recursion is entered by a function of its own, as docs/parallel.md tells to do.
  *
  * SPDX-License-Identifier: MIT
  */

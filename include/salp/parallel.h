@@ -80,9 +80,10 @@ typedef void salp_fork_fn(salp_worker *worker, salp_fork_job *job);
  */
 struct salp_fork_job {
     uintptr_t salp__link;
-    salp_fork_fn *salp__taken;
-    void *salp__thief;
-    int64_t salp__base;
+    union {
+        salp_fork_fn *salp__taken;
+        int64_t salp__base;
+    };
 };
 
 /* What fork and join touch of a worker; the rest is the library's. Changed only together with the names that end in _v1. */
@@ -95,10 +96,13 @@ struct salp_worker {
 SALP_API bool salp_join_signalled_v1(salp_worker *worker, salp_fork_job *job) __attribute__((cold));
 
 /*
- * The compiler keeps the order of what is before and what is after, also for the job, which nobody else may know yet. That
- * is all: a thread that looks at another one's jobs makes the processor do the rest (membarrier(2)).
+ * The compiler keeps the order of what is before and what is after. That is all: a thread that looks at another one's
+ * jobs makes the processor do the rest (membarrier(2)).
  */
-#define SALP__IN_ORDER(job) __asm__ volatile("" ::"r"(job) : "memory")
+#define SALP__IN_ORDER() __asm__ volatile("" ::: "memory")
+/* The same, also for the job, which nobody else may know yet. The register that has its address is of no use to the
+   compiler afterwards: so it does not keep it for the join, which finds the job in its frame. */
+#define SALP__IN_ORDER_WITH(address) __asm__ volatile("" : "+r"(address) : : "memory")
 
 /* ThreadSanitizer knows nothing of that, and is shown atomic accesses. */
 #ifdef __SANITIZE_THREAD__
@@ -118,11 +122,12 @@ static inline void salp_fork(salp_worker *worker, salp_fork_job *job, salp_fork_
 {
     job->salp__taken = taken;
     job->salp__link = (uintptr_t)worker->salp__newest;
-    SALP__IN_ORDER(job);
+    salp_fork_job *newest = job;
+    SALP__IN_ORDER_WITH(newest);
 #ifdef SALP__SHOW_ATOMICS
-    __atomic_store_n(&worker->salp__newest, job, __ATOMIC_RELEASE);
+    __atomic_store_n(&worker->salp__newest, newest, __ATOMIC_RELEASE);
 #else
-    worker->salp__newest = job;
+    worker->salp__newest = newest;
 #endif
 }
 
@@ -143,7 +148,7 @@ static inline bool salp_join(salp_worker *worker, salp_fork_job *job)
 #else
     uintptr_t link = *(const volatile uintptr_t *)&job->salp__link;
     worker->salp__newest = (salp_fork_job *)link;
-    SALP__IN_ORDER(job);
+    SALP__IN_ORDER();
     uintptr_t signal = *(const volatile uintptr_t *)&worker->salp__signal;
 #endif
     if (__builtin_expect(((link | signal) & 1) == 0, 1))

@@ -12,11 +12,11 @@
 
 enum {
     GUESTS = 256,
-    MOVED = 1, /* in a link: the job is in the deque, or was; the rest is its entry */
+    /* In a link: */
+    MOVED = 1, /* the job is in the deque, or was; the rest is its entry */
+    TAKEN = 2, /* besides: the rest is the member that runs it, or nothing, when it has been run */
+    OVER = MOVED | TAKEN,
 };
-
-static char over; /* as the thief of a job: it has been run */
-#define OVER ((void *)&over)
 
 static const int64_t searching_lasts = SALP_MICROSECONDS(20);
 static const int64_t joiner_sleeps = SALP_MILLISECONDS(1);
@@ -131,7 +131,7 @@ static void set_newest(salp__member *member, salp_fork_job *job)
     __atomic_store_n(&member->face.salp__newest, job, __ATOMIC_RELEASE);
 }
 
-/* relaxed, both: the owner's, or under I3. */
+/* relaxed, both: the owner's, or under I3; but see taken_link. */
 static uintptr_t link_of(const salp_fork_job *job)
 {
     return __atomic_load_n(&job->salp__link, __ATOMIC_RELAXED);
@@ -158,7 +158,6 @@ static salp_fork_job *behind(const salp_fork_job *job)
 static void move_locked(salp__member *owner, salp_fork_job *job)
 {
     set_link(job, (uintptr_t)owner->entry | MOVED);
-    job->salp__thief = NULL;
     bool room = salp__deque_put(&owner->deque, job);
     salp__assert(room);
     (void)room;
@@ -376,13 +375,14 @@ void salp__member_run(salp__member *self, salp__entry *entry, salp_fork_fn *run,
 static void run_taken(salp__member *self, salp_fork_job *job, salp__member *owner)
 {
     salp__entry *entry = (salp__entry *)(link_of(job) & ~(uintptr_t)MOVED);
+    salp_fork_fn *run = job->salp__taken;
     frame below = begin(self, entry);
     job->salp__base = below.base;
-    __atomic_store_n(&job->salp__thief, self, __ATOMIC_RELEASE); /* I5 */
+    __atomic_store_n(&job->salp__link, (uintptr_t)self | MOVED | TAKEN, __ATOMIC_RELEASE); /* I5 */
     if (salp__entry_ended(entry) == 0)
-        job->salp__taken(&self->face, job);
+        run(&self->face, job);
     end(self, &below);
-    __atomic_store_n(&job->salp__thief, OVER, __ATOMIC_RELEASE);
+    __atomic_store_n(&job->salp__link, OVER, __ATOMIC_RELEASE);
     salp__wake(&owner->bell, 1, false);
 }
 
@@ -390,13 +390,19 @@ static void run_taken(salp__member *self, salp_fork_job *job, salp__member *owne
 
 typedef struct pursuit {
     const salp_fork_job *job;
-    const void *thief;
+    const salp__member *thief;
 } pursuit;
+
+/* Of a job that was moved and not taken back: the link as its thief has left it. */
+static uintptr_t taken_link(const salp_fork_job *job)
+{
+    return __atomic_load_n(&job->salp__link, __ATOMIC_ACQUIRE); /* I5 */
+}
 
 static bool is_under_way(const void *arg)
 {
     const pursuit *chase = arg;
-    return __atomic_load_n(&chase->job->salp__thief, __ATOMIC_ACQUIRE) == chase->thief; /* I5 */
+    return taken_link(chase->job) == ((uintptr_t)chase->thief | MOVED | TAKEN);
 }
 
 /* A job that runs on top of this one needs as much stack as one that begins with it. */
@@ -438,13 +444,14 @@ static void wait_for_thief(salp__member *self, salp_fork_job *job)
 {
     for (;;) {
         uint32_t seen = salp__bell_look(&self->bell);
-        salp__member *thief = __atomic_load_n(&job->salp__thief, __ATOMIC_ACQUIRE); /* I5 */
-        if ((void *)thief == OVER)
+        uintptr_t link = taken_link(job);
+        if (link == OVER)
             return;
-        if (!thief) { /* it is about to say who it is */
+        if (!(link & TAKEN)) { /* the thief is about to say who it is */
             salp__give_way();
             continue;
         }
+        salp__member *thief = (salp__member *)(link & ~(uintptr_t)(MOVED | TAKEN));
         if (look_after(self, job, thief))
             continue;
         /* seq_cst: it moves jobs and then looks who asks; we look once more at what there is after we have asked. */

@@ -31,9 +31,10 @@
  *     under the latch. (This is Dekker's idea with one of the fences moved to the other side.)
  * I4  What newest leads to was written before, by the owner's program; but the processor may not have stored it yet, which
  *     is what the second fence in `seize` is for.
- * I5  `thief` of a job is NULL when it is put into the deque, and then written by its thief alone: itself, when it begins
- *     (release, after `base`), and OVER, when it ends (release, after the results). After OVER it touches the job no
- *     more: the frame may be gone. The bell that it rings then is the owner's, which lasts as long as the crew.
+ * I5  The link of a job in the deque has the entry. When it is taken it is written by its thief alone: to itself, when it
+ *     begins (release, after `base`, which lies where the function was), and to OVER, when it ends (release, after the
+ *     results). After OVER it touches the job no more: the frame may be gone. The bell that it rings then is the owner's,
+ *     which lasts as long as the crew. Whoever else looks at the link meanwhile finds MOVED in it, and looks no further.
  * I6  base is the index that the thief's deque would have used next when it began. A job found there at or above it,
  *     while the thief is not over, was forked by what it runs: the deque is empty above base when it begins, its private
  *     list is empty, too (what was there is moved, as far as there is room, and then put aside), and whatever comes later

@@ -22,7 +22,8 @@
  *   joiner    leap, in the second scene; its salp__deque_steal in steps
  *   runner    the thief there: begin, the owner's part of its deque, end
  *
- * The deque has a model of its own (deque.pml), so in the first scene what is done with it is one step.
+ * The deque has a model of its own (deque.pml), so in the first scene what is done with it is one step. `link` and `thief`
+ * are one word: it is a link until the job is moved.
  *
  * What holds:
  *
