@@ -45,8 +45,9 @@
  *     a signal, which it takes away before, and whenever it begins a job. So it sees it at its next join at the latest.
  *
  * A plain thread that enters becomes a guest: a member for the time being. Threads of the pool that find nothing else to
- * do look for jobs while somebody is in the crew; a lookout (threads.c) looks every millisecond, the others sleep. Who has
- * found one, and is the last to look, wakes another one: so while jobs are to be had either all are at work, or one looks.
+ * do look for jobs while somebody is in the crew; a lookout (lookout.h) looks every few milliseconds, the others sleep.
+ * Who has found one, and is the last to look, wakes another one: so while jobs are to be had either all are at work, or
+ * one looks.
  *
  * tests/model/crew.pml is a model of I1 to I6, and knows what goes wrong without each of the fences and looks.
  *

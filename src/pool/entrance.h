@@ -6,8 +6,8 @@
  *        `------a task, a thread with a scope, a pool with an initializer--> a visit: waits for a thread of the pool
  *
  * Whether a guest wakes a thread of the pool depends on how long the same function took the last time. If it was not
- * worth it, nobody is woken while there is a lookout (threads.c), who will see within a millisecond that it takes longer
- * this time. So a job that is shorter than a wake-up costs none.
+ * worth it, nobody is woken while there is a lookout (lookout.h), who will see within some milliseconds that it takes
+ * longer this time. So a job that is shorter than a wake-up costs none.
  *
  * I1  A visit that has begun is left by the thread that runs it, under the lock; before, by the one who waits.
  * I2  `watched` is set before the lookout looks for the last time whether somebody is there, and `present` of the crew is
@@ -44,7 +44,7 @@ typedef struct salp__entrance {
     _Atomic int waiting;      /* visits; relaxed: a hint for those who will look under the lock */
     _Atomic bool watched;     /* there is a lookout. I2 */
     _Atomic int64_t last;     /* when somebody entered; relaxed */
-    salp__memory memory[32];  /* relaxed: a wrong one costs a wake-up, or a millisecond */
+    salp__memory memory[32];  /* relaxed: a wrong one costs a wake-up, or some milliseconds */
 } salp__entrance;
 
 void salp__entrance_open(salp__entrance *entrance, int workers, salp__bell *work);

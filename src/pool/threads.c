@@ -10,9 +10,8 @@
  * The thread that makes a synchronous call is one of its runners, unless the workers need an initializer. It begins at
  * once, so that a short map is done before a wake-up would have arrived. Whether it wakes the workers at all depends on
  * how long the job's items took the last time. That is a guess, and the items might even wait for each other; so such a
- * call is left to one runner only while a *lookout* exists: an idle worker that sleeps for a millisecond at a time. As
- * soon as a call is older than that, the lookout joins it and wakes the others. Ten milliseconds after the last call
- * the lookout, too, sleeps for good, and the next call wakes somebody: an idle pool makes no wake-up.
+ * call is left to one runner only while a *lookout* exists (lookout.h): an idle worker that sleeps for some milliseconds
+ * only, and then joins it and wakes the others.
  *
  * I1  A call is finished when it has no active runner and nothing is left in its lanes or it was stopped; both are
  *     judged under the lock, by the runner that leaves last or by whoever stops it.
@@ -37,6 +36,7 @@
 #include "pool/engine.h"
 #include "pool/entrance.h"
 #include "pool/items.h"
+#include "pool/lookout.h"
 #include "task/park.h"
 #include "task/seat.h"
 #include "task/stuck.h"
@@ -64,7 +64,7 @@ typedef struct engine {
     salp__entrance entrance;  /* for jobs that fork */
     void *initializer_arg;    /* [const after open] a copy, or NULL */
     int initializer_failures; /* [lock] in a row */
-    bool lookout;             /* [lock] an idle worker will look again within a millisecond */
+    salp__lookout lookout;    /* [lock] */
     int64_t last_call;        /* [lock] when it was begun */
     void *last_function;      /* [lock] of the last synchronous call, and how long its items took */
     int64_t last_item_time;   /* [lock] */
@@ -73,8 +73,6 @@ typedef struct engine {
     worker workers[];
 } engine;
 
-static const int64_t lookout_interval = SALP_MILLISECONDS(1);
-static const int64_t lookout_lasts = SALP_MILLISECONDS(10);
 static const int64_t brief = SALP_MICROSECONDS(30); /* not worth waking anybody for */
 
 static salp__bell *bell_of(engine *e, const salp__call *call)
@@ -277,7 +275,7 @@ static void stand_down(engine *e)
 {
     bool wake = false;
     salp__lock_take(&e->lock);
-    e->lookout = false;
+    salp__lookout_end(&e->lookout);
     salp__entrance_watch(&e->entrance, false);
     for (salp__list *node = e->calls.next; node != &e->calls; node = node->next) {
         salp__call *call = SALP__CONTAINER(node, salp__call, link);
@@ -297,16 +295,14 @@ static void idle_locked(engine *e, worker *self, uint32_t seen, salp__patience p
         if (call->engine.threads.drained)
             atomic_fetch_or_explicit(&call->engine.threads.signal, SALP__HUNGRY, memory_order_relaxed);
     }
-    int64_t now = salp__now();
-    bool recent = now - e->last_call < lookout_lasts || salp__entrance_is_lively(&e->entrance, now, lookout_lasts);
-    bool lookout = !e->lookout && recent;
-    if (lookout) {
-        e->lookout = true;
+    int64_t now = salp__now(), until = SALP_FOREVER;
+    bool lively = salp__entrance_is_lively(&e->entrance, now, SALP__LOOKOUT_LASTS);
+    bool lookout = salp__lookout_begin(&e->lookout, now, e->last_call, lively, &until);
+    if (lookout)
         salp__entrance_watch(&e->entrance, true);
-    }
     self->idle = true;
     salp__lock_release(&e->lock);
-    salp__park(&e->work, seen, lookout ? now + lookout_interval : SALP_FOREVER, false, patience);
+    salp__park(&e->work, seen, until, false, patience);
     if (lookout)
         stand_down(e);
 }
@@ -352,7 +348,9 @@ static void *worker_main(void *arg)
     for (;;) {
         uint32_t seen = salp__bell_look(&e->work); /* whatever comes from now on ends its sleep */
         salp__lock_take(&e->lock);
-        self->idle = false; /* before it does anything */
+        self->idle = false;               /* before it does anything */
+        if (patience == SALP__LOOK_FIRST) /* it comes from something that it has found */
+            salp__lookout_found(&e->lookout);
         salp__call *finished = sweep_locked(e);
         if (finished) {
             salp__lock_release(&e->lock);
@@ -470,7 +468,7 @@ static int run_alone_or_not(engine *e, salp__call *call)
     salp__lock_take(&e->lock);
     int error = enlist_locked(e, call);
     bool known = e->last_function == call->function.address;
-    bool alone = known && e->lookout && e->last_item_time * (int64_t)call->count < brief;
+    bool alone = known && e->lookout.naps && e->last_item_time * (int64_t)call->count < brief;
     int others = e->pool->options.workers - 1;
     state->active = 1;
     state->woken = !alone;
