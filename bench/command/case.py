@@ -30,7 +30,8 @@ class Wrong(Exception):
 
 def start(command, work, source, target):
     """Spawns it, which costs little, however large we are; in a process group of its own."""
-    actions = [(os.POSIX_SPAWN_OPEN, 0, source or os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, target, 1)]
+    actions = [(os.POSIX_SPAWN_OPEN, 0, source or os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, target, 1),
+               (os.POSIX_SPAWN_OPEN, 2, work.path("errors"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)]
     os.chdir(work.folder)
     return os.posix_spawnp(command[0], command, os.environ, file_actions=actions, setpgroup=0)
 
@@ -52,8 +53,14 @@ def run(command, work, source, to):
         reader.wait()
     wall = time.monotonic_ns() - began
     if status != 0:
-        raise Wrong(f"status {os.waitstatus_to_exitcode(status)}: {quoted(command)}")
+        raise Wrong(f"status {os.waitstatus_to_exitcode(status)}: {quoted(command)}: {errors(work)}")
     return wall
+
+
+def errors(work):
+    """The last of what it has written to standard error."""
+    with open(work.path("errors"), "rb") as file:
+        return file.read()[-1000:].decode(errors="replace").strip()
 
 
 def check_output(work, peer):
