@@ -17,16 +17,18 @@
 
 struct input_pattern {
     char *bytes; /* as they are; NULL: an expression */
-    size_t size;
+    size_t size, middle;
     regex_t regex;
+    bool pair; /* [expression] its first part in parentheses is the first of two */
 };
 
-static struct input_pattern *new_literal(const char *bytes, size_t size)
+static struct input_pattern *new_literal(const char *bytes, size_t size, size_t middle)
 {
     struct input_pattern *pattern = calloc(1, sizeof *pattern);
     if (!pattern)
         return NULL;
     pattern->size = size;
+    pattern->middle = middle;
     pattern->bytes = malloc(size + 1);
     if (!pattern->bytes) {
         free(pattern);
@@ -126,7 +128,11 @@ static char *translate(const char *text)
         } else if (in_brackets && *text == ']' && text > bracket + 1) {
             in_brackets = false;
         }
-        fputc(*text++, to);
+        if (!in_brackets && *text == '.')
+            fputs("[^\n]", to);
+        else
+            fputc(*text, to);
+        text++;
     }
     if (fclose(to) == 0)
         return translated;
@@ -175,7 +181,7 @@ int input_pattern_open(struct input_pattern **opened, const char *expression, co
     else if (!*expression)
         error = input_tell(-EINVAL, "%s: it is empty", what);
     else if (is_literal(translated, bytes))
-        error = input_pattern_open_literal(opened, bytes, strlen(bytes));
+        error = input_pattern_open_literal(opened, bytes, strlen(bytes), strlen(bytes));
     else
         error = open_expression(opened, translated, expression, what);
     free(bytes);
@@ -183,9 +189,24 @@ int input_pattern_open(struct input_pattern **opened, const char *expression, co
     return error;
 }
 
-int input_pattern_open_literal(struct input_pattern **opened, const char *bytes, size_t size)
+int input_pattern_open_pair(struct input_pattern **opened, const char *first, const char *second, const char *what)
 {
-    *opened = new_literal(bytes, size);
+    char *both;
+    *opened = NULL;
+    if (!second || !*second)
+        return input_pattern_open(opened, first ? first : "", what);
+    if (asprintf(&both, "(%s)(%s)", first ? first : "", second) < 0)
+        return input_tell_error(-ENOMEM, "%s", what);
+    int error = input_pattern_open(opened, both, what);
+    if (error == 0)
+        (*opened)->pair = true;
+    free(both);
+    return error;
+}
+
+int input_pattern_open_literal(struct input_pattern **opened, const char *bytes, size_t size, size_t middle)
+{
+    *opened = new_literal(bytes, size, middle);
     return *opened ? 0 : input_tell_error(-ENOMEM, "inputs");
 }
 
@@ -199,28 +220,31 @@ void input_pattern_close(struct input_pattern *pattern)
     free(pattern);
 }
 
-bool input_pattern_find(const struct input_pattern *pattern, const char *data, size_t size, size_t *start, size_t *end)
+bool input_pattern_find(const struct input_pattern *pattern, const char *data, size_t size, struct input_match *match)
 {
     if (pattern->bytes) {
         const char *found = pattern->size == 1 ? memchr(data, pattern->bytes[0], size)
                                                : memmem(data, size, pattern->bytes, pattern->size);
         if (!found)
             return false;
-        *start = (size_t)(found - data);
-        *end = *start + pattern->size;
+        match->start = (size_t)(found - data);
+        match->middle = match->start + pattern->middle;
+        match->end = match->start + pattern->size;
         return true;
     }
     /* An empty match separates nothing: the next one is looked for. */
     for (size_t from = 0; from < size; from++) {
-        regmatch_t match = { .rm_so = (regoff_t)from, .rm_eo = (regoff_t)size };
-        if (regexec(&pattern->regex, data, 1, &match, REG_STARTEND | (from > 0 ? REG_NOTBOL : 0)) != 0)
+        regmatch_t parts[2] = { { .rm_so = (regoff_t)from, .rm_eo = (regoff_t)size } };
+        if (regexec(&pattern->regex, data, pattern->pair ? 2 : 1, parts, REG_STARTEND | (from > 0 ? REG_NOTBOL : 0)) !=
+            0)
             return false;
-        if (match.rm_eo > match.rm_so) {
-            *start = (size_t)match.rm_so;
-            *end = (size_t)match.rm_eo;
+        if (parts[0].rm_eo > parts[0].rm_so) {
+            match->start = (size_t)parts[0].rm_so;
+            match->end = (size_t)parts[0].rm_eo;
+            match->middle = pattern->pair ? (size_t)parts[1].rm_eo : match->end;
             return true;
         }
-        from = (size_t)match.rm_so;
+        from = (size_t)parts[0].rm_so;
     }
     return false;
 }

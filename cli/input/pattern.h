@@ -2,7 +2,8 @@
  * A text that is looked for in bytes: as it is, or as a regular expression.
  *
  * Expressions are POSIX's extended ones. Of Perl's, which GNU parallel's users know, those that are often seen with columns
- * and records are understood, too: \t \n \r \f \v \a \e \0 \xHH, and \d \D \s \S \w \W (in brackets only \d \s \w).
+ * and records are understood, too: \t \n \r \f \v \a \e \0 \xHH, and \d \D \s \S \w \W (in brackets only \d \s \w). As
+ * in Perl's, a dot is anything but a newline.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,16 +18,24 @@ struct input_pattern;
 /* An expression. `what` it is for, in messages: "--colsep". Errors were told: -EINVAL: it is none; -ENOMEM. */
 int input_pattern_open(struct input_pattern **pattern, const char *expression, const char *what);
 
-/* Bytes as they are, of any kind. */
-int input_pattern_open_literal(struct input_pattern **pattern, const char *bytes, size_t size);
+/* One behind the other; each may be NULL or empty, but not both. */
+int input_pattern_open_pair(struct input_pattern **pattern, const char *first, const char *second, const char *what);
+
+/* Bytes as they are, of any kind. The first `middle` of them are the first of two. */
+int input_pattern_open_literal(struct input_pattern **pattern, const char *bytes, size_t size, size_t middle);
 
 /* Accepts NULL. */
 void input_pattern_close(struct input_pattern *pattern);
 
-/* The first match in data[0, size), of at least one byte; of those that begin there the longest: data[*start, *end). */
-bool input_pattern_find(const struct input_pattern *pattern, const char *data, size_t size, size_t *start, size_t *end);
+/* Where it is: data[start, end); of a pair, the second begins at `middle`, which otherwise is `end`. */
+struct input_match {
+    size_t start, middle, end;
+};
 
-/* How many bytes a match has; 0: that differs. */
+/* The first match in data[0, size), of at least one byte; of those that begin there the longest. */
+bool input_pattern_find(const struct input_pattern *pattern, const char *data, size_t size, struct input_match *match);
+
+/* How many bytes each match has; 0: that differs, and one could become longer were there more bytes behind it. */
 size_t input_pattern_size(const struct input_pattern *pattern);
 
 #endif

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "input/blocks.h"
 #include "input/combination.h"
 #include "input/message.h"
 #include "input/pattern.h"
@@ -33,8 +34,9 @@ struct input_source {
     struct input_list standard_input;
     input_measure *measure;
     void *arg;
-    struct input_combinations *combinations;
-    struct input_pattern *columns; /* NULL: a record is one value */
+    struct input_blocks *blocks;             /* --pipe; NULL: values */
+    struct input_combinations *combinations; /* NULL: blocks */
+    struct input_pattern *columns;           /* NULL: a record is one value */
 
     const char **names; /* of columns, all lists' one after another */
     char *name_bytes;   /* where they are */
@@ -78,12 +80,13 @@ static int add_value(struct input_source *source, const char *value, size_t size
 static int add_columns(struct input_source *source, const struct input_record *record, int least)
 {
     const char *rest = record->bytes;
-    size_t left = record->size, start, end;
+    size_t left = record->size;
+    struct input_match match;
     int error = 0, count = 1;
-    while (error == 0 && source->columns && input_pattern_find(source->columns, rest, left, &start, &end)) {
-        error = add_value(source, rest, start);
-        rest += end;
-        left -= end;
+    while (error == 0 && source->columns && input_pattern_find(source->columns, rest, left, &match)) {
+        error = add_value(source, rest, match.start);
+        rest += match.end;
+        left -= match.end;
         count++;
     }
     if (error == 0)
@@ -136,7 +139,15 @@ static int open_columns(struct input_source *source)
     const struct input_options *options = &source->options;
     if (options->columns)
         return input_pattern_open(&source->columns, options->columns, "--colsep");
-    return options->header ? input_pattern_open_literal(&source->columns, "\t", 1) : 0;
+    return options->header ? input_pattern_open_literal(&source->columns, "\t", 1, 1) : 0;
+}
+
+static int open_blocks(struct input_source *source)
+{
+    const struct input_list *list = source->options.lists;
+    if (source->options.list_count > 1 || !list->path)
+        return input_tell(-EINVAL, "--pipe takes standard input, or one file with -a or ::::, and no values");
+    return input_blocks_open(&source->blocks, list->path, &source->options);
 }
 
 /* How many rows a job has, and how long its line may be. */
@@ -169,6 +180,14 @@ int input_source_open(struct input_source **opened, const struct input_options *
         source->options.list_count = 1;
     }
     set_limits(source);
+    if (options->pipe) {
+        int error = open_blocks(source);
+        if (error == 0)
+            *opened = source;
+        else
+            input_source_close(source);
+        return error;
+    }
     int error = open_columns(source);
     if (error == 0)
         error = input_combinations_open(&source->combinations, &source->options);
@@ -185,6 +204,7 @@ void input_source_close(struct input_source *source)
 {
     if (!source)
         return;
+    input_blocks_close(source->blocks);
     input_combinations_close(source->combinations);
     input_pattern_close(source->columns);
     input_stash_close(&source->stash);
@@ -262,8 +282,22 @@ static size_t next_rows(struct input_source *source)
     return (rows + shares - 1) / shares;
 }
 
+static int next_block(struct input_source *source, struct job *job)
+{
+    if (!source->ended) {
+        source->error = input_blocks_next(source->blocks, job);
+        source->ended = source->error <= 0;
+    }
+    if (source->ended)
+        return source->error;
+    job->number = ++source->number;
+    return 1;
+}
+
 int input_source_next(struct input_source *source, struct job *job)
 {
+    if (source->blocks)
+        return next_block(source, job);
     size_t rows = next_rows(source);
     if (rows == 0)
         return source->error;
@@ -288,7 +322,7 @@ int64_t input_source_total(const struct input_source *source)
 {
     if (source->ended && source->stash.row_count == 0)
         return (int64_t)source->number;
-    if (source->chars_max != SIZE_MAX && source->options.fill)
+    if (source->blocks || (source->chars_max != SIZE_MAX && source->options.fill))
         return -EAGAIN;
     int64_t rows = input_combinations_count(source->combinations);
     if (rows < 0)
