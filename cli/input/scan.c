@@ -52,6 +52,7 @@ static void push(struct scanner *scanner, enum within within)
         scanner->too_deep = true;
     else
         scanner->stack[++scanner->depth] = within;
+    scanner->word_begins = within == IN_LINE;
 }
 
 static void pop(struct scanner *scanner)
