@@ -198,6 +198,15 @@ SALP_API int salp_command_wait(salp_command *command, salp_output *output);
 SALP_API int salp_command_terminate(salp_command *command);
 SALP_API int salp_command_kill(salp_command *command);
 
+/*
+ * Ends its tree as a time-out does: asks it to end, kills it after `kill_after`, and returns when all of it is gone. Its ends
+ * stay open: another task can read meanwhile what is still written. Nothing if it has ended by itself.
+ *
+ * Threads: any, while it is open. Waits: yes, and scopes do not end that: at most `kill_after`, and five seconds for a process
+ * that the kernel does not let go. Returns 0; SALP_EINSIDE: called by a callback of a loop: it was killed; SALP_EFORKED; -EINVAL.
+ */
+SALP_API int salp_command_end(salp_command *command);
+
 /* Sends a signal to the command alone. Threads: any. Errors: -EINVAL: also no signal of that number; -ESRCH: it has ended;
    -EPERM: it has become another user's; SALP_EFORKED. */
 SALP_API int salp_command_signal(salp_command *command, int number);

@@ -169,6 +169,19 @@ int salp_command_kill(salp_command *command)
     return signal_tree(command, true);
 }
 
+int salp_command_end(salp_command *command)
+{
+    int error = look_at(command);
+    if (error < 0 || salp__process_has_ended(command->watch))
+        return error;
+    if (salp__cannot_wait()) {
+        salp__command_signal_tree(command, true);
+        return SALP_EINSIDE;
+    }
+    salp__command_end(command, NULL);
+    return 0;
+}
+
 int salp_command_signal(salp_command *command, int number)
 {
     int error = look_at(command);
