@@ -17,5 +17,6 @@ enum {
 typedef int cli_run(int argc, char **argv);
 
 cli_run cli_machine;
+cli_run cli_map;
 
 #endif

@@ -19,6 +19,7 @@ static const struct command {
     cli_run *run;
     const char *summary;
 } commands[] = {
+    { "map", cli_map, "run a command for each line or value, many at a time" },
     { "machine", cli_machine, "show what this machine is made of, and what may be used of it" },
 };
 

@@ -187,8 +187,11 @@ static bool take_record_end(struct map_options *o, const char *text)
 
 static bool take_tag(struct map_options *o, const char *text)
 {
-    o->template.tag = text ? text : "{}";
-    return true;
+    free((char *)(uintptr_t)o->template.tag);
+    char *tag = NULL;
+    int size = asprintf(&tag, "%s\t", text ? text : "{}");
+    o->template.tag = size < 0 ? NULL : tag;
+    return size >= 0;
 }
 
 static bool take_no_order(struct map_options *o, const char *text)

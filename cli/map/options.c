@@ -338,6 +338,7 @@ static void free_text(const char *text)
 void map_options_free(struct map_options *options)
 {
     free((struct input_list *)(uintptr_t)options->input.lists);
+    free_text(options->template.tag);
     free_text(options->input.delimiters);
     free_text(options->input.record_start);
     free_text(options->input.record_end);

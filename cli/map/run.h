@@ -6,12 +6,17 @@
 #ifndef CLI_MAP_RUN_H
 #define CLI_MAP_RUN_H
 
+#include <sys/types.h>
+
 #include "input/source.h"
 #include "input/template.h"
 #include "job/watcher.h"
 #include "journal/journal.h"
+#include "map/joblog.h"
 #include "map/options.h"
 #include "output/output.h"
+
+struct map_jobserver;
 
 /* All of it is the caller's. */
 struct map_run {
@@ -19,17 +24,26 @@ struct map_run {
     struct input_source *source;
     struct template *template;
     struct output *output;
-    struct journal *journal; /* NULL: none; it is asked what is still to be run */
+    struct journal *journal;     /* NULL: none; it is asked what is still to be run */
+    const struct map_past *past; /* of a joblog: what is not to be run again; NULL: nothing is known */
     struct job_watcher *const *watchers;
     int watcher_count;
+    bool learns_total;               /* how many jobs there are is wanted before all were run */
+    int slots;                       /* jobs at a time at most */
+    struct map_jobserver *jobserver; /* make's; NULL: none */
+    int line;                        /* bytes: signals that the user sends (map/guard.h); -1: none */
+    pid_t front;                     /* the process that the user has started */
 };
 
 /* What has become of all jobs. */
 struct map_result {
     uint64_t done, failed, skipped; /* jobs; `failed` are all that ended otherwise than JOB_DONE, for good */
     bool halted;                    /* --halt */
-    int signal;                     /* the user has ended it: SIGINT, SIGTERM, SIGHUP */
-    int error;                      /* that has ended the run, told; 0: none */
+    int halting_status; /* of the job that has failed then: its exit status, 128 and the signal, or MAP_EXIT_ERROR */
+    int signal;         /* the user has ended it: SIGINT, SIGTERM, SIGHUP */
+    int error;          /* that has ended the run, told; 0: none. -EPIPE is not told */
+    int exit_status;    /* MAP_EXIT_NOT_RUN, MAP_EXIT_NO_COMMAND: there is nothing to execute, told; 0: there is */
+    uint64_t total;     /* jobs in all; 0: not known */
 };
 
 /* Called in a task. Returns when all has ended; nothing that it started runs then. */

@@ -1,0 +1,45 @@
+/* Asks the user at the terminal (--interactive). SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <salp/stream.h>
+
+#include "map/runner.h"
+
+/* Opened anew, so that it is ours alone and may be set not to block. */
+static int read_answer(char *answer, size_t room)
+{
+    salp_stream *terminal = NULL;
+    int fd = open("/dev/tty", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return -errno;
+    int error = salp_stream_from_fd(&terminal, fd, NULL);
+    if (error < 0) {
+        close(fd);
+        return error;
+    }
+    int64_t size = salp_read_line(terminal, answer, room);
+    salp_stream_close(terminal);
+    return size < 0 ? (int)size : 0;
+}
+
+bool map_runner_ask(struct map_runner *runner, const char *line)
+{
+    char answer[256] = "";
+    int error = salp_mutex_lock(runner->gate_mutex);
+    if (error < 0)
+        return false;
+    if (runner->stop == MAP_GOES_ON) {
+        map_runner_move_watchers(runner, true);
+        fprintf(stderr, "%s ?...", line);
+        error = read_answer(answer, sizeof answer);
+        map_runner_move_watchers(runner, false);
+    }
+    salp_mutex_unlock(runner->gate_mutex);
+    if (error < 0 && error != -ECANCELED)
+        map_runner_say(runner, "no answer from the terminal: %s", salp_strerror(error));
+    return error == 0 && (answer[0] == 'y' || answer[0] == 'Y');
+}

@@ -1,0 +1,278 @@
+/*
+ * One attempt of a job.
+ *
+ *   output_begin    pipes
+ *   start           /dev/null or the block as its input; the environment with PARALLEL_SEQ and so on
+ *   output_collect  until it has ended -- the scope `running` is over: end_tree, and collects what it still writes
+ *   settle          the state of the job, by why it has ended
+ *
+ * A block of --pipe is a file without a name, and not a pipe that is written to while the job reads: nobody has to wait, a job
+ * that does not read all of it harms nobody, and one that is tried again begins at the beginning.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "map/command.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "input/template.h"
+#include "job/job.h"
+#include "job/memory.h"
+#include "output/output.h"
+
+static const int64_t gone_within = SALP_SECONDS(8); /* after the last signal; the library gives up after five */
+static const int64_t short_of_room = SALP_MILLISECONDS(50);
+
+enum { SEQUENCE_SIZE = sizeof "PARALLEL_SEQ=18446744073709551615" };
+
+/* ---- what it is given ---- */
+
+static bool is_ours(const char *entry, const char *slot_variable)
+{
+    static const char *const names[] = { "PARALLEL_SEQ", "PARALLEL_JOBSLOT", "PARALLEL_PID" };
+    size_t length = strcspn(entry, "=");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (length == strlen(names[i]) && memcmp(entry, names[i], length) == 0)
+            return true;
+    }
+    return slot_variable && length == strlen(slot_variable) && memcmp(entry, slot_variable, length) == 0;
+}
+
+int map_command_prepare(struct map_slot *slot)
+{
+    const struct map_run *given = slot->runner->given;
+    const char *variable = given->options->slot_variable;
+    size_t count = 0, kept = 0;
+    char *own[4] = { NULL };
+    while (environ[count])
+        count++;
+    slot->environment = calloc(count + 5, sizeof *slot->environment);
+    own[0] = slot->sequence = calloc(1, SEQUENCE_SIZE);
+    if (asprintf(&own[1], "PARALLEL_JOBSLOT=%d", slot->job.slot) < 0)
+        own[1] = NULL;
+    if (asprintf(&own[2], "PARALLEL_PID=%d", (int)given->front) < 0)
+        own[2] = NULL;
+    if (variable && asprintf(&own[3], "%s=%d", variable, slot->job.slot - 1) < 0)
+        own[3] = NULL;
+    bool made = slot->environment && own[0] && own[1] && own[2] && (own[3] || !variable);
+    /* Ours come first: they are freed with it. */
+    for (int i = 0; i < 4 && slot->environment && own[i]; i++)
+        slot->environment[kept++] = own[i];
+    slot->own_entries = (int)kept;
+    for (size_t i = 0; i < count && made; i++) {
+        if (!is_ours(environ[i], variable))
+            slot->environment[kept++] = environ[i];
+    }
+    return made ? 0 : -ENOMEM;
+}
+
+void map_command_forget(struct map_slot *slot)
+{
+    for (int i = 0; i < slot->own_entries; i++)
+        free((char *)(uintptr_t)slot->environment[i]);
+    free(slot->environment);
+}
+
+/* A descriptor, or an error. */
+static int open_block(const struct job *job)
+{
+    int fd = memfd_create("salp-block", MFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    for (size_t at = 0; at < job->block_size;) {
+        ssize_t count = pwrite(fd, (const char *)job->block + at, job->block_size - at, (off_t)at);
+        if (count < 0) {
+            int error = -errno;
+            close(fd);
+            return error;
+        }
+        at += (size_t)count;
+    }
+    return fd;
+}
+
+static int64_t real_time(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    return SALP_SECONDS(time.tv_sec) + time.tv_nsec;
+}
+
+/* ---- starting ---- */
+
+/* It may go away when others have ended. */
+static bool is_shortage(int error)
+{
+    return error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
+
+static int start_once(struct map_slot *slot, int input)
+{
+    struct map_runner *runner = slot->runner;
+    const struct map_options *o = runner->given->options;
+    salp_command_options options = {
+        .cwd = o->folder,
+        .env = slot->environment,
+        .in = SALP_DESCRIPTOR,
+        .in_fd = input,
+        .kill_after = runner->sequence.kill_after,
+    };
+    if (runner->given->jobserver)
+        options.keep_count = map_jobserver_handed(runner->given->jobserver, &options.keep);
+    int error = output_begin(runner->given->output, &slot->job, &options);
+    return error < 0 ? error : salp_command_start(&slot->command, slot->job.argv, &options);
+}
+
+/* As often as others run who may leave room when they end. */
+static int start(struct map_slot *slot)
+{
+    struct map_runner *runner = slot->runner;
+    int input = slot->job.block ? open_block(&slot->job) : runner->null;
+    int error = input < 0 ? input : start_once(slot, input);
+    while (is_shortage(error) && runner->running > 1 && slot->end == MAP_END_NONE) {
+        int waited = salp_sleep(short_of_room);
+        if (waited < 0)
+            break;
+        if (slot->job.block && input < 0)
+            input = open_block(&slot->job);
+        error = input < 0 ? input : start_once(slot, input);
+    }
+    if (slot->job.block && input >= 0)
+        close(input);
+    return error;
+}
+
+/* ---- ending ---- */
+
+static void signal_group(const struct map_slot *slot, int number)
+{
+    (void)kill(-salp_command_pid(slot->command), number);
+}
+
+/* A task beside the one that reads what the command still writes. */
+static int end_command(void *arg)
+{
+    struct map_slot *slot = arg;
+    const struct map_stop *sequence = &slot->runner->sequence;
+    int ended = -ETIMEDOUT;
+    for (int i = 0; i < sequence->before && ended < 0; i++) {
+        salp_scope scope;
+        signal_group(slot, sequence->steps[i].signal);
+        salp_scope_open(&scope, sequence->steps[i].pause);
+        ended = salp_command_wait(slot->command, NULL);
+        salp_scope_close(&scope);
+    }
+    (void)salp_command_end(slot->command);
+    return 0;
+}
+
+/* Its tree ends, whatever is over around us. */
+static int end_tree(struct map_slot *slot, salp_output *outcome)
+{
+    salp_scope shield;
+    salp_group group;
+    salp_scope_shield(&shield, slot->runner->sequence.total + gone_within);
+    salp_group_open(&group);
+    if (salp_go(&group, end_command, slot) < 0)
+        (void)end_command(slot);
+    int error = output_collect(slot->runner->given->output, &slot->job, slot->command, outcome);
+    salp_group_close(&group);
+    salp_scope_close(&shield);
+    return error == -ECHILD ? 0 : error;
+}
+
+static void on_time_out(void *slot)
+{
+    map_slot_end(slot, MAP_END_TIMEOUT);
+}
+
+void map_command_limit(struct map_slot *slot)
+{
+    int64_t timeout = slot->runner->timeout;
+    if (timeout > 0)
+        (void)salp_timer_set(salp_loop_current(), &slot->timer, slot->started + timeout, on_time_out, slot);
+}
+
+/* Until it has ended, by itself or by us. */
+static int attend(struct map_slot *slot, salp_output *outcome)
+{
+    struct map_runner *runner = slot->runner;
+    salp_scope scope;
+    salp_scope_open(&scope, SALP_FOREVER);
+    slot->running = &scope;
+    if (slot->end != MAP_END_NONE)
+        salp_scope_cancel(&scope);
+    map_command_limit(slot);
+    int error = output_collect(runner->given->output, &slot->job, slot->command, outcome);
+    (void)salp_timer_cancel(salp_loop_current(), &slot->timer);
+    slot->running = NULL;
+    bool over = salp_scope_close(&scope) < 0;
+    if (error == -ECHILD)
+        error = 0;
+    return over ? end_tree(slot, outcome) : error;
+}
+
+/* ---- what has become of it ---- */
+
+static enum job_state state_of(enum map_end end, const struct job *job)
+{
+    switch (end) {
+    case MAP_END_TIMEOUT:
+        return JOB_TIMED_OUT;
+    case MAP_END_HALT:
+    case MAP_END_PUT_BACK:
+        return JOB_HALTED;
+    case MAP_END_MEMORY:
+        return JOB_OVER_MEMORY;
+    default:
+        return job->signal != 0 ? JOB_KILLED : job->exit_status == 0 ? JOB_DONE : JOB_FAILED;
+    }
+}
+
+static void settle(struct map_slot *slot, const salp_output *outcome)
+{
+    struct job *job = &slot->job;
+    job->exit_status = outcome->exit_status;
+    job->signal = outcome->signal;
+    job->wall = outcome->wall;
+    job->user = outcome->user;
+    job->system = outcome->system;
+    if (outcome->peak_memory > job->peak_memory)
+        job->peak_memory = outcome->peak_memory;
+    job->state = state_of(slot->end, job);
+}
+
+int map_command_run(struct map_slot *slot)
+{
+    struct job *job = &slot->job;
+    struct map_runner *runner = slot->runner;
+    salp_output outcome = { .exit_status = -1 };
+    snprintf(slot->sequence, SEQUENCE_SIZE, "PARALLEL_SEQ=%llu", (unsigned long long)job->number);
+    slot->command = NULL;
+    job->started = real_time();
+    slot->started = salp_now();
+    job->exit_status = -1;
+    job->signal = job->error = 0;
+    runner->running++;
+    int error = start(slot);
+    if (error < 0) {
+        job->state = JOB_UNSTARTED;
+        job->error = error;
+        error = output_collect(runner->given->output, job, NULL, NULL);
+    } else {
+        runner->started = true;
+        error = attend(slot, &outcome);
+        settle(slot, &outcome);
+    }
+    runner->running--;
+    salp_command_close(slot->command);
+    slot->command = NULL;
+    return error;
+}

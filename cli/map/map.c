@@ -1,0 +1,379 @@
+/*
+ * salp map: puts its parts together.
+ *
+ *   read the options, open make's jobserver        in the process that the user has started
+ *   guard                                          two forks (map/guard.h)
+ *   nice, a loop, and in its main task:            in the runner
+ *     inputs, template, watchers, output           opened
+ *     map_run                                      runs all
+ *     output, watchers                             closed, what is left of what they have to say is said
+ *   exit status, or the signal that has ended it
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "map/map.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "job/memory.h"
+#include "map/guard.h"
+#include "map/halt.h"
+#include "map/joblog.h"
+#include "map/jobserver.h"
+#include "map/run.h"
+#include "map/slots.h"
+#include "map/watchers.h"
+
+#include <salp/task.h>
+
+enum { WATCHERS = 6 };
+
+static const int64_t last_words = SALP_SECONDS(2); /* to be shown after the user has ended all */
+
+struct map {
+    struct map_options options;
+    struct map_jobserver *jobserver;
+    struct map_guard guard;
+    int slots;
+
+    struct input_source *source;
+    struct template *template;
+    struct output *output;
+    struct journal *journal;
+    struct map_past *past;
+    struct job_watcher *watchers[WATCHERS];
+    int watcher_count;
+    struct map_result result;
+    int lost; /* the first error of those that are closed */
+};
+
+static _Noreturn void fail(const char *what, int error)
+{
+    fprintf(stderr, "salp map: %s: %s\n", what, salp_strerror(error));
+    exit(MAP_EXIT_ERROR);
+}
+
+/* ---- before there is a loop ---- */
+
+static void check_folder(const char *folder)
+{
+    struct stat status;
+    int error = stat(folder, &status) < 0 ? -errno : S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
+    if (error == 0 && access(folder, X_OK) < 0)
+        error = -errno;
+    if (error < 0)
+        fail(folder, error);
+}
+
+static void choose_slots(struct map *map)
+{
+    struct map_slots *slots = &map->options.slots;
+    int found = 0;
+    if (slots->kind == MAP_SLOTS_ALLOWED)
+        found = map_jobserver_open(&map->jobserver, getenv("MAKEFLAGS"));
+    if (found < 0)
+        *slots = (struct map_slots){ .kind = MAP_SLOTS_NUMBER, .number = 1 };
+    /* With tokens, make bounds them. */
+    map->slots = map_slots_count(found > 0 ? &(struct map_slots){ .kind = MAP_SLOTS_NUMBER } : slots);
+    if (map->slots < 0)
+        exit(MAP_EXIT_ERROR);
+    if (slots->kind == MAP_SLOTS_NUMBER && slots->number > map->slots)
+        fprintf(stderr, "salp map: %d jobs at a time: there are descriptors for no more ('ulimit -n')\n", map->slots);
+    map->options.template.slots = map->slots;
+    map->options.output.one_at_a_time = map->slots == 1;
+    map->options.output.tried_again = map->options.tries > 1 || map->options.memory_free > 0;
+    map->options.output.excerpts = map->options.journal != NULL;
+    if (map->options.shares_out)
+        map->options.input.fill_slots = map->slots;
+}
+
+static void set_nice(int nice)
+{
+    if (nice != 0 && setpriority(PRIO_PROCESS, 0, nice) < 0)
+        fail("--nice", -errno);
+}
+
+/* What the guard does at the end. */
+static void give_tokens_back(void *jobserver)
+{
+    if (jobserver)
+        map_jobserver_give_all(jobserver);
+}
+
+static void enter_guard(struct map *map)
+{
+    map->guard.line = -1;
+    map->guard.front = getpid();
+    int error = map->options.dry_run ? 0 : map_guard_enter(&map->guard, give_tokens_back, map->jobserver);
+    if (error < 0)
+        fail("it cannot be guarded", error);
+    signal(SIGPIPE, SIG_IGN); /* a closed output is an error that is seen where it is written to */
+}
+
+/* ---- opening ---- */
+
+static void give_way(void *arg)
+{
+    struct map *map = arg;
+    for (int i = 0; i < map->watcher_count; i++) {
+        if (map->watchers[i]->gives_way)
+            map->watchers[i]->gives_way(map->watchers[i]);
+    }
+}
+
+static void come_back(void *arg)
+{
+    struct map *map = arg;
+    for (int i = 0; i < map->watcher_count; i++) {
+        if (map->watchers[i]->comes_back)
+            map->watchers[i]->comes_back(map->watchers[i]);
+    }
+}
+
+static int open_inputs(struct map *map)
+{
+    struct map_options *o = &map->options;
+    int error = input_source_open(&map->source, &o->input);
+    if (error < 0)
+        return error;
+    o->template.names = input_source_names(map->source, &o->template.name_count);
+    o->template.width = input_source_width(map->source);
+    error = template_open(&map->template, &o->template);
+    if (error == 0)
+        input_source_set_measure(map->source, template_measure, map->template);
+    return error;
+}
+
+static int add_watcher(struct map *map, struct job_watcher *watcher)
+{
+    if (!watcher)
+        return -ENOMEM;
+    map->watchers[map->watcher_count++] = watcher;
+    return 0;
+}
+
+static bool shows_progress(const struct map_options *o)
+{
+    return !o->dry_run && (o->progress == MAP_PROGRESS_BAR || (o->progress == MAP_PROGRESS_AUTO && isatty(2)));
+}
+
+static bool shows_summary(const struct map_options *o)
+{
+    return !o->dry_run && (o->summary == MAP_SUMMARY_SHOWN || (o->summary == MAP_SUMMARY_AUTO && isatty(2)));
+}
+
+static int open_journal(struct map *map)
+{
+    const struct map_options *o = &map->options;
+    const char *const function[] = { "--function", o->function };
+    const struct journal_options options = {
+        .path = o->journal,
+        .resume = o->resume,
+        .resume_failed = o->resume_failed,
+        .words = o->function ? function : o->template.words,
+        .word_count = o->function ? 2 : o->template.word_count,
+        .slots = map->slots,
+        .memory_limit = o->memory_limit,
+        .memory_limit_by = o->memory_limit > 0 ? "watching" : NULL,
+    };
+    int error = journal_open(&map->journal, &options);
+    return error < 0 ? error : add_watcher(map, journal_watcher(map->journal));
+}
+
+/* A joblog is gone on with where no journal knows what was done. */
+static int open_joblog(struct map *map)
+{
+    const struct map_options *o = &map->options;
+    bool goes_on = o->resume && !o->journal;
+    if (goes_on)
+        map->past = map_past_read(o->joblog, !o->resume_failed);
+    if (goes_on && !map->past)
+        return -EIO;
+    return add_watcher(map, map_joblog_new(o->joblog, o->resume));
+}
+
+/* The journal comes first: what it cannot keep is not started. */
+static int open_watchers(struct map *map)
+{
+    const struct map_options *o = &map->options;
+    int error = 0;
+    if (o->journal && !o->dry_run)
+        error = open_journal(map);
+    if (error == 0 && o->joblog && !o->dry_run)
+        error = open_joblog(map);
+    if (error == 0 && o->json && !o->dry_run)
+        error = add_watcher(map, map_records_new(&map->output));
+    if (error == 0 && shows_progress(o))
+        error = add_watcher(map, map_progress_new(map->slots));
+    if (error == 0 && shows_summary(o))
+        error = add_watcher(map, map_summary_new(map->slots));
+    return error;
+}
+
+static int open_output(struct map *map)
+{
+    struct output_options options = map->options.output;
+    options.gives_way = give_way;
+    options.comes_back = come_back;
+    options.arg = map;
+    return output_open(&map->output, &options);
+}
+
+/* ---- running ---- */
+
+/* Shows what would be run. */
+static int show_jobs(struct map *map)
+{
+    struct job job = { .slot = 1, .memory = job_memory_new() };
+    int error = job.memory ? 0 : -ENOMEM;
+    while (error == 0) {
+        job_clear(&job);
+        int got = input_source_next(map->source, &job);
+        if (got <= 0) {
+            error = got;
+            break;
+        }
+        char *line = NULL;
+        error = template_fill(map->template, &job);
+        int size = error < 0 ? -1 : asprintf(&line, "%s\n", job.line);
+        if (error == 0)
+            error = size < 0 ? -ENOMEM : output_say(map->output, &job, 1, line, (size_t)size);
+        if (error == 0)
+            error = output_end(map->output, &job);
+        if (size >= 0)
+            free(line);
+        map->result.done++;
+    }
+    job_memory_free(job.memory);
+    return error;
+}
+
+static void run_jobs(struct map *map)
+{
+    const struct map_run run = {
+        .options = &map->options,
+        .source = map->source,
+        .template = map->template,
+        .output = map->output,
+        .journal = map->journal,
+        .past = map->past,
+        .watchers = map->watchers,
+        .watcher_count = map->watcher_count,
+        .learns_total = shows_progress(&map->options) || map->options.halt.percent > 0,
+        .slots = map->slots,
+        .jobserver = map->jobserver,
+        .line = map->guard.line,
+        .front = map->guard.front,
+    };
+    if (map->options.dry_run)
+        map->result.error = show_jobs(map);
+    else
+        map_run(&run, &map->result);
+}
+
+/* ---- closing ---- */
+
+static void note_loss(struct map *map, int error)
+{
+    if (map->lost == 0)
+        map->lost = error;
+}
+
+/* A run that the user has ended waits for nobody who does not read. */
+static void close_all(struct map *map)
+{
+    salp_scope scope;
+    salp_scope_open(&scope, map->result.signal != 0 ? last_words : SALP_FOREVER);
+    note_loss(map, output_close(map->output));
+    salp_scope_close(&scope);
+    for (int i = 0; i < map->watcher_count; i++) {
+        if (map->watchers[i]->close)
+            note_loss(map, map->watchers[i]->close(map->watchers[i]));
+    }
+    map_past_free(map->past);
+    template_close(map->template);
+    input_source_close(map->source);
+}
+
+static void warn_of_terminal(const struct map_options *o)
+{
+    if (o->input.list_count == 0 && isatty(0))
+        fputs("salp map: reads the inputs from the terminal, one a line; Ctrl-D ends them\n", stderr);
+}
+
+static int main_task(void *arg)
+{
+    struct map *map = arg;
+    warn_of_terminal(&map->options);
+    int error = open_inputs(map);
+    if (error == 0)
+        error = open_watchers(map);
+    if (error == 0)
+        error = open_output(map);
+    if (error == 0)
+        run_jobs(map);
+    else
+        map->result.error = error;
+    close_all(map);
+    return 0;
+}
+
+/* ---- the end ---- */
+
+/* By the signal, so that whoever has started us sees that it was one: a shell ends its loop after Ctrl-C. */
+static void end_by(int number)
+{
+    sigset_t set;
+    signal(number, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    raise(number);
+}
+
+static bool had_nothing(const struct map_result *result)
+{
+    return result->done + result->failed + result->skipped == 0;
+}
+
+static int finish(struct map *map)
+{
+    const struct map_result *result = &map->result;
+    int error = result->error < 0 ? result->error : map->lost;
+    if (result->signal != 0)
+        end_by(result->signal);
+    if (error == -EPIPE)
+        end_by(SIGPIPE);
+    if (error < 0)
+        return MAP_EXIT_ERROR;
+    if (result->exit_status != 0)
+        return result->exit_status;
+    if (had_nothing(result) && !map->options.skip_if_empty)
+        fputs("salp map: there were no inputs: nothing was run\n", stderr);
+    return map_halt_exit_status(&map->options.halt, result, result->total);
+}
+
+int map_main(int argc, char **argv)
+{
+    struct map map = { 0 };
+    map_options_read(&map.options, argc, argv);
+    if (map.options.folder)
+        check_folder(map.options.folder);
+    choose_slots(&map);
+    enter_guard(&map);
+    set_nice(map.options.nice);
+    int error = salp_run(main_task, &map);
+    if (error < 0)
+        fail("it cannot run", error);
+    int status = finish(&map);
+    map_jobserver_close(map.jobserver);
+    map_options_free(&map.options);
+    return status;
+}

@@ -1,0 +1,357 @@
+/*
+ * Runs the jobs: slots (map/slot.c), and beside them who watches the memory, the time, and what the user sends.
+ *
+ * Ctrl-C (SIGINT) or SIGTERM once: no more jobs are started. Twice, or SIGHUP: those that run are ended. What the user sends
+ * comes as bytes from the front (map/guard.h), so that each counts once. A third time the front ends everything by itself.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "map/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "job/memory.h"
+#include "map/command.h"
+#include "map/halt.h"
+
+enum { JOBS_FOR_MEDIAN = 3 };
+
+/* ---- those who look on ---- */
+
+void map_runner_move_watchers(struct map_runner *runner, bool away)
+{
+    for (int i = 0; i < runner->given->watcher_count; i++) {
+        struct job_watcher *watcher = runner->given->watchers[i];
+        void (*move)(struct job_watcher *) = away ? watcher->gives_way : watcher->comes_back;
+        if (move)
+            move(watcher);
+    }
+}
+
+/* In one piece: jobs may write there, too. */
+void map_runner_say(struct map_runner *runner, const char *format, ...)
+{
+    char line[1024] = "salp map: ";
+    va_list arguments;
+    va_start(arguments, format);
+    size_t begun = strlen(line);
+    vsnprintf(line + begun, sizeof line - begun - 1, format, arguments);
+    va_end(arguments);
+    strcat(line, "\n");
+    map_runner_move_watchers(runner, true);
+    fputs(line, stderr);
+    map_runner_move_watchers(runner, false);
+}
+
+int map_runner_tell_start(struct map_runner *runner, const struct job *job)
+{
+    int error = 0;
+    for (int i = 0; i < runner->given->watcher_count && error == 0; i++) {
+        struct job_watcher *watcher = runner->given->watchers[i];
+        if (watcher->starts)
+            error = watcher->starts(watcher, job);
+    }
+    return error;
+}
+
+int map_runner_tell_end(struct map_runner *runner, const struct job *job, bool final)
+{
+    int first = 0;
+    for (int i = 0; i < runner->given->watcher_count; i++) {
+        struct job_watcher *watcher = runner->given->watchers[i];
+        int error = watcher->ended ? watcher->ended(watcher, job, final) : 0;
+        if (first == 0)
+            first = error;
+    }
+    if (first < 0)
+        map_runner_stop(runner, MAP_STOP_NOW, first);
+    return first;
+}
+
+static void on_total(uint64_t total, void *arg)
+{
+    struct map_runner *runner = arg;
+    runner->result->total = total;
+    for (int i = 0; i < runner->given->watcher_count; i++) {
+        struct job_watcher *watcher = runner->given->watchers[i];
+        if (watcher->total)
+            watcher->total(watcher, total);
+    }
+}
+
+static int learn_total(void *arg)
+{
+    struct map_runner *runner = arg;
+    (void)input_source_learn(runner->given->source, on_total, runner);
+    return 0;
+}
+
+/* The shortest that a watcher wants; 0: none does. */
+static int64_t period_of(const struct map_runner *runner)
+{
+    int64_t shortest = 0;
+    for (int i = 0; i < runner->given->watcher_count; i++) {
+        int64_t period = runner->given->watchers[i]->period;
+        if (period > 0 && (shortest == 0 || period < shortest))
+            shortest = period;
+    }
+    return shortest;
+}
+
+static int tick(void *arg)
+{
+    struct map_runner *runner = arg;
+    while (salp_sleep(period_of(runner)) == 0) {
+        for (int i = 0; i < runner->given->watcher_count; i++) {
+            struct job_watcher *watcher = runner->given->watchers[i];
+            if (watcher->tick)
+                watcher->tick(watcher);
+        }
+    }
+    return 0;
+}
+
+/* ---- stopping ---- */
+
+void map_slot_end(struct map_slot *slot, enum map_end why)
+{
+    if (slot->end == MAP_END_NONE)
+        slot->end = why;
+    if (slot->running)
+        salp_scope_cancel(slot->running);
+}
+
+void map_runner_stop(struct map_runner *runner, enum map_runner_stop how, int error)
+{
+    if (runner->result->error == 0)
+        runner->result->error = error;
+    if (how <= runner->stop)
+        return;
+    runner->stop = how;
+    for (struct map_slot *slot = runner->slots; slot; slot = slot->next) {
+        if (slot->waiting)
+            salp_scope_cancel(slot->waiting);
+        if (how == MAP_STOP_NOW && slot->job.state == JOB_RUNNING)
+            map_slot_end(slot, MAP_END_HALT);
+    }
+}
+
+static const char *plural(int count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void on_signal(struct map_runner *runner, int number)
+{
+    bool again = runner->signals++ > 0;
+    if (runner->result->signal == 0)
+        runner->result->signal = number;
+    if (again || number == SIGHUP) {
+        map_runner_say(runner, "ends %d job%s", runner->running, plural(runner->running));
+        map_runner_stop(runner, MAP_STOP_NOW, 0);
+        return;
+    }
+    map_runner_say(runner, "no more jobs are started, %d still run%s; once more ends them", runner->running,
+                   runner->running == 1 ? "s" : "");
+    map_runner_stop(runner, MAP_STOP_SOON, 0);
+}
+
+static void on_line(int fd, unsigned events, void *arg)
+{
+    struct map_runner *runner = arg;
+    (void)events;
+    unsigned char numbers[16];
+    ssize_t count = read(fd, numbers, sizeof numbers);
+    for (ssize_t i = 0; i < count; i++)
+        on_signal(runner, numbers[i]);
+    if (count != 0)
+        return;
+    (void)salp_loop_watch(salp_loop_current(), fd, 0, on_line, runner);
+    map_runner_stop(runner, MAP_STOP_NOW, -ECANCELED); /* the front has been killed */
+}
+
+/* ---- what has become of jobs ---- */
+
+static void restrict_time(struct map_runner *runner, const struct job *job)
+{
+    if (runner->given->options->timeout_percent == 0 || job->state != JOB_DONE)
+        return;
+    map_median_add(&runner->median, job->wall);
+    if (runner->median.total < JOBS_FOR_MEDIAN)
+        return;
+    runner->timeout =
+        (int64_t)((double)map_median_get(&runner->median) * runner->given->options->timeout_percent / 100) + 1;
+    for (struct map_slot *slot = runner->slots; slot; slot = slot->next) {
+        if (slot->running)
+            map_command_limit(slot);
+    }
+}
+
+void map_runner_count(struct map_runner *runner, const struct job *job)
+{
+    struct map_result *result = runner->result;
+    const struct map_halt *halt = &runner->given->options->halt;
+    if (job->state == JOB_DONE)
+        result->done++;
+    else
+        result->failed++;
+    restrict_time(runner, job);
+    if (runner->stop != MAP_GOES_ON || !map_halt_reached(halt, result, result->total))
+        return;
+    result->halted = true;
+    result->halting_status = job->state == JOB_FAILED ? job->exit_status
+                             : job->signal != 0       ? 128 + job->signal
+                                                      : MAP_EXIT_ERROR;
+    map_runner_stop(runner, halt->when == MAP_HALT_NOW ? MAP_STOP_NOW : MAP_STOP_SOON, 0);
+}
+
+/* ---- slots ---- */
+
+static void free_slot(struct map_slot *slot)
+{
+    map_command_forget(slot);
+    job_memory_free(slot->job.memory);
+    free(slot);
+}
+
+static struct map_slot *make_slot(struct map_runner *runner, int number)
+{
+    struct map_slot *slot = calloc(1, sizeof *slot);
+    if (!slot)
+        return NULL;
+    slot->runner = runner;
+    slot->job.slot = number;
+    slot->job.memory = job_memory_new();
+    if (slot->job.memory && map_command_prepare(slot) == 0)
+        return slot;
+    free_slot(slot);
+    return NULL;
+}
+
+/* One that has left, or a new one. NULL: no memory. */
+static struct map_slot *take_slot(struct map_runner *runner)
+{
+    struct map_slot *slot = runner->slots;
+    while (slot && !slot->left)
+        slot = slot->next;
+    if (slot)
+        return slot;
+    slot = make_slot(runner, runner->slot_count + 1);
+    if (!slot)
+        return NULL;
+    slot->next = runner->slots;
+    runner->slots = slot;
+    runner->slot_count++;
+    return slot;
+}
+
+void map_runner_add_slot(struct map_runner *runner)
+{
+    if (runner->living >= runner->slot_limit || runner->drained || runner->stop != MAP_GOES_ON)
+        return;
+    struct map_slot *slot = take_slot(runner);
+    if (!slot)
+        return; /* there are others; if there are none, that is told */
+    job_clear(&slot->job);
+    slot->left = salp_go(&runner->group, map_slot_live, slot) < 0;
+    runner->living += !slot->left;
+    runner->idle += !slot->left;
+}
+
+static void run_slots(struct map_runner *runner)
+{
+    salp_group_open(&runner->group);
+    map_runner_add_slot(runner);
+    if (runner->living == 0)
+        map_runner_stop(runner, MAP_STOP_NOW, -ENOMEM);
+    salp_group_close(&runner->group);
+    while (runner->slots) {
+        struct map_slot *slot = runner->slots;
+        runner->slots = slot->next;
+        free_slot(slot);
+    }
+}
+
+/* Those who are needed as long as jobs run. */
+static void add_aides(struct map_runner *runner, salp_group *aides)
+{
+    const struct map_options *o = runner->given->options;
+    int error = 0;
+    if (period_of(runner) > 0)
+        error = salp_go(aides, tick, runner);
+    if (error == 0 && (o->memory_limit > 0 || o->memory_free > 0))
+        error = salp_go(aides, map_memory_watch, runner);
+    if (error == 0 && runner->given->learns_total)
+        error = salp_go(aides, learn_total, runner);
+    if (error == 0 && runner->given->line >= 0)
+        error = salp_loop_watch(salp_loop_current(), runner->given->line, SALP_READABLE, on_line, runner);
+    if (error < 0)
+        map_runner_stop(runner, MAP_STOP_NOW, error);
+}
+
+static void run_all(struct map_runner *runner)
+{
+    salp_group aides;
+    salp_group_open(&aides);
+    add_aides(runner, &aides);
+    run_slots(runner);
+    if (runner->given->line >= 0)
+        (void)salp_loop_watch(salp_loop_current(), runner->given->line, 0, on_line, runner);
+    salp_group_cancel(&aides);
+    salp_group_close(&aides);
+}
+
+static int open_runner(struct map_runner *runner)
+{
+    const struct map_run *given = runner->given;
+    (void)map_stop_read(&runner->sequence, given->options->term_sequence); /* options.c has looked at it */
+    runner->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int error = runner->null < 0 ? -errno : 0;
+    if (error == 0)
+        error = salp_mutex_open(&runner->turn, NULL);
+    if (error == 0)
+        error = salp_mutex_open(&runner->gate_mutex, NULL);
+    if (error == 0)
+        error = map_gate_open(&runner->gate, given->options, given->jobserver);
+    return error;
+}
+
+static void close_runner(struct map_runner *runner)
+{
+    map_gate_close(&runner->gate);
+    salp_mutex_close(runner->gate_mutex);
+    salp_mutex_close(runner->turn);
+    if (runner->null >= 0)
+        close(runner->null);
+}
+
+void map_run(const struct map_run *run, struct map_result *result)
+{
+    *result = (struct map_result){ 0 };
+    struct map_runner *runner = calloc(1, sizeof *runner);
+    if (!runner) {
+        result->error = -ENOMEM;
+        return;
+    }
+    *runner = (struct map_runner){
+        .given = run,
+        .result = result,
+        .slot_limit = run->slots,
+        .timeout = run->options->timeout,
+        .null = -1,
+    };
+    int error = open_runner(runner);
+    if (error < 0)
+        result->error = error;
+    else
+        run_all(runner);
+    close_runner(runner);
+    free(runner);
+}

@@ -1,0 +1,252 @@
+/*
+ * A slot: a task that runs one job after another.
+ *
+ *     fetch   its turn at the source; what a journal knows as done is skipped
+ *     fill    the command
+ *     pass    the gate: --delay, --load, --memfree, tokens        <------.
+ *     run     map/command.h                                              | --retries, or put back
+ *     end     watchers are told; shown, or forgotten and tried again ----'
+ *
+ * I1  One slot at a time waits at the source, one at the gate. A slot that has got through both makes the next one, if all
+ *     others are busy and there may be more: so there are never more slots than jobs that could run, and with one job at a
+ *     time, or one input, there is one.
+ * I2  Each job whose number was given comes to output_end once, run or not: those after it in order wait for it.
+ * I3  What a watcher was told has started, it is told has ended.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "job/memory.h"
+#include "map/command.h"
+#include "map/runner.h"
+#include "map/slots.h"
+
+enum { SKIPS = 256 }; /* that follow each other, before other tasks have their turn */
+
+/* ---- fetching ---- */
+
+/* Done by an earlier run: everybody hears of it. */
+static int skip(struct map_slot *slot)
+{
+    struct map_runner *runner = slot->runner;
+    slot->job.state = JOB_SKIPPED;
+    int error = map_runner_tell_end(runner, &slot->job, true);
+    runner->result->skipped++;
+    if (error == 0)
+        error = output_end(runner->given->output, &slot->job);
+    return error;
+}
+
+/* 1: the job is to be run; 0: there is none left; or an error. */
+static int ask_source(struct map_slot *slot)
+{
+    const struct map_run *given = slot->runner->given;
+    for (int skipped = 1;; skipped++) {
+        job_clear(&slot->job);
+        int got = input_source_next(given->source, &slot->job);
+        if (got <= 0)
+            return got;
+        int wanted = given->journal ? journal_wants(given->journal, &slot->job) : 1;
+        if (wanted == 1 && given->past && map_past_has(given->past, slot->job.number))
+            wanted = 0;
+        if (wanted == 0)
+            wanted = skip(slot) < 0 ? -ECANCELED : 0;
+        if (wanted == 0 && skipped % SKIPS == 0)
+            wanted = salp_yield();
+        if (wanted != 0)
+            return wanted;
+    }
+}
+
+/* Whether there is a job to be run. */
+static bool fetch(struct map_slot *slot)
+{
+    struct map_runner *runner = slot->runner;
+    salp_scope scope;
+    salp_scope_open(&scope, SALP_FOREVER);
+    slot->waiting = &scope;
+    int got = salp_mutex_lock(runner->turn);
+    if (got == 0) {
+        got = runner->drained || runner->stop != MAP_GOES_ON ? 0 : ask_source(slot);
+        runner->drained |= got <= 0;
+        salp_mutex_unlock(runner->turn);
+    }
+    slot->waiting = NULL;
+    salp_scope_close(&scope);
+    if (got < 0 && runner->stop == MAP_GOES_ON)
+        map_runner_stop(runner, MAP_STOP_SOON, got);
+    return got == 1;
+}
+
+/* ---- passing the gate ---- */
+
+/* Whether it may start. */
+static bool pass(struct map_slot *slot)
+{
+    struct map_runner *runner = slot->runner;
+    salp_scope scope;
+    salp_scope_open(&scope, SALP_FOREVER);
+    slot->waiting = &scope;
+    int error = salp_mutex_lock(runner->gate_mutex);
+    if (error == 0) {
+        error = runner->stop == MAP_GOES_ON ? map_gate_pass(&runner->gate, runner->running) : -ECANCELED;
+        salp_mutex_unlock(runner->gate_mutex);
+    }
+    slot->waiting = NULL;
+    salp_scope_close(&scope);
+    if (error < 0 && error != -ECANCELED)
+        map_runner_stop(runner, MAP_STOP_SOON, error);
+    else if (error == 0 && runner->stop != MAP_GOES_ON)
+        map_gate_leave(&runner->gate);
+    return error == 0 && runner->stop == MAP_GOES_ON;
+}
+
+/* ---- running ---- */
+
+/* Whether the user wants it. No answer is a no. */
+static bool is_agreed(struct map_slot *slot)
+{
+    const struct map_run *given = slot->runner->given;
+    return !given->options->interactive || map_runner_ask(slot->runner, slot->job.line);
+}
+
+static int show_command(struct map_slot *slot)
+{
+    const struct map_run *given = slot->runner->given;
+    const struct map_options *o = given->options;
+    char *line;
+    if ((!o->verbose && !o->verbose_output) || o->interactive)
+        return 0;
+    int size = asprintf(&line, "%s\n", slot->job.line), error = size < 0 ? -ENOMEM : 0;
+    if (error == 0 && o->verbose)
+        error = output_say(given->output, &slot->job, 2, line, (size_t)size);
+    if (error == 0 && o->verbose_output && slot->job.attempt == 1)
+        error = output_say(given->output, &slot->job, 1, line, (size_t)size);
+    if (size >= 0)
+        free(line);
+    return error;
+}
+
+/* There is nothing to execute, and no other job would find it either. */
+static bool is_hopeless(const struct map_slot *slot)
+{
+    const struct map_run *given = slot->runner->given;
+    const struct template_options *o = &given->options->template;
+    return slot->job.state == JOB_UNSTARTED && !slot->runner->started && o->word_count > 0 &&
+           !template_uses_shell(given->template) && strcmp(o->words[0], slot->job.argv[0]) == 0 &&
+           (slot->job.error == -ENOENT || slot->job.error == -EACCES || slot->job.error == -ENOEXEC ||
+            slot->job.error == -ENOTDIR || slot->job.error == -ELOOP);
+}
+
+static void give_up(struct map_slot *slot)
+{
+    struct map_runner *runner = slot->runner;
+    if (runner->result->exit_status != 0)
+        return;
+    bool none = slot->job.error == -ENOENT;
+    runner->result->exit_status = none ? MAP_EXIT_NO_COMMAND : MAP_EXIT_NOT_RUN;
+    if (none)
+        map_runner_say(runner, "there is no command '%s'", slot->job.argv[0]);
+    else
+        map_runner_say(runner, "'%s' cannot be executed: %s", slot->job.argv[0], salp_strerror(slot->job.error));
+    map_runner_stop(runner, MAP_STOP_NOW, 0);
+}
+
+static bool is_tried_again(const struct map_slot *slot)
+{
+    const struct map_runner *runner = slot->runner;
+    const struct job *job = &slot->job;
+    bool failed = job->state != JOB_DONE && job->state != JOB_UNSTARTED && job->state != JOB_HALTED;
+    return runner->stop == MAP_GOES_ON &&
+           (slot->end == MAP_END_PUT_BACK || (failed && job->attempt < runner->given->options->tries));
+}
+
+/* One attempt. Returns 1: again, 0: that was the last one, or an error. */
+static int attempt(struct map_slot *slot)
+{
+    struct map_runner *runner = slot->runner;
+    struct job *job = &slot->job;
+    job->attempt++;
+    job->state = JOB_RUNNING;
+    slot->end = MAP_END_NONE;
+    int error = show_command(slot);
+    if (error < 0)
+        return error;
+    error = map_runner_tell_start(runner, job);
+    if (error < 0)
+        return error;
+    error = map_command_run(slot);
+    bool again = error == 0 && is_tried_again(slot);
+    int told = map_runner_tell_end(runner, job, !again); /* I3 */
+    if (again)
+        output_discard(runner->given->output, job);
+    if (slot->end == MAP_END_PUT_BACK)
+        job->attempt--;
+    return error < 0 ? error : told < 0 ? told : again;
+}
+
+/* Until there is no other attempt. Whether it was run. */
+static bool try(struct map_slot *slot)
+{
+    struct map_runner *runner = slot->runner;
+    int again = 1;
+    bool run = false;
+    while (again > 0 && pass(slot)) {
+        if (runner->idle == 0)
+            map_runner_add_slot(runner); /* I1 */
+        again = is_agreed(slot) ? attempt(slot) : 0;
+        run |= slot->job.attempt > 0;
+        map_gate_leave(&runner->gate);
+    }
+    if (again < 0)
+        map_runner_stop(runner, MAP_STOP_NOW, again);
+    return run;
+}
+
+static void run_job(struct map_slot *slot)
+{
+    struct map_runner *runner = slot->runner;
+    const struct map_run *given = runner->given;
+    int error = template_fill(given->template, &slot->job);
+    bool run = error == 0 && try(slot);
+    if (run && is_hopeless(slot))
+        give_up(slot);
+    else if (run)
+        map_runner_count(runner, &slot->job);
+    int shown = output_end(given->output, &slot->job); /* I2 */
+    if (error == 0)
+        error = shown;
+    if (error < 0)
+        map_runner_stop(runner, MAP_STOP_NOW, error);
+}
+
+/* -j FILE: the file may say now that there are to be fewer, or more. */
+static bool stays(struct map_slot *slot)
+{
+    struct map_runner *runner = slot->runner;
+    if (runner->given->options->slots.kind == MAP_SLOTS_FILE && slot->job.attempt > 0) {
+        int limit = map_slots_count(&runner->given->options->slots);
+        runner->slot_limit = limit < 1 ? runner->slot_limit : limit;
+    }
+    return runner->living <= runner->slot_limit;
+}
+
+int map_slot_live(void *arg)
+{
+    struct map_slot *slot = arg;
+    struct map_runner *runner = slot->runner;
+    /* It is idle from when it was made. */
+    while (stays(slot) && fetch(slot)) {
+        runner->idle--;
+        run_job(slot);
+        runner->idle++;
+    }
+    runner->idle--;
+    runner->living--;
+    slot->left = true;
+    return 0;
+}
