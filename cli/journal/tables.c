@@ -8,7 +8,8 @@
  * When the writer closes it, it goes back to the older way, if nobody reads just then: whoever has only the one file, in a folder
  * that cannot be written, can read it, and readers leave nothing beside it.
  *
- * A new file is made without fsync, since nothing is in it that could be lost: the writer syncs it before its first commit.
+ * A new file is made without fsync, since nothing is in it that could be lost: the writer syncs it before its first commit, and
+ * asks for an fsync with each commit from then on.
  *
  * The lock of the one writer is on a byte of the file that SQLite never uses nor locks (its own are the 512 bytes from 2^30
  * on). It belongs to the open file and not to the process, since SQLite gives back all locks of the process at once; so it ends
@@ -31,6 +32,8 @@
 #include <unistd.h>
 
 #include <salp/error.h>
+
+#include "job/utf8.h"
 
 static const off_t lock_byte = ((off_t)1 << 30) + 1000;
 
@@ -245,9 +248,9 @@ static int prepare_to_write(sqlite3 *db, const char *path, enum tables_way way, 
         return error;
     if (sqlite3_db_readonly(db, "main") > 0)
         return because(why, access(path, W_OK) < 0 ? -errno : -EROFS);
-    if ((is_new && sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL) != SQLITE_OK) ||
-        choose_way(db, path, way) != SQLITE_OK || (is_new && make_tables(db) != SQLITE_OK) ||
-        sqlite3_exec(db, "PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK)
+    if (sqlite3_exec(db, is_new ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = NORMAL", NULL, NULL, NULL) !=
+            SQLITE_OK ||
+        choose_way(db, path, way) != SQLITE_OK || (is_new && make_tables(db) != SQLITE_OK))
         return journal_tables_error(db, why);
     return 0;
 }
@@ -267,10 +270,22 @@ int journal_tables_open(sqlite3 **db, const char *path, enum tables_way way, str
     return error;
 }
 
+/* Brings all of the log to the file, and that to the disk. Did it succeed? Not while somebody reads what was before. */
+static bool empty_log(sqlite3 *db)
+{
+    sqlite3_stmt *statement = NULL;
+    bool done = sqlite3_prepare_v2(db, "PRAGMA wal_checkpoint", -1, &statement, NULL) == SQLITE_OK &&
+                sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int(statement, 0) == 0 &&
+                sqlite3_column_int(statement, 1) == sqlite3_column_int(statement, 2);
+    return sqlite3_finalize(statement) == SQLITE_OK && done;
+}
+
 void journal_tables_close(sqlite3 *db)
 {
     sqlite3_busy_timeout(db, 0);
-    sqlite3_exec(db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    /* What is left to write is two bytes of the first page, which say that there is no log: a file with either is good. */
+    if (empty_log(db))
+        sqlite3_exec(db, "PRAGMA synchronous = OFF; PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     sqlite3_close(db);
 }
 
@@ -334,24 +349,14 @@ int journal_tables_prepare(sqlite3 *db, sqlite3_stmt **statement, const char *sq
     return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
 }
 
-/* Is it UTF-8, without zero bytes? As Unicode has it: no surrogates, nothing longer than it need be, nothing above 0x10ffff. */
+/* Is it UTF-8, without zero bytes? */
 static bool is_text(const char *bytes, size_t size)
 {
-    const unsigned char *next = (const unsigned char *)bytes, *end = next + size;
-    while (next < end) {
-        unsigned first = *next++;
-        if (first - 1 < 0x7f)
-            continue;
-        int more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-        if (first < 0xc2 || first > 0xf4 || end - next < more)
+    for (const char *next = bytes, *end = bytes + size; next < end;) {
+        size_t letter = job_utf8_letter(next, (size_t)(end - next));
+        if (letter == 0 || *next == '\0')
             return false;
-        if ((first == 0xe0 && next[0] < 0xa0) || (first == 0xed && next[0] > 0x9f) ||
-            (first == 0xf0 && next[0] < 0x90) || (first == 0xf4 && next[0] > 0x8f))
-            return false;
-        for (; more > 0; more--) {
-            if ((*next++ & 0xc0) != 0x80)
-                return false;
-        }
+        next += letter;
     }
     return true;
 }

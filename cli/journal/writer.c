@@ -34,10 +34,10 @@
 static const int64_t period = SALP_MILLISECONDS(50);
 
 enum {
-    MANY = 1000,         /* notes that are written at once */
-    MUCH = 1 << 20,      /* bytes likewise */
-    TOO_MUCH = 16 << 20, /* bytes for which the next start waits */
-    SPARE = 1 << 20,     /* bytes that have to be left on the disk */
+    MANY = 1000,        /* notes that are written at once */
+    MUCH = 1 << 20,     /* bytes likewise */
+    TOO_MUCH = 4 << 20, /* bytes for which the next start waits */
+    SPARE = 1 << 20,    /* bytes that have to be left on the disk */
 };
 
 enum statement { KEEP_ATTEMPT, FORGET_OUTPUT, WRITE_JOB, WRITE_OUTPUT, END_RUN, STATEMENTS };
