@@ -18,5 +18,6 @@ typedef int cli_run(int argc, char **argv);
 
 cli_run cli_machine;
 cli_run cli_map;
+cli_run cli_report;
 
 #endif

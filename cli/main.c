@@ -21,6 +21,7 @@ static const struct command {
 } commands[] = {
     { "map", cli_map, "run a command for each line or value, many at a time" },
     { "machine", cli_machine, "show what this machine is made of, and what may be used of it" },
+    { "report", cli_report, "tell what the journal of a run says: counts, times, failures; also as a page" },
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands, NAME_MAX_LENGTH = 32 };

@@ -1,0 +1,144 @@
+/*
+ * salp report: what the journal of salp map says.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <argp.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <salp/error.h>
+
+#include "cli/cli.h"
+#include "cli/report_drawing.h"
+#include "journal/reader.h"
+#include "map/visible.h"
+#include "report/figures.h"
+#include "report/json.h"
+#include "report/page.h"
+
+enum { FAILURES = 'f', HTML = 'h', JSON = 'j', WIDE = 1000 };
+
+struct wish {
+    const char *journal, *page;
+    bool failures, json;
+};
+
+static error_t on_option(int key, char *argument, struct argp_state *state)
+{
+    struct wish *wish = state->input;
+    switch (key) {
+    case FAILURES:
+        wish->failures = true;
+        return 0;
+    case HTML:
+        wish->page = argument;
+        return 0;
+    case JSON:
+        wish->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (wish->journal)
+            argp_error(state, "it takes one journal, and '%s' is a second one", argument);
+        wish->journal = argument;
+        return 0;
+    case ARGP_KEY_END:
+        if (!wish->journal)
+            argp_error(state, "no journal is named");
+        if (wish->json && (wish->page || wish->failures))
+            argp_error(state, "--json goes alone: it has all of it");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int draw(const struct wish *wish, const struct report_figures *figures, struct journal_reader *reader)
+{
+    struct winsize window = { 0 };
+    bool terminal = ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0;
+    struct cli_report_style style = {
+        .columns = window.ws_col > 0 ? window.ws_col : WIDE,
+        /* One for the prompt that comes after it. */
+        .lines = wish->failures                  ? 0
+                 : terminal && window.ws_row > 1 ? window.ws_row - 1
+                                                 : 23,
+        .failures = wish->failures,
+        .letters = map_letters_new(),
+    };
+    int error = cli_report_draw(stdout, figures, reader, &style);
+    map_letters_free(style.letters);
+    return error;
+}
+
+static int told(const char *path, int error)
+{
+    fprintf(stderr, "salp report: cannot write '%s': %s\n", path, salp_strerror(error));
+    return error;
+}
+
+/* A page that could not be written whole is not left behind. */
+static int write_page(const char *path, const struct report_figures *figures, struct journal_reader *reader)
+{
+    if (strcmp(path, "-") == 0)
+        return report_page_write(stdout, figures, reader);
+    FILE *file = fopen(path, "we");
+    if (!file)
+        return told(path, -errno);
+    int error = report_page_write(file, figures, reader);
+    bool bad = ferror(file);
+    bad |= fclose(file) != 0;
+    if (error == 0 && bad)
+        error = told(path, errno > 0 ? -errno : -EIO);
+    if (error < 0)
+        unlink(path);
+    return error;
+}
+
+static int report(const struct wish *wish, struct journal_reader *reader)
+{
+    struct report_figures figures;
+    int error = report_figures_read(&figures, reader, "salp report");
+    if (error == 0 && wish->json)
+        error = report_json_write(stdout, &figures, reader);
+    else if (error == 0 && wish->page)
+        error = write_page(wish->page, &figures, reader);
+    else if (error == 0)
+        error = draw(wish, &figures, reader);
+    report_figures_free(&figures);
+    return error;
+}
+
+int cli_report(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        { "failures", FAILURES, NULL, 0, "Show all failures, with the ends of what they have written to standard error",
+          0 },
+        { "html", HTML, "PAGE", 0,
+          "Write a page to this file: timeline, durations, failures, all jobs; '-' is standard output", 0 },
+        { "json", JSON, NULL, 0, "Print figures and failures for programs", 0 },
+        { 0 },
+    };
+    static const struct argp argp = {
+        .options = options,
+        .parser = on_option,
+        .args_doc = "JOURNAL",
+        .doc =
+            "Tells what the journal of salp map says (--journal FILE), also while it is written: counts, times, the"
+            " slowest jobs, failures with their causes.\vWithout options it fits the screen. The journal is an SQLite"
+            " database: for other questions ask it with SQL.",
+    };
+    struct wish wish = { 0 };
+    struct journal_reader *reader;
+    argp_parse(&argp, argc, argv, 0, NULL, &wish);
+    if (journal_reader_open(&reader, wish.journal, "salp report") < 0)
+        return CLI_FAILED;
+    int error = report(&wish, reader);
+    journal_reader_close(reader);
+    return error == 0 ? CLI_DONE : CLI_FAILED;
+}
