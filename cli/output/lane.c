@@ -78,7 +78,7 @@ static int64_t read_once(struct output_channel *ch)
     if (common->options.way == OUTPUT_BY_LINE)
         note_lines(ch, bytes, size);
     ch->lane->entry->come[ch->which] += size;
-    output_text_grown(text, size);
+    output_text_grown(text, &common->store, size);
     return got;
 }
 

@@ -8,7 +8,7 @@
 
 enum {
     USUAL = 64 * 1024, /* bytes that a pipe holds */
-    WIDE = 256 * 1024, /* that of a slot whose jobs write much */
+    WIDE = 512 * 1024, /* that of a slot whose jobs write much */
 };
 
 void output_pipe_init(struct output_pipe *pipe, salp_watch_fn *function, void *arg)

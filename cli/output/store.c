@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SPARE = 64 }; /* blocks that are kept for the next one, at most */
-
 void output_store_open(struct output_store *store, const char *folder, size_t bound)
 {
     *store = (struct output_store){ .folder = folder, .bound = bound, .file = -1 };
@@ -37,7 +35,7 @@ static struct output_piece *new_piece(struct output_store *store, size_t room)
     piece->next = NULL;
     piece->begin = piece->size = 0;
     piece->room = room;
-    store->used += sizeof *piece + room;
+    store->used += sizeof *piece;
     return piece;
 }
 
@@ -48,7 +46,7 @@ struct output_piece *output_store_block(struct output_store *store)
         return new_piece(store, OUTPUT_BLOCK);
     store->spare = piece->next;
     store->spare_count--;
-    store->used += sizeof *piece + OUTPUT_BLOCK;
+    store->used += sizeof *piece;
     piece->next = NULL;
     piece->begin = piece->size = 0;
     return piece;
@@ -59,10 +57,17 @@ struct output_piece *output_store_small(struct output_store *store, size_t size)
     return new_piece(store, size);
 }
 
+void output_store_fill(struct output_store *store, struct output_piece *piece, size_t size)
+{
+    piece->size += size;
+    store->used += size;
+}
+
 static void drop_memory(struct output_store *store, struct output_piece *piece)
 {
-    store->used -= sizeof *piece + piece->room;
-    if (piece->room != OUTPUT_BLOCK || store->spare_count == SPARE) {
+    store->used -= sizeof *piece + (piece->room > 0 ? piece->size : 0);
+    /* New memory costs more than to fill it. But what is there is not to be more than half of what may be used. */
+    if (piece->room != OUTPUT_BLOCK || store->used + (store->spare_count + 1) * OUTPUT_BLOCK > store->bound / 2) {
         free(piece);
         return;
     }

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OUTPUT_BLOCK = 128 * 1024 }; /* bytes; twice what a pipe holds, so that one read empties it */
+enum { OUTPUT_BLOCK = 256 * 1024 }; /* bytes */
 
 struct output_piece {
     struct output_piece *next;
@@ -27,7 +27,7 @@ struct output_piece {
 
 struct output_store {
     const char *folder; /* for the file */
-    size_t bound, used; /* bytes of memory: at most, and now, without the spare blocks */
+    size_t bound, used; /* bytes of memory: at most, and now; of blocks only what is filled */
     struct output_piece *spare;
     size_t spare_count;
     int file; /* -1: not needed so far */
@@ -43,6 +43,9 @@ struct output_piece *output_store_block(struct output_store *store);
 
 /* A piece for so many bytes, and no more. NULL: no memory. */
 struct output_piece *output_store_small(struct output_store *store, size_t size);
+
+/* So many bytes were put into a piece, behind its `size`. */
+void output_store_fill(struct output_store *store, struct output_piece *piece, size_t size);
 
 /* Gives a piece back. */
 void output_store_drop(struct output_store *store, struct output_piece *piece);

@@ -52,9 +52,9 @@ int output_text_room(struct output_text *text, struct output_store *store, char 
     return 0;
 }
 
-void output_text_grown(struct output_text *text, size_t size)
+void output_text_grown(struct output_text *text, struct output_store *store, size_t size)
 {
-    text->last->size += size;
+    output_store_fill(store, text->last, size);
     text->size += size;
 }
 
@@ -70,7 +70,7 @@ int output_text_add(struct output_text *text, struct output_store *store, const 
         if (room > size)
             room = size;
         memcpy(to, next, room);
-        output_text_grown(text, room);
+        output_text_grown(text, store, room);
         next += room;
         size -= room;
     }
@@ -128,7 +128,7 @@ int output_text_pack(struct output_text *text, struct output_store *store)
     if (!small)
         return 0; /* it is no worse than it was */
     memcpy(small->bytes, last->bytes + last->begin, size);
-    small->size = size;
+    output_store_fill(store, small, size);
     replace_last(text, small);
     output_store_drop(store, last);
     return 0;

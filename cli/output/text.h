@@ -22,7 +22,7 @@ struct output_text {
 
 /* Room for bytes at its end, at least one: to be filled and told by output_text_grown. Errors: -ENOMEM; of spilling. */
 int output_text_room(struct output_text *text, struct output_store *store, char **bytes, size_t *room);
-void output_text_grown(struct output_text *text, size_t size);
+void output_text_grown(struct output_text *text, struct output_store *store, size_t size);
 
 /* Puts a copy at its end. Errors as above, after which a part of it is there. */
 int output_text_add(struct output_text *text, struct output_store *store, const void *bytes, size_t size);
