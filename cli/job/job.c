@@ -6,6 +6,7 @@
 #include "job/job.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,6 +37,7 @@ void job_clear(struct job *job)
     job->block_size = 0;
     job->argv = NULL;
     job->line = NULL;
+    job->results = NULL;
     job->tag = NULL;
     job->state = JOB_WAITING;
     job->exit_status = -1;
@@ -67,6 +69,22 @@ int job_state_of(const char *name)
 bool job_succeeded(const struct job *job)
 {
     return job->state == JOB_DONE || job->state == JOB_SKIPPED;
+}
+
+int job_exit_value(const struct job *job)
+{
+    if (job->state == JOB_TIMED_OUT || job->state == JOB_OVER_MEMORY)
+        return -1;
+    if (job->state == JOB_UNSTARTED)
+        return 127;
+    return job->exit_status >= 0 ? job->exit_status : 0;
+}
+
+int job_signal_value(const struct job *job)
+{
+    if (job->signal > 0)
+        return job->signal;
+    return job->state == JOB_TIMED_OUT ? SIGTERM : job->state == JOB_OVER_MEMORY ? SIGKILL : 0;
 }
 
 static void describe_signal(int number, char *text, size_t size)

@@ -55,6 +55,9 @@ struct job {
     const char *const *argv;
     const char *line;
 
+    /* With --results that has replacement strings: what has become of those; NULL: it has none. */
+    const char *results;
+
     /* With --tag and --tagstring: what each line of its output begins with; NULL: nothing. */
     const char *tag;
 
@@ -90,6 +93,11 @@ int job_state_of(const char *name);
 
 /* Did it end as it should: JOB_DONE or JOB_SKIPPED? */
 bool job_succeeded(const struct job *job);
+
+/* How GNU parallel tells it in its tables: what could not be started has 127, as a shell says; what was ended for time or memory
+   has -1 and the signal. */
+int job_exit_value(const struct job *job);
+int job_signal_value(const struct job *job);
 
 /* Why it failed, for people: "exit status 3", "SIGSEGV", "no such program: foo", "longer than 2 s". Into `text`. */
 void job_describe(const struct job *job, char *text, size_t size);

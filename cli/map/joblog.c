@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,22 +56,6 @@ static int write_all(const struct joblog *log, const char *text, size_t size)
     return 0;
 }
 
-static int exit_value(const struct job *job)
-{
-    if (job->state == JOB_TIMED_OUT || job->state == JOB_OVER_MEMORY)
-        return -1;
-    if (job->state == JOB_UNSTARTED)
-        return 127;
-    return job->exit_status >= 0 ? job->exit_status : 0;
-}
-
-static int signal_value(const struct job *job)
-{
-    if (job->signal > 0)
-        return job->signal;
-    return job->state == JOB_TIMED_OUT ? SIGTERM : job->state == JOB_OVER_MEMORY ? SIGKILL : 0;
-}
-
 static double seconds(int64_t nanoseconds)
 {
     return (double)nanoseconds / 1e9;
@@ -85,8 +68,8 @@ static int on_ended(struct job_watcher *watcher, const struct job *job, bool fin
     if (!final || job->state == JOB_HALTED || job->state == JOB_SKIPPED)
         return 0;
     int size = asprintf(&row, "%" PRIu64 "\t:\t%.3f\t%10.3f\t%zu\t%" PRIu64 "\t%d\t%d\t%s\n", job->number,
-                        seconds(job->started), seconds(job->wall), job->block_size, job->out.size, exit_value(job),
-                        signal_value(job), job->line);
+                        seconds(job->started), seconds(job->wall), job->block_size, job->out.size, job_exit_value(job),
+                        job_signal_value(job), job->line);
     if (size < 0)
         return tell(log->path, -ENOMEM);
     for (char *newline = row; (newline = memchr(newline, '\n', (size_t)(row + size - 1 - newline)));)

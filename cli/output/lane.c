@@ -35,11 +35,8 @@ static size_t kept(const struct output_channel *ch, size_t size)
     const struct output_common *common = ch->lane->common;
     if (common->screen.error < 0)
         return 0; /* nobody will see them */
-    if (common->options.way == OUTPUT_NOT_SHOWN) {
-        uint64_t before = ch->lane->entry->texts[ch->which].size;
-        return before + size <= OUTPUT_RECORDED ? size : (size_t)(OUTPUT_RECORDED - before);
-    }
-    return common->options.results || common->options.files ? 0 : size;
+    uint64_t room = common->kept[ch->which] - ch->lane->entry->texts[ch->which].size;
+    return size <= room ? size : (size_t)room;
 }
 
 static void note_lines(struct output_channel *ch, const char *bytes, size_t size)
@@ -245,10 +242,32 @@ int output_lane_collect(struct output_lane *lane, salp_command *command, salp_ou
 
 /* ---- from job to job ---- */
 
+/* Files that get what it writes. */
+static int open_copies(struct output_lane *lane, const struct job *job, struct output_entry *entry)
+{
+    int fds[2];
+    if (entry->name && lane->common->results.kind == OUTPUT_RESULTS_FILES)
+        unlink(entry->name); /* of the attempt before */
+    free(entry->name);
+    int error = output_results_begin(&lane->common->results, job, fds, &entry->name);
+    if (error == -EMFILE || error == -ENFILE)
+        return error; /* others may end, and then there are some */
+    if (error < 0)
+        return output_screen_fail(&lane->common->screen, "--results", error);
+    lane->channels[0].copy = fds[0];
+    lane->channels[1].copy = fds[1];
+    return 0;
+}
+
 int output_lane_begin(struct output_lane *lane, struct job *job, struct output_entry *entry)
 {
     for (int i = 0; i < 2; i++) {
         int error = output_pipe_begin(&lane->channels[i].pipe);
+        if (error < 0)
+            return error;
+    }
+    if (lane->common->results.kind == OUTPUT_RESULTS_FOLDER || lane->common->results.kind == OUTPUT_RESULTS_FILES) {
+        int error = open_copies(lane, job, entry);
         if (error < 0)
             return error;
     }
@@ -268,6 +287,9 @@ void output_lane_cease(struct output_lane *lane)
         struct output_channel *ch = &lane->channels[i];
         ch->paused = false;
         output_pipe_renew(&ch->pipe);
+        if (ch->copy >= 0 && close(ch->copy) < 0)
+            output_screen_fail(&lane->common->screen, "--results", -errno);
+        ch->copy = -1;
     }
 }
 

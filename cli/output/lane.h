@@ -23,6 +23,7 @@
 
 #include "job/job.h"
 #include "output/pipe.h"
+#include "output/results.h"
 #include "output/screen.h"
 #include "output/turn.h"
 
@@ -43,7 +44,9 @@ struct output_common {
     struct output_store store;
     struct output_screen screen;
     struct output_turn turn;
-    bool live; /* jobs may be shown while they run */
+    struct output_results results;
+    uint64_t kept[2]; /* of standard output and of errors, so many bytes are kept at most */
+    bool live;        /* jobs may be shown while they run */
 };
 
 struct output_lane {

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "output/lane.h"
+#include "output/table.h"
 
 enum { MEMORY = 64 * 1024 * 1024 };
 
@@ -29,6 +30,9 @@ struct output {
     int lane_count;
     struct output_entry *spare; /* entries */
     bool passes;                /* jobs have our own descriptors */
+    int table;                  /* the screen's sink that the table of results goes to */
+    struct output_text title;   /* of that, until its first row is shown */
+    bool titled;
 };
 
 /* ---- entries ---- */
@@ -82,6 +86,8 @@ static void give_entry(struct output *output, struct output_entry *entry)
         return;
     forget(output, entry);
     output_text_clear(&entry->said, &output->common.store);
+    output_text_clear(&entry->row, &output->common.store);
+    free(entry->name);
     free(entry->own_tag);
     entry->next = output->spare;
     output->spare = entry;
@@ -89,7 +95,7 @@ static void give_entry(struct output *output, struct output_entry *entry)
 
 static bool has_something(const struct output_entry *entry)
 {
-    return entry->said.size + entry->texts[0].size + entry->texts[1].size > 0;
+    return entry->said.size + entry->texts[0].size + entry->texts[1].size + entry->row.size > 0;
 }
 
 /* ---- showing ---- */
@@ -99,13 +105,16 @@ static int show(struct output *output, struct output_entry *entry)
     struct output_screen *screen = &output->common.screen;
     if (!has_something(entry))
         return screen->error;
-    bool shown = output->common.options.way != OUTPUT_NOT_SHOWN, in_line = false;
+    bool shown = output->common.options.way != OUTPUT_NOT_SHOWN, in_line = false, in_row = false;
     int error = output_screen_take(screen);
     if (error < 0)
         return output_screen_fail(screen, "output of a job", error);
     output_screen_show(screen, 0, &entry->said, entry->said.size, NULL, &in_line);
     for (int i = 0; i < 2 && shown; i++)
         output_screen_show(screen, i, &entry->texts[i], entry->texts[i].size, entry->tag, &entry->in_line[i]);
+    if (entry->row.size > 0)
+        output_screen_show(screen, output->table, &output->title, output->title.size, NULL, &in_row);
+    output_screen_show(screen, output->table, &entry->row, entry->row.size, NULL, &in_row);
     output_screen_give(screen);
     return screen->error;
 }
@@ -133,8 +142,8 @@ static int move_turn(struct output *output)
 static int pack(struct output *output, struct output_entry *entry)
 {
     struct output_screen *screen = &output->common.screen;
-    struct output_text *texts[] = { &entry->said, &entry->texts[0], &entry->texts[1] };
-    for (int i = 0; i < 3; i++) {
+    struct output_text *texts[] = { &entry->said, &entry->texts[0], &entry->texts[1], &entry->row };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         int error = output_text_pack(texts[i], &output->common.store);
         if (error < 0)
             return output_screen_fail(screen, "output that is put aside", error);
@@ -195,6 +204,33 @@ static bool passes(const struct output *output, const struct job *job)
     return output->passes && (!job->tag || output->common.options.way == OUTPUT_UNGROUPED);
 }
 
+/* What follows from the options. */
+static void set_rules(struct output *output)
+{
+    struct output_common *common = &output->common;
+    const struct output_options *options = &common->options;
+    enum output_results_kind results = common->results.kind;
+    bool recorded = options->way == OUTPUT_NOT_SHOWN;
+    uint64_t kept = results == OUTPUT_RESULTS_TABLE ? UINT64_MAX : recorded ? OUTPUT_RECORDED : UINT64_MAX;
+    bool elsewhere = !recorded && (results == OUTPUT_RESULTS_FOLDER || results == OUTPUT_RESULTS_FILES);
+    common->kept[0] = elsewhere ? 0 : kept;
+    common->kept[1] = elsewhere && results == OUTPUT_RESULTS_FOLDER ? 0 : kept;
+    common->live = results == OUTPUT_RESULTS_NONE &&
+                   (options->way == OUTPUT_BY_LINE ||
+                    (options->way == OUTPUT_GROUPED && options->keep_order && !options->tried_again));
+    output->passes = may_pass(options);
+}
+
+static int open_table(struct output *output)
+{
+    const struct output_results *results = &output->common.results;
+    if (results->kind != OUTPUT_RESULTS_TABLE || strcmp(results->path, "-.csv") == 0 ||
+        strcmp(results->path, "-.tsv") == 0)
+        return 0;
+    output->table = 2;
+    return output_screen_open_table(&output->common.screen, results->path);
+}
+
 int output_open(struct output **out, const struct output_options *options)
 {
     struct output *output = calloc(1, sizeof *output);
@@ -202,15 +238,19 @@ int output_open(struct output **out, const struct output_options *options)
         return -ENOMEM;
     struct output_common *common = &output->common;
     const char *temporary = options->temporary ? options->temporary : getenv("TMPDIR");
+    temporary = temporary ? temporary : "/tmp";
     common->options = *options;
-    common->live = options->way == OUTPUT_BY_LINE ||
-                   (options->way == OUTPUT_GROUPED && options->keep_order && !options->tried_again);
-    output->passes = may_pass(options);
-    output_store_open(&common->store, temporary ? temporary : "/tmp", options->memory > 0 ? options->memory : MEMORY);
+    output_results_open(&common->results, options, temporary);
+    set_rules(output);
+    output_store_open(&common->store, temporary, options->memory > 0 ? options->memory : MEMORY);
     output_turn_open(&common->turn);
     int error = output_screen_open(&common->screen, &common->store, &common->options);
-    if (error < 0) {
+    if (error < 0)
         output_screen_fail(&common->screen, "standard output", error);
+    else
+        error = open_table(output);
+    if (error < 0) {
+        output_screen_close(&common->screen);
         output_store_close(&common->store);
         free(output);
         return error;
@@ -292,12 +332,34 @@ void output_discard(struct output *output, struct job *job)
         forget(output, job->output);
 }
 
+/* What is told of a job in place of its output. */
+static int tell_results(struct output *output, const struct job *job, struct output_entry *entry)
+{
+    struct output_store *store = &output->common.store;
+    const struct output_results *results = &output->common.results;
+    int error = 0;
+    if (results->kind == OUTPUT_RESULTS_TABLE && job->state != JOB_SKIPPED) {
+        if (!output->titled)
+            error = output_table_title(&output->title, store, job->value_count, results->separator);
+        output->titled = true;
+        if (error == 0)
+            error = output_table_row(&entry->row, store, job, entry->texts, results->separator);
+    }
+    if (output->common.options.files && entry->name && error == 0)
+        error = output_text_add(&entry->said, store, entry->name, strlen(entry->name));
+    if (output->common.options.files && entry->name && error == 0)
+        error = output_text_add(&entry->said, store, "\n", 1);
+    return error < 0 ? output_screen_fail(&output->common.screen, "--results", error) : 0;
+}
+
 int output_end(struct output *output, struct job *job)
 {
     struct output_entry *entry = find_entry(output, job);
     job->output = NULL;
     if (entry && entry->lane)
         stop(entry);
+    if (entry && output->common.results.kind != OUTPUT_RESULTS_NONE)
+        tell_results(output, job, entry);
     if (output->common.options.keep_order)
         return end_in_order(output, job->number, entry);
     int error = output->common.screen.error;
@@ -352,6 +414,7 @@ int output_close(struct output *output)
     for (int i = 0; i < output->lane_count; i++)
         output_lane_free(output->lanes[i]);
     free(output->lanes);
+    output_text_clear(&output->title, &common->store);
     while (output->spare) {
         struct output_entry *entry = output->spare;
         output->spare = entry->next;

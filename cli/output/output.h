@@ -34,9 +34,9 @@ struct output_options {
     bool one_at_a_time; /* never more than one job runs */
     bool tried_again;   /* --retries: what a failed attempt has written is not to be seen */
     bool excerpts;      /* job->out and job->err are wanted also where jobs could have our own descriptors: a journal */
-    const char *
-        results; /* --results DIR: also kept in files there; NULL: no. Ends with ".csv", ".tsv" or ".json": one table */
-    bool files;  /* --files: not the output is shown, but the name of the file that has it */
+    const char *results;   /* --results: what is written goes there instead of being shown (output/results.h); NULL: no.
+                            With replacement strings, which job->results has: any text that ends with "/" */
+    bool files;            /* --files: not the output is shown, but the name of the file that has it */
     const char *temporary; /* folder for what is spilled; NULL: TMPDIR, or /tmp */
     size_t memory;         /* bytes of output that are held in memory at most; 0: 64 MiB */
     int64_t linger;        /* nanoseconds for those whom a job has left behind and who hold its output; 0: a second */
@@ -56,7 +56,8 @@ int output_open(struct output **output, const struct output_options *options);
 
 /*
  * Before an attempt of a job is started: sets where its output and errors go to, in the options of its command. Errors, told by
- * nobody: -EMFILE, -ENFILE, -ENOMEM, -ENOSPC: there is nothing left for its pipes (four descriptors for a slot).
+ * nobody: -EMFILE, -ENFILE, -ENOMEM, -ENOSPC: there is nothing left for its pipes (four descriptors for a slot). Others are of
+ * --results, told, and end the run.
  */
 int output_begin(struct output *output, struct job *job, salp_command_options *options);
 

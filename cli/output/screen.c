@@ -2,9 +2,11 @@
 #include "output/screen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <salp/error.h>
 
@@ -21,10 +23,21 @@ int output_screen_open(struct output_screen *screen, struct output_store *store,
     return error;
 }
 
+int output_screen_open_table(struct output_screen *screen, const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return output_screen_fail(screen, path, -errno);
+    return output_sink_open(&screen->sinks[2], fd);
+}
+
 void output_screen_close(struct output_screen *screen)
 {
-    for (int i = 0; i < 2; i++)
+    int table = screen->sinks[2].open ? screen->sinks[2].fd : -1;
+    for (int i = 0; i < 3; i++)
         output_sink_close(&screen->sinks[i]);
+    if (table >= 0)
+        close(table);
     salp_mutex_close(screen->mutex);
     screen->mutex = NULL;
 }
@@ -84,10 +97,11 @@ int output_screen_fail(struct output_screen *screen, const char *what, int error
 
 int output_screen_write(struct output_screen *screen, int which, const void *bytes, size_t size)
 {
+    static const char *const names[] = { "standard output", "standard error", "--results" };
     if (screen->error < 0)
         return screen->error;
     int error = output_sink_write(&screen->sinks[which], bytes, size);
-    return error < 0 ? output_screen_fail(screen, which == 0 ? "standard output" : "standard error", error) : 0;
+    return error < 0 ? output_screen_fail(screen, names[which], error) : 0;
 }
 
 /* Puts as many of the bytes as there is room for behind tags. Returns how many of them were taken. */

@@ -19,7 +19,7 @@
 #include "output/text.h"
 
 struct output_screen {
-    struct output_sink sinks[2]; /* standard output, standard error */
+    struct output_sink sinks[3]; /* standard output, standard error; the table of results */
     salp_mutex *mutex;
     struct output_store *store;
     const struct output_options *options; /* whom to tell that something is written */
@@ -34,7 +34,10 @@ void output_screen_close(struct output_screen *screen);
 int output_screen_take(struct output_screen *screen);
 void output_screen_give(struct output_screen *screen);
 
-/* Who has taken it: writes bytes. `which`: 0 or 1. Waits. Errors: as output_sink_write; what was told before. */
+/* The table goes to a file of that name, which is made anew. Errors: of opening, told. */
+int output_screen_open_table(struct output_screen *screen, const char *path);
+
+/* Who has taken it: writes bytes. `which`: 0 to 2. Waits. Errors: as output_sink_write; what was told before. */
 int output_screen_write(struct output_screen *screen, int which, const void *bytes, size_t size);
 
 /*

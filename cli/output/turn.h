@@ -20,10 +20,12 @@ struct output_entry {
     struct output_lane *lane; /* that the job runs in; NULL: it has ended, or was not run */
     struct output_text said;  /* by output_say, before all else */
     struct output_text texts[2];
-    uint64_t come[2];  /* of each, so many bytes have come, */
-    uint64_t lines[2]; /* and so many of these are whole lines (OUTPUT_BY_LINE) */
-    bool in_line[2];   /* the last line that was shown had no end so far */
-    const char *tag;   /* the job's; a copy of its own when the job is gone */
+    struct output_text row; /* of a table */
+    char *name;             /* of the file that has the output, with --results and --files; NULL: none */
+    uint64_t come[2];       /* of each, so many bytes have come, */
+    uint64_t lines[2];      /* and so many of these are whole lines (OUTPUT_BY_LINE) */
+    bool in_line[2];        /* the last line that was shown had no end so far */
+    const char *tag;        /* the job's; a copy of its own when the job is gone */
     char *own_tag;
     struct output_entry *next; /* of those that are not used */
 };

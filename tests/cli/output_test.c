@@ -81,6 +81,21 @@ static void expect_shown(int which, const char *text)
     free(bytes);
 }
 
+/* ---- a folder ---- */
+
+static char folder[] = "/tmp/salp-output-XXXXXX";
+
+static void make_folder(void)
+{
+    assert_non_null(mkdtemp(folder));
+}
+
+static void remove_folder(void)
+{
+    const char *const argv[] = { "rm", "-r", folder, NULL };
+    assert_int_equal(salp_command_run(argv, NULL, NULL), 0);
+}
+
 /* ---- jobs ---- */
 
 static struct output *output;
@@ -210,8 +225,8 @@ static int start_two_at_once(void *arg)
 static void jobs_that_write_at_the_same_time_are_not_mixed(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/salp-output-XXXXXX", name[64];
-    assert_non_null(mkdtemp(folder));
+    char name[64];
+    make_folder();
     for (int i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "%s/f.%c", folder, 'a' + i);
         assert_int_equal(mkfifo(name, 0600), 0);
@@ -224,11 +239,7 @@ static void jobs_that_write_at_the_same_time_are_not_mixed(void **state)
     char *bytes = take_shown(0, &size);
     assert_true(strcmp(bytes, "a1\na2\nb1\nb2\n") == 0 || strcmp(bytes, "b1\nb2\na1\na2\n") == 0);
     free(bytes);
-    for (int i = 0; i < 2; i++) {
-        snprintf(name, sizeof name, "%s/f.%c", folder, 'a' + i);
-        unlink(name);
-    }
-    rmdir(folder);
+    remove_folder();
 }
 
 /* ---- in order ---- */
@@ -647,6 +658,170 @@ static void what_comes_from_behind_soon_belongs_to_the_job(void **state)
     expect_all_of((struct output_options){ .way = OUTPUT_BY_LINE });
 }
 
+/* ---- results ---- */
+
+static void expect_in(const char *name, const char *text)
+{
+    char path[1000], bytes[1000];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        fail_msg("there is no %s", path);
+    size_t size = fread(bytes, 1, sizeof bytes - 1, file);
+    fclose(file);
+    bytes[size] = '\0';
+    assert_string_equal(bytes, text);
+}
+
+static const char *const values[][2] = { { "a/b", "x" },  { "", "." },          { "..", "c d" },
+                                         { "\t\\", "x" }, { "a\nb\"c,d", "y" }, { "1", "22" } };
+
+enum { RESULTS = sizeof values / sizeof *values };
+
+/* The last ones first. */
+static int write_results(void *arg)
+{
+    struct run runs[RESULTS];
+    open_output(arg);
+    for (int i = RESULTS - 1; i >= 0; i--) {
+        runs[i] = make((uint64_t)i + 1, "printf \"$N\\\"\"; echo $N >&2; exit $N");
+        char number[8];
+        snprintf(number, sizeof number, "%d", i + 1);
+        setenv("N", number, 1);
+        runs[i].job.values = values[i];
+        runs[i].job.value_count = 2;
+        runs[i].job.line = "x \"y\"";
+        runs[i].job.started = SALP_SECONDS(1000) + SALP_MILLISECONDS(5);
+        runs[i].job.wall = SALP_MILLISECONDS(1500);
+        attempt(&runs[i]);
+        EXPECT(output_end(output, &runs[i].job) == 0);
+    }
+    return output_close(output);
+}
+
+/* Nothing is shown but `text`. */
+static void expect_results(struct output_options options, const char *text)
+{
+    redirect_to_file(0);
+    redirect_to_file(1);
+    int result = salp_run(write_results, &options);
+    expect_shown(0, text);
+    expect_shown(1, "");
+    assert_int_equal(result, 0);
+}
+
+static void results_are_files_in_folders_named_after_the_values(void **state)
+{
+    (void)state;
+    make_folder();
+    char path[100];
+    snprintf(path, sizeof path, "%s/new/results", folder);
+    for (int times = 0; times < 2; times++) {
+        expect_results((struct output_options){ .results = path, .keep_order = times > 0 }, "");
+        expect_in("new/results/1/a\\_b/2/x/stdout", "1\"");
+        expect_in("new/results/1/a\\_b/2/x/stderr", "1\n");
+        expect_in("new/results/1/a\\_b/2/x/seq", "1");
+        expect_in("new/results/1/\\e/2/\\./seq", "2");
+        expect_in("new/results/1/\\../2/c d/seq", "3");
+        expect_in("new/results/1/\\t\\\\/2/x/stdout", "4\"");
+        expect_in("new/results/1/a\nb\"c,d/2/y/seq", "5");
+    }
+    remove_folder();
+}
+
+static const char title[] = "Seq,Host,Starttime,JobRuntime,Send,Receive,Exitval,Signal,Command,V1,V2,Stdout,Stderr\n";
+
+static void results_are_a_table_if_their_name_says_so(void **state)
+{
+    (void)state;
+    char path[100], text[2000];
+    make_folder();
+    snprintf(path, sizeof path, "%s/table.csv", folder);
+    static const char *const rows[] = {
+        "1,:,1000.005,1.500,0,2,1,0,\"x \"\"y\"\"\",a/b,x,\"1\"\"\",\"1\n\"\n",
+        "2,:,1000.005,1.500,0,2,2,0,\"x \"\"y\"\"\",,.,\"2\"\"\",\"2\n\"\n",
+        "3,:,1000.005,1.500,0,2,3,0,\"x \"\"y\"\"\",..,\"c d\",\"3\"\"\",\"3\n\"\n",
+        "4,:,1000.005,1.500,0,2,4,0,\"x \"\"y\"\"\",\t\\,x,\"4\"\"\",\"4\n\"\n",
+        "5,:,1000.005,1.500,0,2,5,0,\"x \"\"y\"\"\",\"a\nb\"\"c,d\",y,\"5\"\"\",\"5\n\"\n",
+        "6,:,1000.005,1.500,0,2,6,0,\"x \"\"y\"\"\",1,22,\"6\"\"\",\"6\n\"\n"
+    };
+    strcpy(text, title);
+    for (int i = 0; i < RESULTS; i++)
+        strcat(text, rows[i]);
+    for (size_t memory = 0; memory <= 1; memory++) {
+        expect_results((struct output_options){ .results = path, .keep_order = true, .memory = memory }, "");
+        expect_in("table.csv", text);
+        expect_results((struct output_options){ .results = "-.csv", .keep_order = true, .memory = memory }, text);
+    }
+    strcpy(text, title);
+    for (int i = RESULTS - 1; i >= 0; i--)
+        strcat(text, rows[i]);
+    expect_results((struct output_options){ .results = path, .way = OUTPUT_BY_LINE }, "");
+    expect_in("table.csv", text);
+    expect_results((struct output_options){ .results = path, .way = OUTPUT_NOT_SHOWN }, "");
+    expect_in("table.csv", text);
+    remove_folder();
+}
+
+static int show_names(void *arg)
+{
+    struct run runs[] = { make(2, "echo two"), make(1, "echo one; echo wrong >&2") };
+    struct output_options options = { .files = true, .keep_order = true, .temporary = folder };
+    (void)arg;
+    open_output(&options);
+    run_all(runs, 1);
+    attempt(&runs[1]);
+    output_discard(output, &runs[1].job);
+    run_all(runs + 1, 1);
+    return output_close(output);
+}
+
+static void with_files_the_names_of_files_are_shown_that_have_the_output(void **state)
+{
+    (void)state;
+    make_folder();
+    redirect_to_file(0);
+    redirect_to_file(1);
+    in_task(show_names);
+    size_t size;
+    char *names = take_shown(0, &size), *second = strchr(names, '\n');
+    expect_shown(1, "wrong\n");
+    assert_non_null(second);
+    *second++ = '\0';
+    assert_true(strncmp(names, folder, strlen(folder)) == 0 && strncmp(second, folder, strlen(folder)) == 0);
+    second[strlen(second) - 1] = '\0';
+    expect_in(names + strlen(folder) + 1, "one\n");
+    expect_in(second + strlen(folder) + 1, "two\n");
+    free(names);
+    /* Of the attempt that was forgotten there is none. */
+    salp_entry *entries;
+    assert_int_equal(salp_directory_list(&entries, folder), 2);
+    salp_entries_free(entries);
+    remove_folder();
+}
+
+static int refuse_results(void *arg)
+{
+    struct run run = make(1, "echo one");
+    salp_command *command;
+    open_output(arg);
+    EXPECT(start(&run, &command) == -ENOTDIR);
+    EXPECT(output_end(output, &run.job) == -ENOTDIR);
+    EXPECT(output_close(output) == -ENOTDIR);
+    return 0;
+}
+
+static void results_that_cannot_be_written_are_told(void **state)
+{
+    (void)state;
+    redirect_to_file(1);
+    int result = salp_run(refuse_results, &(struct output_options){ .results = "/dev/null/results" });
+    int refused = output_open(&output, &(struct output_options){ .results = "/dev/null/table.csv" });
+    expect_shown(1, "salp map: --results: Not a directory\nsalp map: /dev/null/table.csv: Not a directory\n");
+    assert_int_equal(result, 0);
+    assert_int_equal(refused, -ENOTDIR);
+}
+
 /* ---- what goes wrong ---- */
 
 static int fill_the_disk(void *arg)
@@ -697,6 +872,12 @@ int main(int argc, char **argv)
         TEST("who stays behind and holds the output is waited for, and then told",
              who_stays_behind_and_holds_the_output_is_waited_for_and_then_told),
         TEST("what comes from behind soon belongs to the job", what_comes_from_behind_soon_belongs_to_the_job),
+        TEST("results are files in folders named after the values",
+             results_are_files_in_folders_named_after_the_values),
+        TEST("results are a table if their name says so", results_are_a_table_if_their_name_says_so),
+        TEST("with files, the names of files are shown that have the output",
+             with_files_the_names_of_files_are_shown_that_have_the_output),
+        TEST("results that cannot be written are told", results_that_cannot_be_written_are_told),
         TEST("a full disk is told once, and is the answer from then on",
              a_full_disk_is_told_once_and_is_the_answer_from_then_on),
     };

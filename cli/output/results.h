@@ -1,0 +1,48 @@
+/*
+ * --results and --files: outputs that go to files instead of being shown.
+ *
+ *   DIR         DIR/1/VALUE/2/VALUE/stdout, stderr and seq, as GNU parallel has them: a slash in a value is "\_", a backslash
+ *               "\\", a tab "\t". Otherwise than there, no value leads out of its folder or into another one's: an
+ *               empty one is "\e", "." is "\.", ".." is "\..", and a long one is cut and gets the job's number ("...\#7").
+ *               Files are written while the job runs; those that were there before are replaced.
+ *   FILE.csv    one table, a row for each job as it ends, or in the order of the input with keep_order; FILE.tsv: with tabs.
+ *   FILE.json   as --json has it: not here, who reads the options turns it into that
+ *   -.csv       the table is shown on standard output
+ *   job->results  this job's own file, with ".err" and ".seq" beside it; a folder if it ends with a slash
+ *
+ * --files alone: the output is in a file of the temporary folder, which stays; errors are shown. Its name is shown, as that of the
+ * output in DIR is with both.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CLI_OUTPUT_RESULTS_H
+#define CLI_OUTPUT_RESULTS_H
+
+#include <stdbool.h>
+
+#include "job/job.h"
+#include "output/output.h"
+
+enum output_results_kind {
+    OUTPUT_RESULTS_NONE,
+    OUTPUT_RESULTS_FOLDER,
+    OUTPUT_RESULTS_TABLE,
+    OUTPUT_RESULTS_FILES, /* --files alone */
+};
+
+struct output_results {
+    enum output_results_kind kind;
+    const char *path;
+    const char *temporary;
+    char separator; /* of a table */
+};
+
+void output_results_open(struct output_results *results, const struct output_options *options, const char *temporary);
+
+/*
+ * Opens the files of an attempt: fds[0] for its output, fds[1] for its errors; -1: none. *name: that of the output, to be
+ * freed. Errors: as open(2), mkdir(2), -ENOMEM; nothing is open then.
+ */
+int output_results_begin(const struct output_results *results, const struct job *job, int fds[2], char **name);
+
+#endif
