@@ -19,5 +19,6 @@ typedef int cli_run(int argc, char **argv);
 cli_run cli_machine;
 cli_run cli_map;
 cli_run cli_report;
+cli_run cli_worth;
 
 #endif

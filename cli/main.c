@@ -20,6 +20,7 @@ static const struct command {
     const char *summary;
 } commands[] = {
     { "map", cli_map, "run a command for each line or value, many at a time" },
+    { "worth", cli_worth, "run a few jobs, and say how many at a time are best, and why" },
     { "machine", cli_machine, "show what this machine is made of, and what may be used of it" },
     { "report", cli_report, "tell what the journal of a run says: counts, times, failures; also as a page" },
 };
