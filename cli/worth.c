@@ -14,6 +14,7 @@
 #include <salp/loop.h>
 
 #include "cli/cli.h"
+#include "map/option_list.h"
 #include "map/values.h"
 
 struct wishes {
@@ -21,25 +22,25 @@ struct wishes {
     int64_t budget;
 };
 
-static const char usage[] =
-    "Usage: salp worth [--budget TIME] [--svg FILE] [OPTION...] COMMAND [ARGUMENT...] [::: VALUE... | :::: FILE...]\n";
-
+/* A screen. */
 static void help(void)
 {
-    fputs(usage, stdout);
-    fputs("Runs a few of the jobs that 'salp map' would run with the same options, command and inputs,\n"
-          "and says with which -j they are done soonest, and why. What these jobs do is done; what\n"
-          "they write is thrown away.\n"
+    fputs("Usage: salp worth [--budget TIME] [--svg FILE] [OPTION...] COMMAND [ARGUMENT...]\n"
+          "                  [::: VALUE... | :::: FILE...]\n"
+          "Runs a few of the jobs that 'salp map' would run with the same options, command\n"
+          "and inputs, and says with which -j all of them are done soonest, and why.\n"
+          "What these jobs do is done; what they write is thrown away.\n"
           "\n"
-          "      --budget TIME       how long to run jobs, about: 2.5, 500ms (300ms, and what is under way\n"
-          "                          then; longer when one job takes longer)\n"
+          "      --budget TIME       how long to run jobs, about: 2.5, 500ms (300ms or\n"
+          "                          less; longer when one job takes longer)\n"
           "      --svg FILE          draw the time over the number of slots\n"
           "      --json              print all that is known, for programs\n"
           "  -h, --help              this\n"
+          "      --help-all          this, and the options of salp map\n"
           "\n"
-          "--budget and --svg stand before the options of salp map: 'salp map --help-all' has those. Of\n"
-          "these, the ones that say what jobs there are count here: inputs, columns, --pipe, --shell...\n"
-          "The exit status is 0, or 1: it failed, or as of salp map: the arguments are wrong.\n",
+          "--budget and --svg stand before the options of salp map. Of these, the ones\n"
+          "count that say what jobs there are: inputs, columns, --pipe, --shell...\n"
+          "The exit status is 0; 1: it failed; 2, 255: the arguments are wrong.\n",
           stdout);
 }
 
@@ -69,8 +70,13 @@ static int read_wishes(struct wishes *wishes, int argc, char **argv)
     int at = 1;
     for (; at < argc; at++) {
         const char *argument;
-        if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
+        bool all = strcmp(argv[at], "--help-all") == 0;
+        if (all || strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
             help();
+            if (all) {
+                putchar('\n');
+                map_help_all();
+            }
             exit(fflush(stdout) == 0 ? CLI_DONE : CLI_FAILED);
         }
         if ((argument = argument_of("--svg", argc, argv, &at)) != NULL) {
