@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output/excerpt.h"
 #include "output/lane.h"
 #include "output/table.h"
 
@@ -318,6 +319,27 @@ int output_collect(struct output *output, struct job *job, salp_command *command
     if (lane)
         stop(entry);
     return result < 0 ? result : output->common.screen.error;
+}
+
+int output_give(struct output *output, struct job *job, int fd, const void *bytes, size_t size)
+{
+    struct output_common *common = &output->common;
+    struct output_entry *entry = common->screen.error == 0 ? take_entry(output, job) : NULL;
+    output_excerpt_add(fd == 1 ? &job->out : &job->err, bytes, size);
+    if (common->screen.error < 0)
+        return common->screen.error;
+    if (!entry)
+        return output_screen_fail(&common->screen, "output that is put aside", -ENOMEM);
+    job->output = entry;
+    entry->tag = job->tag;
+    struct output_text *text = &entry->texts[fd - 1];
+    if (common->options.way == OUTPUT_NOT_SHOWN && text->size + size > OUTPUT_RECORDED)
+        size = (size_t)(OUTPUT_RECORDED - text->size);
+    int error = output_text_add(text, &common->store, bytes, size);
+    if (error < 0)
+        return output_screen_fail(&common->screen, "output that is put aside", error);
+    entry->come[fd - 1] += size;
+    return 0;
 }
 
 int64_t output_recorded(const struct output *output, const struct job *job, int fd, void *bytes, size_t size)

@@ -72,6 +72,12 @@ int output_begin(struct output *output, struct job *job, salp_command_options *o
  */
 int output_collect(struct output *output, struct job *job, salp_command *command, salp_output *outcome);
 
+/*
+ * For a job that is no command, instead of output_begin and output_collect: more of what it writes to its standard output (fd 1)
+ * or its errors (2), which is shown when it ends. Copied. Counted in job->out and job->err. Errors as above.
+ */
+int output_give(struct output *output, struct job *job, int fd, const void *bytes, size_t size);
+
 /* Copies the beginning of what a job has written to its standard output (fd 1) or errors (2), with OUTPUT_NOT_SHOWN, between
    output_collect and output_end. OUTPUT_RECORDED are kept. Returns how many bytes, or an error of reading. */
 int64_t output_recorded(const struct output *output, const struct job *job, int fd, void *bytes, size_t size);

@@ -527,6 +527,45 @@ static void what_is_said_of_a_job_comes_before_what_it_writes(void **state)
     expect_said((struct output_options){ .one_at_a_time = true, .excerpts = true }, "b\ntwo\na\none\nc\n");
 }
 
+/* ---- jobs that are no commands ---- */
+
+/* The second one first; in two pieces; with a tag. */
+static int give(void *arg)
+{
+    struct job jobs[] = { { .number = 1, .slot = 1, .tag = "a: " }, { .number = 2, .slot = 2 } };
+    open_output(arg);
+    EXPECT(output_give(output, &jobs[1], 1, "two\n", 4) == 0);
+    EXPECT(output_give(output, &jobs[0], 1, "one\non", 6) == 0);
+    EXPECT(output_give(output, &jobs[0], 2, "wrong\n", 6) == 0);
+    EXPECT(output_give(output, &jobs[0], 1, "ce more\n", 8) == 0);
+    EXPECT(jobs[0].out.size == 14 && jobs[0].err.size == 6);
+    EXPECT(memcmp(jobs[0].out.head, "one\nonce more\n", 14) == 0);
+    EXPECT(output_end(output, &jobs[1]) == 0);
+    EXPECT(output_end(output, &jobs[0]) == 0);
+    return output_close(output);
+}
+
+static void expect_given(struct output_options options, const char *out, const char *err)
+{
+    redirect_to_file(0);
+    redirect_to_file(1);
+    int result = salp_run(give, &options);
+    expect_shown(0, out);
+    expect_shown(1, err);
+    assert_int_equal(result, 0);
+}
+
+static void what_is_given_for_a_job_is_shown_as_what_a_command_writes(void **state)
+{
+    (void)state;
+    expect_given((struct output_options){ 0 }, "two\na: one\na: once more\n", "a: wrong\n");
+    expect_given((struct output_options){ .keep_order = true }, "a: one\na: once more\ntwo\n", "a: wrong\n");
+    expect_given((struct output_options){ .way = OUTPUT_BY_LINE }, "two\na: one\na: once more\n", "a: wrong\n");
+    expect_given((struct output_options){ .way = OUTPUT_UNGROUPED }, "two\na: one\na: once more\n", "a: wrong\n");
+    expect_given((struct output_options){ .one_at_a_time = true }, "two\na: one\na: once more\n", "a: wrong\n");
+    expect_given((struct output_options){ .way = OUTPUT_NOT_SHOWN }, "", "");
+}
+
 /* ---- not collected ---- */
 
 static int pass(void *arg)
@@ -866,6 +905,8 @@ int main(int argc, char **argv)
         TEST("output that is larger than its memory is put aside, and shown whole",
              output_that_is_larger_than_its_memory_is_put_aside_and_shown_whole),
         TEST("what is said of a job comes before what it writes", what_is_said_of_a_job_comes_before_what_it_writes),
+        TEST("what is given for a job is shown as what a command writes",
+             what_is_given_for_a_job_is_shown_as_what_a_command_writes),
         TEST("ungrouped, or one at a time, jobs have our own descriptors",
              ungrouped_or_one_at_a_time_jobs_have_our_own_descriptors),
         TEST("of several attempts the last one is shown", of_several_attempts_the_last_one_is_shown),
