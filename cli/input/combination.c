@@ -342,3 +342,10 @@ int64_t input_combinations_count(const struct input_combinations *combinations)
 {
     return count_all(combinations);
 }
+
+struct input_records *input_combinations_records(const struct input_combinations *combinations)
+{
+    if (combinations->list_count != 1 || combinations->options->shuffle || combinations->begun)
+        return NULL;
+    return input_list_records(combinations->lists[0].reader);
+}

@@ -13,6 +13,7 @@
 #include "input/source.h"
 
 struct input_combinations;
+struct input_records;
 
 /* A record of one list. */
 struct input_record {
@@ -40,5 +41,8 @@ bool input_combinations_at_border(const struct input_combinations *combinations)
 
 /* How many there are in all, without headers; -EAGAIN: not known yet. */
 int64_t input_combinations_count(const struct input_combinations *combinations);
+
+/* The records of the one list, when each is a combination as it comes and none was given out. NULL: it is not as simple. */
+struct input_records *input_combinations_records(const struct input_combinations *combinations);
 
 #endif

@@ -166,3 +166,8 @@ int64_t input_list_count(const struct input_list_reader *reader)
 {
     return reader->ended ? (int64_t)reader->count : -EAGAIN;
 }
+
+struct input_records *input_list_records(const struct input_list_reader *reader)
+{
+    return reader->use == INPUT_LIST_ONCE && reader->count == 0 ? reader->records : NULL;
+}

@@ -13,6 +13,7 @@
 #include "input/source.h"
 
 struct input_list_reader;
+struct input_records;
 
 /* How it is gone through. */
 enum input_list_use {
@@ -45,5 +46,8 @@ const char *input_list_at(const struct input_list_reader *reader, uint64_t index
 
 /* How many there are; -EAGAIN: the end was not reached yet. */
 int64_t input_list_count(const struct input_list_reader *reader);
+
+/* The records of its file, of which none was read so far. NULL: values, or they are held. */
+struct input_records *input_list_records(const struct input_list_reader *reader);
 
 #endif

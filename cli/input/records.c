@@ -108,7 +108,9 @@ static char *find_delimiter(struct input_records *records)
     size_t size = records->end - records->searched, delimiter = records->delimiter_size;
     char *found =
         delimiter == 1 ? memchr(from, records->delimiter[0], size) : memmem(from, size, records->delimiter, delimiter);
-    if (!found && size >= delimiter)
+    if (found)
+        records->searched = (size_t)(found - records->buffer);
+    else if (size >= delimiter)
         records->searched = records->end - (delimiter - 1);
     return found;
 }
@@ -186,4 +188,9 @@ int input_records_next(struct input_records *records, const char **found, size_t
     } while (options->skip_empty && is_blank(record, *size));
     *found = record;
     return 1;
+}
+
+bool input_records_ready(struct input_records *records)
+{
+    return records->buffer && find_delimiter(records);
 }

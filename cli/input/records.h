@@ -6,6 +6,7 @@
 #ifndef CLI_INPUT_RECORDS_H
 #define CLI_INPUT_RECORDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "input/source.h"
@@ -25,5 +26,8 @@ void input_records_close(struct input_records *records);
  * error was told: -EILSEQ: there is a zero byte in it; -EMSGSIZE: it is too long; those of input_bytes_read.
  */
 int input_records_next(struct input_records *records, const char **record, size_t *size);
+
+/* Is a record there already, so that the next call does not wait? */
+bool input_records_ready(struct input_records *records);
 
 #endif

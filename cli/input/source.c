@@ -345,3 +345,12 @@ int input_source_width(const struct input_source *source)
         return 0;
     return (int)source->rows_max * source->options.list_count;
 }
+
+struct input_records *input_source_records(struct input_source *source)
+{
+    const struct input_options *options = &source->options;
+    bool plain = !source->columns && !options->header && !options->pipe && options->trim == INPUT_TRIM_NONE;
+    if (!plain || source->rows_max > 1 || source->number > 0 || source->stash.row_count > 0)
+        return NULL;
+    return input_combinations_records(source->combinations);
+}

@@ -99,4 +99,12 @@ int input_source_learn(struct input_source *source, void (*known)(uint64_t total
 /* How many values a job has at most: a {N} that is larger is a mistake. 0: not known. */
 int input_source_width(const struct input_source *source);
 
+struct input_records;
+
+/*
+ * The records of the one list (input/records.h), when each as it stands there is the one value of a job, and none was given out
+ * so far: for who wants no jobs. NULL: it is not as simple. They stay the source's, which then gives out nothing.
+ */
+struct input_records *input_source_records(struct input_source *source);
+
 #endif
