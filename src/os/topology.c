@@ -502,3 +502,8 @@ int salp__topology_last_cache(int number)
     int index = machine ? salp__topology_find(machine, number) : -1;
     return index >= 0 ? machine->processors[index].last_cache : -1;
 }
+
+int salp__topology_cache_here(void)
+{
+    return salp__topology_known() ? salp__topology_last_cache(sched_getcpu()) : -1;
+}

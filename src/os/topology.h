@@ -37,4 +37,8 @@ int salp__topology_find(const salp_machine *machine, int number);
    somebody has looked (salp__topology_get). */
 int salp__topology_last_cache(int number);
 
+/* That of the processor that the calling thread is on, which may be another one the next moment. -1: none is known, or nobody
+   has looked. At once. */
+int salp__topology_cache_here(void);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "os/clock.h"
 #include "os/memory.h"
+#include "os/topology.h"
 #include "task/park.h"
 
 enum {
@@ -42,6 +43,7 @@ static salp__member *add_member(salp__crew *crew)
         return NULL;
     salp__member *member = memory;
     member->crew = crew;
+    member->cache = -1;
     member->random = (uint32_t)count * 2654435761u + 1;
     crew->members[count] = member;
     atomic_store_explicit(&crew->count, count + 1,
@@ -318,6 +320,13 @@ static bool seize(salp__member *owner)
 
 /* ---- running ---- */
 
+/* It begins to work, or to look for work, where its thread is. */
+static void settle(salp__member *self)
+{
+    if (self->crew->workers > 2)
+        atomic_store_explicit(&self->cache, salp__topology_cache_here(), memory_order_relaxed);
+}
+
 /* What a member was on before it began something on top of it. */
 typedef struct frame {
     salp__entry *entry;
@@ -366,6 +375,8 @@ static void end(salp__member *self, const frame *below)
 
 void salp__member_run(salp__member *self, salp__entry *entry, salp_fork_fn *run, salp_fork_job *job)
 {
+    if (!self->entry)
+        settle(self);
     frame below = begin(self, entry);
     run(&self->face, job);
     end(self, &below);
@@ -498,15 +509,28 @@ static uint32_t next_random(salp__member *self)
     return self->random;
 }
 
-/* One look at everybody. Asks one of those who have nothing to give; if that was in vain before, seizes what they have. */
-static salp_fork_job *look_around(salp__member *self, salp__member **owner, bool hard)
+enum nearness { EVERYBODY, NEARBY, ELSEWHERE };
+
+/* relaxed: hints. */
+static bool is_among(const salp__member *other, enum nearness which, int cache)
+{
+    return which == EVERYBODY ||
+           (which == NEARBY) == (atomic_load_explicit(&other->cache, memory_order_relaxed) == cache);
+}
+
+/* One look at some of them, or all. Asks one of those who have nothing to give; if that was in vain before, seizes what
+   they have. */
+static salp_fork_job *look_at(salp__member *self, enum nearness which, salp__member **owner, bool hard)
 {
     salp__crew *crew = self->crew;
     int count = atomic_load_explicit(&crew->count, memory_order_acquire);
     int first = (int)(next_random(self) % (uint32_t)count);
+    int cache = atomic_load_explicit(&self->cache, memory_order_relaxed); /* our own */
     bool asked = false; /* one at a time: what is moved for nothing costs its owner something */
     for (int i = 0; i < count; i++) {
         *owner = crew->members[(first + i) % count];
+        if (!is_among(*owner, which, cache))
+            continue;
         salp_fork_job *job = salp__deque_steal(&(*owner)->deque, INT64_MIN, NULL, NULL);
         if (!job && hard && seize(*owner))
             job = salp__deque_steal(&(*owner)->deque, INT64_MIN, NULL, NULL);
@@ -515,6 +539,14 @@ static salp_fork_job *look_around(salp__member *self, salp__member **owner, bool
         asked = asked || ask(*owner);
     }
     return NULL;
+}
+
+static salp_fork_job *look_around(salp__member *self, salp__member **owner, bool hard)
+{
+    if (atomic_load_explicit(&self->cache, memory_order_relaxed) < 0)
+        return look_at(self, EVERYBODY, owner, hard);
+    salp_fork_job *job = look_at(self, NEARBY, owner, hard);
+    return job ? job : look_at(self, ELSEWHERE, owner, hard);
 }
 
 static salp_fork_job *search(salp__member *self, salp__member **owner)
@@ -539,6 +571,7 @@ bool salp__crew_help(salp__crew *crew, int index)
         return false;
     }
     atomic_fetch_add_explicit(&crew->searching, 1, memory_order_relaxed);
+    settle(self);
     salp_fork_job *job = search(self, &owner);
     bool last = atomic_fetch_sub_explicit(&crew->searching, 1, memory_order_relaxed) == 1;
     if (job) {

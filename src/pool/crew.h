@@ -49,6 +49,11 @@
  * Who has found one, and is the last to look, wakes another one: so while jobs are to be had either all are at work, or
  * one looks.
  *
+ * Who looks for work looks first at those whose processors have the same last-level cache as its own: what they have forked
+ * is probably there. It asks one of them, and one of the others: those nearby may have nothing to give. Where a member is,
+ * is noted when it begins, for it seldom moves. That is done with more than two workers, and if somebody has asked how the
+ * machine is built (os/topology.h): to find that out takes longer than most of what comes here.
+ *
  * tests/model/crew.pml is a model of I1 to I6, and knows what goes wrong without each of the fences and looks.
  *
  * From: Mohr, Kranz, Halstead, "Lazy Task Creation" (1991); Wagner, Calder, "Leapfrogging" (PPoPP 1993); van Dijk, van de
@@ -91,6 +96,7 @@ typedef struct salp__member {
     _Alignas(SALP__CACHE_LINE) salp_worker face;
     _Alignas(SALP__CACHE_LINE) salp__latch latch; /* I2 */
     _Atomic bool at_work;                         /* it is on a job; relaxed, a hint */
+    _Atomic int cache;                  /* the last-level cache where it began, or -1: unknown; relaxed, a hint */
     salp_fork_job *_Atomic barren;      /* while this moved job is the newest, nothing is private; relaxed, a hint */
     struct salp__member *_Atomic asker; /* sleeps until there is something in the deque, or NULL */
     salp__bell bell; /* rung when a job of this one is over that another one ran, and by whom it has asked */

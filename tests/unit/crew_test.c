@@ -1,0 +1,99 @@
+/*
+ * Whose jobs a thread of a pool takes first, by one thread that plays all of them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "test.h"
+
+#include "os/topology.h"
+#include "pool/crew.h"
+
+enum { JOBS = 8, SEEKER = 0, FAR, NEAR, MEMBERS, MOST = 2 * JOBS };
+
+struct offered {
+    salp_fork_job job;
+    int owner;
+};
+
+static salp__bell work;
+static salp__crew *crew;
+static salp__entry entries[MEMBERS];
+static int order[MOST], taken; /* whose jobs were taken, one after the other */
+
+/* All processors of this machine share a last-level cache. Before anybody has looked at the machine. */
+static void pretend_caches(void)
+{
+    assert_int_equal(setenv("HWLOC_SYNTHETIC", "l3:2 core:1024 pu:1", 1), 0);
+    assert_non_null(salp__topology_get());
+    if (salp__topology_cache_here() < 0)
+        test_skip("there is no hwloc, or more than 1024 processors");
+}
+
+static int count_offered(int owner)
+{
+    return (int)(SALP__DEQUE_SIZE - salp__deque_room(&salp__crew_member(crew, owner)->deque));
+}
+
+static void take(salp_worker *worker, salp_fork_job *job)
+{
+    (void)worker;
+    order[taken++] = ((struct offered *)job)->owner;
+}
+
+static void offer(salp_worker *worker, salp_fork_job *root);
+
+/* As this member, on top of what the thread is. */
+static void be(int owner)
+{
+    struct offered root = { .owner = owner };
+    salp__member_run(salp__crew_member(crew, owner), &entries[owner], offer, &root.job);
+}
+
+/* Has something to take. FAR is then NEAR, too, who lets the seeker have what both have offered. */
+static void offer(salp_worker *worker, salp_fork_job *root)
+{
+    salp__member *self = salp__member_of(worker);
+    int owner = ((struct offered *)root)->owner, here = salp__topology_cache_here();
+    struct offered jobs[JOBS + 1];
+    assert_int_equal(self->cache, here);
+    self->cache = owner == FAR ? here + 1 : here;
+    for (int i = 0; i <= JOBS; i++) {
+        jobs[i].owner = owner;
+        salp_fork(worker, &jobs[i].job, take);
+    }
+    worker->salp__signal = 1; /* as if somebody had asked: half of what is left goes to the others at the join */
+    assert_false(salp_join(worker, &jobs[JOBS].job));
+    assert_in_range(count_offered(owner), 1, JOBS / 2);
+    if (owner == FAR) {
+        be(NEAR);
+    } else {
+        int near = count_offered(NEAR), all = near + count_offered(FAR);
+        for (int i = 0; i < all; i++) {
+            assert_true(salp__crew_help(crew, SEEKER));
+            assert_int_equal(order[i], i < near ? NEAR : FAR);
+        }
+    }
+    for (int i = JOBS; i-- > 0;)
+        salp_join(worker, &jobs[i].job);
+}
+
+static void who_has_the_same_cache_is_asked_first(void **state)
+{
+    (void)state;
+    pretend_caches();
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(salp__crew_open(&crew, MEMBERS, &work), 0);
+        salp__crew_member(crew, SEEKER)->random = 2463534242u + (uint32_t)i;
+        taken = 0;
+        be(FAR);
+        salp__crew_close(crew);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST("who has the same cache is asked first", who_has_the_same_cache_is_asked_first),
+    };
+    return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
+}
