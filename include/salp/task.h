@@ -168,10 +168,10 @@ SALP_API void salp_group_open(salp_group *group);
  * of a group cancels the others, and what its owner waits for, until he closes it.
  * A task that could not be started is no failure: look at the result of salp_go.
  *
- * Errors: -EINVAL: no function; -EPERM: not called from a task of the group's
- * loop; -ECANCELED: the group was cancelled, or a task of it has failed;
- * -ENOMEM: no memory for a stack, or the system has no more room for its guard
- * (vm.max_map_count).
+ * Errors: -EINVAL: no group, or no function; -EPERM: not called from a task of
+ * the group's loop; -ECANCELED: the group was cancelled, or a task of it has
+ * failed; -ENOMEM: no memory for a stack, or the system has no more room for its
+ * guard (vm.max_map_count).
  */
 SALP_API int salp_go(salp_group *group, salp_fn *function, void *arg);
 

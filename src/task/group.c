@@ -27,10 +27,10 @@ int salp_go(salp_group *group, salp_fn *function, void *arg)
 int salp_go_with(salp_group *opaque, salp_fn *function, void *arg, const salp_task_options *options)
 {
     salp__members *group = (salp__members *)opaque;
+    if (!group || !function || (options && options->stack_size > SALP__STACK_MOST))
+        return -EINVAL;
     salp__task *owner = group->scope.actor->task;
     salp__runtime *runtime = salp__runtime_here();
-    if (!function || (options && options->stack_size > SALP__STACK_MOST))
-        return -EINVAL;
     if (!owner || owner->runtime != runtime || !runtime->current)
         return -EPERM;
     /* relaxed: set on this very thread. */

@@ -298,6 +298,8 @@ static int go_nowhere(void *arg)
     (void)arg;
     salp_group_open(&group);
     EXPECT(salp_go(&group, NULL, NULL) == -EINVAL);
+    EXPECT(salp_go(NULL, return_number, NULL) == -EINVAL);
+    EXPECT(salp_go_with(NULL, return_number, NULL, &(salp_task_options){ .name = "none" }) == -EINVAL);
     EXPECT(salp_group_close(&group) == 0);
     return 0;
 }
