@@ -367,6 +367,9 @@ static void end(salp__member *self, const frame *below)
     while (salp__deque_next(&self->deque) > below->base && salp__deque_take(&self->deque))
         left = true;
     set_newest(self, below->newest);
+    /* `begin` may have moved all of it: then it would be seized in vain. */
+    if (!private_at((uintptr_t)below->newest))
+        atomic_store_explicit(&self->barren, below->newest, memory_order_relaxed);
     self->entry = below->entry;
     salp__latch_release(&self->latch);
     if (left)

@@ -1,5 +1,5 @@
 /*
- * Whose jobs a thread of a pool takes first, by one thread that plays all of them.
+ * Whose jobs a thread of a pool takes first, and when it looks in vain; by one thread that plays all of them.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -90,10 +90,44 @@ static void who_has_the_same_cache_is_asked_first(void **state)
     }
 }
 
+static void run_nothing(salp_worker *worker, salp_fork_job *job)
+{
+    (void)worker;
+    (void)job;
+}
+
+static void nest(salp_worker *worker, salp_fork_job *root)
+{
+    salp__member *self = salp__member_of(worker);
+    salp__entry inner = { .outer = &entries[FAR] };
+    struct offered jobs[2] = { { .owner = FAR }, { .owner = FAR } };
+    (void)root;
+    salp_fork(worker, &jobs[0].job, take);
+    salp__member_run(self, &inner, run_nothing, NULL);
+    assert_int_equal(count_offered(FAR), 1);
+    assert_ptr_equal(self->barren, &jobs[0].job);
+    salp_fork(worker, &jobs[1].job, take);
+    assert_ptr_not_equal(self->barren, &jobs[1].job); /* this one is private */
+    assert_false(salp_join(worker, &jobs[1].job));
+    assert_false(salp_join(worker, &jobs[0].job));
+    assert_null(self->barren); /* what has the same address next may be private */
+}
+
+static void nothing_is_seized_where_a_run_on_top_has_left_nothing(void **state)
+{
+    struct offered root = { .owner = FAR };
+    (void)state;
+    assert_int_equal(salp__crew_open(&crew, MEMBERS, &work), 0);
+    salp__member_run(salp__crew_member(crew, FAR), &entries[FAR], nest, &root.job);
+    salp__crew_close(crew);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST("who has the same cache is asked first", who_has_the_same_cache_is_asked_first),
+        TEST("nothing is seized where a run on top has left nothing",
+             nothing_is_seized_where_a_run_on_top_has_left_nothing),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
