@@ -3,7 +3,7 @@
  *
  *   a regular file       preadv2 with RWF_NOWAIT: what the system has in memory, which is nearly always all of it. When it has
  *                        not, a thread of salp/file.h reads, so that a slow disk holds up no job.
- *   all else             a stream (salp/stream.h). The descriptor that others share is not set to O_NONBLOCK for that.
+ *   all else             a stream (salp/stream.h, flow.c). The descriptor that others share is not set to O_NONBLOCK for that.
  *   a path that has to   a named pipe that nobody writes to yet, say: opened by a thread of salp/file.h.
  *   be waited for
  *
@@ -27,15 +27,17 @@
 #include <salp/file.h>
 #include <salp/stream.h>
 
+#include "input/flow.h"
 #include "input/message.h"
 
 struct input_bytes {
     char *name;
-    int fd;              /* a regular file; -1: it is a stream */
-    salp_stream *stream; /* NULL: it is a regular file */
-    salp_file *file;     /* a regular file once more, for what is not in memory; NULL: that was not needed yet */
-    int64_t offset;      /* [regular] where it is read next */
+    int fd;          /* a regular file; -1: it is a stream */
+    salp_file *file; /* a regular file once more, for what is not in memory; NULL: that was not needed yet */
+    int64_t offset;  /* [regular] where it is read next */
+    struct input_flow_reader reader; /* [stream] */
     bool standard_input;
+    bool ahead; /* it only counts: errors are the other one's to tell */
 };
 
 static char *name_of(const char *path)
@@ -95,11 +97,18 @@ static int begin(struct input_bytes *bytes, int fd)
         bytes->offset = offset < 0 ? 0 : offset;
         return 0;
     }
+    salp_stream *stream = NULL;
     if (error == 0)
-        error = salp_stream_from_fd(&bytes->stream, fd, NULL);
-    if (error < 0)
+        error = salp_stream_from_fd(&stream, fd, NULL);
+    if (error < 0) {
         close(fd);
-    return error;
+        return error;
+    }
+    bytes->reader.flow = input_flow_new(stream);
+    if (bytes->reader.flow)
+        return 0;
+    salp_stream_close(stream);
+    return -ENOMEM;
 }
 
 int input_bytes_open(struct input_bytes **opened, const char *path)
@@ -140,7 +149,10 @@ void input_bytes_close(struct input_bytes *bytes)
         lseek(bytes->fd, bytes->offset, SEEK_SET);
     if (bytes->fd >= 0)
         close(bytes->fd);
-    salp_stream_close(bytes->stream);
+    if (bytes->ahead && bytes->reader.flow)
+        input_flow_remove(bytes->reader.flow);
+    else
+        input_flow_free(bytes->reader.flow);
     salp_file_close(bytes->file);
     free(bytes->name);
     free(bytes);
@@ -174,10 +186,33 @@ static int64_t read_regular(struct input_bytes *bytes, void *data, size_t size)
 
 int64_t input_bytes_read(struct input_bytes *bytes, void *data, size_t size)
 {
-    int64_t got = bytes->stream ? salp_read(bytes->stream, data, size) : read_regular(bytes, data, size);
-    if (got >= 0 || got == -ECANCELED || got == -ETIMEDOUT)
+    bool regular = bytes->fd >= 0;
+    int64_t got = regular ? read_regular(bytes, data, size) : input_flow_read(&bytes->reader, data, size);
+    if (got >= 0 || got == -ECANCELED || got == -ETIMEDOUT || bytes->ahead)
         return got;
     return input_tell_error((int)got, "cannot read %s", bytes->name);
+}
+
+int input_bytes_ahead(struct input_bytes **opened, struct input_bytes *bytes, const char *folder)
+{
+    *opened = NULL;
+    struct input_bytes *ahead = calloc(1, sizeof *ahead);
+    if (!ahead)
+        return -ENOMEM;
+    *ahead = (struct input_bytes){ .fd = -1, .offset = bytes->offset, .ahead = true, .name = strdup(bytes->name) };
+    int error = ahead->name ? 0 : -ENOMEM;
+    if (error == 0 && bytes->fd >= 0) {
+        ahead->fd = fcntl(bytes->fd, F_DUPFD_CLOEXEC, 3);
+        error = ahead->fd < 0 ? -errno : 0;
+    } else if (error == 0) {
+        error = input_flow_add(bytes->reader.flow, folder);
+        ahead->reader = (struct input_flow_reader){ .flow = error == 0 ? bytes->reader.flow : NULL, .ahead = true };
+    }
+    if (error == 0)
+        *opened = ahead;
+    else
+        input_bytes_close(ahead);
+    return error;
 }
 
 const char *input_bytes_name(const struct input_bytes *bytes)

@@ -27,6 +27,13 @@ void input_bytes_close(struct input_bytes *bytes);
  */
 int64_t input_bytes_read(struct input_bytes *bytes, void *data, size_t size);
 
+/*
+ * The same bytes once more, from where the first one stands: for who counts them before they are needed. What comes through a
+ * pipe is kept in `folder` until the first one has it, too (input/flow.h). It is closed before the first one. Errors, not told:
+ * those of input_flow_add, and of reading also those of input_flow_read.
+ */
+int input_bytes_ahead(struct input_bytes **ahead, struct input_bytes *bytes, const char *folder);
+
 /* As messages call it: "standard input", or its path in quotes. */
 const char *input_bytes_name(const struct input_bytes *bytes);
 

@@ -349,3 +349,11 @@ struct input_records *input_combinations_records(const struct input_combinations
         return NULL;
     return input_list_records(combinations->lists[0].reader);
 }
+
+int input_combinations_learn(struct input_combinations *combinations)
+{
+    int error = 0;
+    for (int i = 0; i < combinations->list_count && error == 0; i++)
+        error = input_list_learn(combinations->lists[i].reader, combinations->options->temporary);
+    return error;
+}

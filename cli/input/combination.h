@@ -45,4 +45,7 @@ int64_t input_combinations_count(const struct input_combinations *combinations);
 /* The records of the one list, when each is a combination as it comes and none was given out. NULL: it is not as simple. */
 struct input_records *input_combinations_records(const struct input_combinations *combinations);
 
+/* Reads ahead to know that, as input_list_learn does. */
+int input_combinations_learn(struct input_combinations *combinations);
+
 #endif

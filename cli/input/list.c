@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <salp/task.h>
+
 #include "input/grow.h"
 #include "input/message.h"
 #include "input/records.h"
@@ -23,10 +25,12 @@
 struct input_list_reader {
     const struct input_list *list;
     enum input_list_use use;
-    struct input_records *records; /* NULL: values, or all were read */
+    struct input_records *records; /* NULL: values */
     int value;                     /* [values] index of the next one */
     bool ended;                    /* `count` is all there are */
     uint64_t count;                /* read so far, for the first time */
+    bool learnt;                   /* it is known how many there are: `learnt_count` */
+    uint64_t learnt_count;
 
     char *held;
     size_t held_size, held_room, position;
@@ -116,11 +120,7 @@ int input_list_next(struct input_list_reader *reader, const char **record, size_
     if (reader->ended)
         return 0;
     int result = input_records_next(reader->records, record, size);
-    if (result == 0) {
-        reader->ended = true;
-        input_records_close(reader->records);
-        reader->records = NULL;
-    }
+    reader->ended = result == 0;
     if (result <= 0)
         return result;
     if (reader->use != INPUT_LIST_ONCE) {
@@ -164,7 +164,33 @@ const char *input_list_at(const struct input_list_reader *reader, uint64_t index
 
 int64_t input_list_count(const struct input_list_reader *reader)
 {
-    return reader->ended ? (int64_t)reader->count : -EAGAIN;
+    if (reader->ended)
+        return (int64_t)reader->count;
+    return reader->learnt ? (int64_t)reader->learnt_count : -EAGAIN;
+}
+
+int input_list_learn(struct input_list_reader *reader, const char *folder)
+{
+    enum { AT_A_TIME = 1024 }; /* others are let go on between */
+    struct input_records *ahead;
+    const char *record;
+    size_t size;
+    if (input_list_count(reader) >= 0)
+        return 0;
+    uint64_t count = reader->count;
+    int result = input_records_ahead(&ahead, reader->records, folder);
+    if (result < 0)
+        return result;
+    while ((result = input_records_next(ahead, &record, &size)) > 0) {
+        if (++count % AT_A_TIME == 0)
+            salp_yield();
+    }
+    input_records_close(ahead);
+    if (result == 0) {
+        reader->learnt = true;
+        reader->learnt_count = count;
+    }
+    return result;
 }
 
 struct input_records *input_list_records(const struct input_list_reader *reader)

@@ -44,10 +44,16 @@ int input_list_read_all(struct input_list_reader *reader);
 /* One of them, by its index. [INPUT_LIST_INDEXED, all read] */
 const char *input_list_at(const struct input_list_reader *reader, uint64_t index, size_t *size);
 
-/* How many there are; -EAGAIN: the end was not reached yet. */
+/* How many there are; -EAGAIN: the end was not reached yet, and it was not learnt. */
 int64_t input_list_count(const struct input_list_reader *reader);
 
 /* The records of its file, of which none was read so far. NULL: values, or they are held. */
 struct input_records *input_list_records(const struct input_list_reader *reader);
+
+/*
+ * Reads ahead to know how many there are. In a task of its own, beside the one that goes through the list, which is not closed
+ * meanwhile. 0: it is known now; an error, not told: it will not be.
+ */
+int input_list_learn(struct input_list_reader *reader, const char *folder);
 
 #endif

@@ -222,6 +222,8 @@ void input_pattern_close(struct input_pattern *pattern)
 
 bool input_pattern_find(const struct input_pattern *pattern, const char *data, size_t size, struct input_match *match)
 {
+    if (size == 0)
+        return false;
     if (pattern->bytes) {
         const char *found = pattern->size == 1 ? memchr(data, pattern->bytes[0], size)
                                                : memmem(data, size, pattern->bytes, pattern->size);

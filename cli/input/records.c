@@ -31,6 +31,7 @@ struct input_records {
     char *buffer;
     size_t room, start, searched, end;
     bool ended; /* there is no more to be read */
+    bool ahead; /* it only counts: errors are the other one's to tell */
     uint64_t number;
 };
 
@@ -73,6 +74,8 @@ static int make_room(struct input_records *records)
     }
     if (records->room - held > READ / 2)
         return 0;
+    if (held > INPUT_RECORD_MAX && records->ahead)
+        return -EMSGSIZE;
     if (held > INPUT_RECORD_MAX)
         return input_tell(-EMSGSIZE, "%s: record %llu is longer than %d MiB", input_bytes_name(records->bytes),
                           (unsigned long long)records->number + 1, INPUT_RECORD_MAX >> 20);
@@ -178,7 +181,10 @@ int input_records_next(struct input_records *records, const char **found, size_t
         result = next_raw(records, &record, size);
         if (result <= 0)
             return result;
-        if (options->delimiter != '\0' && memchr(record, '\0', *size))
+        bool zero = options->delimiter != '\0' && memchr(record, '\0', *size);
+        if (zero && records->ahead)
+            return -EILSEQ;
+        if (zero)
             return input_tell(-EILSEQ, "%s: there is a zero byte in record %llu; is -0 missing, or --pipe?",
                               input_bytes_name(records->bytes), (unsigned long long)records->number);
         if (options->end && strcmp(record, options->end) == 0) {
@@ -193,4 +199,26 @@ int input_records_next(struct input_records *records, const char **found, size_t
 bool input_records_ready(struct input_records *records)
 {
     return records->buffer && find_delimiter(records);
+}
+
+int input_records_ahead(struct input_records **opened, struct input_records *records, const char *folder)
+{
+    *opened = NULL;
+    struct input_records *ahead = malloc(sizeof *ahead);
+    if (!ahead)
+        return -ENOMEM;
+    *ahead = *records;
+    ahead->ahead = true;
+    ahead->bytes = NULL;
+    ahead->buffer = malloc(records->room + 1); /* I2 */
+    int error = ahead->buffer ? 0 : -ENOMEM;
+    if (error == 0 && records->end > records->start)
+        memcpy(ahead->buffer + records->start, records->buffer + records->start, records->end - records->start);
+    if (error == 0 && !records->ended)
+        error = input_bytes_ahead(&ahead->bytes, records->bytes, folder);
+    if (error == 0)
+        *opened = ahead;
+    else
+        input_records_close(ahead);
+    return error;
 }

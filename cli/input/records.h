@@ -30,4 +30,10 @@ int input_records_next(struct input_records *records, const char **record, size_
 /* Is a record there already, so that the next call does not wait? */
 bool input_records_ready(struct input_records *records);
 
+/*
+ * The same records once more, from the next one on, for who counts them (input_bytes_ahead). To be closed before the first one.
+ * Another task may be in input_records_next of the first one. Errors, not told, as those of reading from it.
+ */
+int input_records_ahead(struct input_records **ahead, struct input_records *records, const char *folder);
+
 #endif

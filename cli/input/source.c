@@ -333,10 +333,12 @@ int64_t input_source_total(const struct input_source *source)
 
 int input_source_learn(struct input_source *source, void (*known)(uint64_t total, void *arg), void *arg)
 {
+    bool countable = !source->blocks && !(source->chars_max != SIZE_MAX && source->options.fill);
+    int error = countable ? input_combinations_learn(source->combinations) : 0;
     int64_t total = input_source_total(source);
     if (total >= 0)
         known((uint64_t)total, arg);
-    return 0;
+    return error == -ECANCELED || error == -ETIMEDOUT ? error : 0;
 }
 
 int input_source_width(const struct input_source *source)

@@ -92,8 +92,17 @@ int input_source_next(struct input_source *source, struct job *job);
 /* The names of the columns (--header): {name} is the value at the same place. Valid as long as the source. */
 const char *const *input_source_names(const struct input_source *source, int *count);
 
-/* How many jobs there will be in all; -EAGAIN: not known yet. Reads ahead only if `learn` was asked for, in a task of its own. */
+/*
+ * How many jobs there will be in all; -EAGAIN: not known yet, or not before the last one (blocks; lines that are filled). It is
+ * taken for granted that no line with -n becomes too long.
+ */
 int64_t input_source_total(const struct input_source *source);
+
+/*
+ * Reads ahead to learn it, and tells `known`, if it can be known: not if a list is broken, or has more than 256 MiB that come through
+ * a pipe. In a task of its own, beside those that ask for jobs; it has to have ended before the source is closed. Returns 0, or
+ * -ECANCELED, -ETIMEDOUT: by the scope, and nothing is lost.
+ */
 int input_source_learn(struct input_source *source, void (*known)(uint64_t total, void *arg), void *arg);
 
 /* How many values a job has at most: a {N} that is larger is a mistake. 0: not known. */

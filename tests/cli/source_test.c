@@ -7,7 +7,9 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "input/source.h"
@@ -23,7 +25,6 @@ struct run {
     int result; /* of the last input_source_next */
     int opened; /* of input_source_open */
     int64_t total;
-    int64_t (*learn)(struct run *run, struct input_source *source);
 };
 
 static void write_job(FILE *to, const struct job *job)
@@ -604,6 +605,192 @@ static void a_named_pipe_is_waited_for(void **state)
     rmdir(folder);
 }
 
+/* ---- how many there will be ---- */
+
+struct learner {
+    struct input_options options;
+    struct input_source *source;
+    int64_t known; /* -1: not told */
+    int (*writer)(void *arg);
+    int fd; /* for the writer */
+    uint64_t jobs;
+};
+
+static void on_known(uint64_t total, void *arg)
+{
+    struct learner *learner = arg;
+    EXPECT(learner->known == -1);
+    learner->known = (int64_t)total;
+}
+
+static int learn(void *arg)
+{
+    struct learner *learner = arg;
+    return input_source_learn(learner->source, on_known, learner);
+}
+
+/* Takes some jobs, learns beside, and takes the rest: each value is the number of its line. */
+static int learn_beside(void *arg)
+{
+    struct learner *learner = arg;
+    struct job *job = calloc(1, sizeof *job);
+    EXPECT(job && (job->memory = job_memory_new()));
+    learner->known = -1;
+    learner->jobs = 0;
+    EXPECT(input_source_open(&learner->source, &learner->options) == 0);
+    salp_group group;
+    salp_group_open(&group);
+    if (learner->writer)
+        EXPECT(salp_go(&group, learner->writer, learner) == 0);
+    for (job_clear(job); input_source_next(learner->source, job) > 0; job_clear(job)) {
+        EXPECT(strtoull(job->values[0], NULL, 10) == ++learner->jobs);
+        if (learner->jobs == 3)
+            EXPECT(salp_go(&group, learn, learner) == 0);
+        if (learner->jobs % 7 == 0)
+            salp_yield();
+    }
+    EXPECT(salp_group_close(&group) == 0);
+    EXPECT(input_source_total(learner->source) == (int64_t)learner->jobs);
+    input_source_close(learner->source);
+    job_memory_free(job->memory);
+    free(job);
+    return 0;
+}
+
+enum { MANY_LINES = 50000 };
+
+static int write_lines(void *arg)
+{
+    const struct learner *learner = arg;
+    salp_stream *stream;
+    EXPECT(salp_stream_from_fd(&stream, learner->fd, NULL) == 0);
+    for (int i = 1; i <= MANY_LINES; i++) {
+        char line[20];
+        int size = snprintf(line, sizeof line, "%d\n", i);
+        EXPECT(salp_write(stream, line, (size_t)size) == size);
+        if (i % 1000 == 0)
+            salp_yield();
+    }
+    salp_stream_close(stream);
+    return 0;
+}
+
+static void set_pipe(int *writer)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    close(ends[0]);
+    *writer = ends[1];
+}
+
+static void the_number_of_jobs_is_learnt_beside(void **state)
+{
+    (void)state;
+    struct learner learner = { .options = { .delimiter = '\n' }, .writer = write_lines };
+    set_pipe(&learner.fd);
+    assert_int_equal(salp_run(learn_beside, &learner), 0);
+    assert_int_equal(learner.jobs, MANY_LINES);
+    assert_int_equal(learner.known, MANY_LINES);
+
+    set_input(FROM_FILE, "1\n2\n3\n4\n5", 9);
+    learner.writer = NULL;
+    assert_int_equal(salp_run(learn_beside, &learner), 0);
+    assert_int_equal(learner.known, 5);
+}
+
+static int learn_first(void *arg)
+{
+    struct learner *learner = arg;
+    learner->known = -1;
+    EXPECT(input_source_open(&learner->source, &learner->options) == 0);
+    EXPECT(input_source_learn(learner->source, on_known, learner) == 0);
+    input_source_close(learner->source);
+    return 0;
+}
+
+static void what_is_learnt_counts_jobs(void **state)
+{
+    (void)state;
+    const struct {
+        struct input_options options;
+        int64_t known;
+    } cases[] = {
+        { { LISTS(VALUES("a", "b", "c"), standard_input) }, 12 },
+        { { LISTS(standard_input, VALUES("a", "b", "c")), .header = true }, 6 },
+        { { LISTS(standard_input, LINKED("a", "b", "c")) }, 3 },
+        { { LISTS(standard_input, VALUES("a", "b", "c")), .link_all = true }, 4 },
+        { { .max_args = 3 }, 2 },
+        { { .skip_empty = true }, 3 },
+        { { .end = "3" }, 2 },
+        { { .shuffle = true }, 4 },
+        { { .pipe = true }, -1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (enum way way = FROM_FILE; way <= FROM_PIPE; way++) {
+            struct learner learner = { .options = cases[i].options };
+            learner.options.delimiter = '\n';
+            set_input(way, "1\n\n3\n4\n", 7);
+            assert_int_equal(salp_run(learn_first, &learner), 0);
+            assert_int_equal(learner.known, cases[i].known);
+        }
+    }
+}
+
+static int cancel_learning(void *arg)
+{
+    struct learner *learner = arg;
+    struct job *job = calloc(1, sizeof *job);
+    EXPECT(job && (job->memory = job_memory_new()));
+    EXPECT(input_source_open(&learner->source, &learner->options) == 0);
+    salp_group group;
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, learn, learner) == 0);
+    EXPECT(write(learner->fd, "1\n2\n3", 5) == 5);
+    for (int i = 0; i < 100; i++)
+        salp_yield();
+    salp_group_cancel(&group);
+    EXPECT(salp_group_close(&group) == -ECANCELED);
+    EXPECT(write(learner->fd, "4\n5\n", 4) == 4);
+    close(learner->fd);
+    static const char *const values[] = { "1", "2", "34", "5" };
+    for (int i = 0; i < 4; i++) {
+        job_clear(job);
+        EXPECT(input_source_next(learner->source, job) == 1);
+        EXPECT(strcmp(job->values[0], values[i]) == 0);
+    }
+    EXPECT(input_source_next(learner->source, job) == 0);
+    input_source_close(learner->source);
+    job_memory_free(job->memory);
+    free(job);
+    return 0;
+}
+
+static void who_stops_learning_takes_nothing_away(void **state)
+{
+    (void)state;
+    struct learner learner = { .options = { .delimiter = '\n' }, .known = -1 };
+    set_pipe(&learner.fd);
+    assert_int_equal(salp_run(cancel_learning, &learner), 0);
+    assert_int_equal(learner.known, -1);
+}
+
+static void a_full_disk_takes_nothing_away(void **state)
+{
+    (void)state;
+    struct learner learner = { .options = { .delimiter = '\n', .temporary = "/nowhere" }, .writer = write_lines };
+    set_pipe(&learner.fd);
+    assert_int_equal(salp_run(learn_beside, &learner), 0);
+    assert_int_equal(learner.jobs, MANY_LINES);
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 1000, 1000 }), 0);
+    learner.options.temporary = NULL;
+    set_pipe(&learner.fd);
+    assert_int_equal(salp_run(learn_beside, &learner), 0);
+    assert_int_equal(learner.jobs, MANY_LINES);
+}
+
 /* ---- blocks ---- */
 
 #define BLOCKS(input, jobs, ...) CHECK(input, jobs, .pipe = true, __VA_ARGS__)
@@ -752,6 +939,10 @@ int main(int argc, char **argv)
         TEST("a line is a job when it is there", a_line_is_a_job_when_it_is_there),
         TEST("the first list may be without end", the_first_list_may_be_without_end),
         TEST("a named pipe is waited for", a_named_pipe_is_waited_for),
+        TEST("the number of jobs is learnt beside", the_number_of_jobs_is_learnt_beside),
+        TEST("what is learnt counts jobs", what_is_learnt_counts_jobs),
+        TEST("who stops learning takes nothing away", who_stops_learning_takes_nothing_away),
+        TEST("a full disk takes nothing away", a_full_disk_takes_nothing_away),
         TEST("blocks end where records do", blocks_end_where_records_do),
         TEST("blocks have so many records", blocks_have_so_many_records),
         TEST("borders can be expressions", borders_can_be_expressions),
