@@ -60,7 +60,10 @@ static const int64_t patience = SALP_SECONDS(5); /* I3 */
 /* What the runner is told of by the line, and does nothing about itself. */
 static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP };
 
-enum { PASSED_ON = sizeof passed_on / sizeof *passed_on };
+enum {
+    PASSED_ON = sizeof passed_on / sizeof *passed_on,
+    ENOUGH = 3, /* signals of the user; the runner knows what to do about those before */
+};
 
 /* ---- ending all below ---- */
 
@@ -222,15 +225,26 @@ static _Noreturn void leave(int status, map_guard_last *last, void *arg)
     _exit(MAP_EXIT_ERROR);
 }
 
+/* The user does not want to wait any longer. */
+static _Noreturn void leave_now(int number, map_guard_last *last, void *arg)
+{
+    end_children(false);
+    last(arg);
+    end_by(number);
+}
+
 static _Noreturn void front(pid_t guard_pid, int line, const sigset_t *awaited, map_guard_last *last, void *arg)
 {
-    for (;;) {
+    for (int sent = 0;;) {
         int status, number = sigwaitinfo(awaited, NULL);
         if (number == SIGCHLD && waitpid(guard_pid, &status, WNOHANG) == guard_pid)
             leave(status, last, arg);
+        if (number <= 0 || number == SIGCHLD)
+            continue;
+        if (++sent == ENOUGH)
+            leave_now(number, last, arg);
         const char byte = (char)number;
-        if (number > 0 && number != SIGCHLD)
-            (void)!write(line, &byte, 1); /* if the line is full he has said it often enough */
+        (void)!write(line, &byte, 1);
     }
 }
 

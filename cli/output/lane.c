@@ -225,8 +225,7 @@ static void read_rest(struct output_lane *lane)
     }
 }
 
-/* Is the command still there, because a scope has ended our waiting for it? */
-static bool was_interrupted(int result, const salp_output *outcome)
+bool output_lane_was_interrupted(int result, const salp_output *outcome)
 {
     return result == -ECANCELED || (result == -ETIMEDOUT && !outcome->timed_out);
 }
@@ -235,7 +234,7 @@ int output_lane_collect(struct output_lane *lane, salp_command *command, salp_ou
 {
     int result = lane->common->live ? wait_live(lane, command, outcome) : salp_command_wait(command, outcome);
     read_rest(lane);
-    if (!has_ended(lane) && !was_interrupted(result, outcome))
+    if (!has_ended(lane) && !output_lane_was_interrupted(result, outcome))
         wait_for_others(lane);
     return result;
 }

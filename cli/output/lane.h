@@ -68,6 +68,9 @@ int output_lane_begin(struct output_lane *lane, struct job *job, struct output_e
 /* Until the command has ended and all was read. Returns what salp_command_wait does. */
 int output_lane_collect(struct output_lane *lane, salp_command *command, salp_output *outcome);
 
+/* That result: is the command still there, because a scope has ended our waiting for it? Then the lane is not free. */
+bool output_lane_was_interrupted(int result, const salp_output *outcome);
+
 /* The lane is free for the next job. */
 void output_lane_cease(struct output_lane *lane);
 

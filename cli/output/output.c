@@ -312,11 +312,13 @@ int output_collect(struct output *output, struct job *job, salp_command *command
     struct output_lane *lane = entry ? entry->lane : NULL;
     salp_output own = { .exit_status = -1 };
     int result = 0;
+    if (!outcome)
+        outcome = &own;
     if (lane && command)
-        result = output_lane_collect(lane, command, outcome ? outcome : &own);
+        result = output_lane_collect(lane, command, outcome);
     else if (command)
         result = salp_command_wait(command, outcome);
-    if (lane)
+    if (lane && !output_lane_was_interrupted(result, outcome))
         stop(entry);
     return result < 0 ? result : output->common.screen.error;
 }

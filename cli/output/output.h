@@ -66,7 +66,8 @@ int output_begin(struct output *output, struct job *job, salp_command_options *o
  * writes meanwhile, and until its output is closed, but no longer than `linger` after its end. Fills in job->out and job->err,
  * and the outcome (NULL: not needed). Showing it may make it wait.
  *
- * Returns what salp_command_wait returns; a scope that ends it leaves the command running, and what it has written so far is there.
+ * Returns what salp_command_wait returns; a scope that ends it leaves the command running, what it has written so far is
+ * there, and another call goes on.
  * If that is 0, an error of ours, the same for all calls from then on: -EPIPE: nobody reads our standard output any
  * more; -ENOSPC, ...: told; the run is to be ended.
  */
