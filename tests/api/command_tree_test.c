@@ -513,6 +513,49 @@ static void a_scope_ends_the_waiting_not_the_started_command(void **state)
     in_both(leave_waiting);
 }
 
+static int end_it(void *command)
+{
+    EXPECT(salp_command_end(command) == 0);
+    return 0;
+}
+
+/* Who has left its group holds its output: that ends only if all of the tree do. */
+static int end_beside_reader(void *arg)
+{
+    static const char script[] = "trap 'echo asked; exit 3' TERM; setsid sleep 100000 & echo ready; wait; wait";
+    salp_command *command;
+    salp_group group;
+    salp_scope scope;
+    salp_output o;
+    char line[16];
+    (void)arg;
+    EXPECT(salp_command_start(&command, SH(script), NULL) == 0);
+    EXPECT(salp_read_line(salp_command_stdout(command), line, sizeof line) == 6 && strcmp(line, "ready\n") == 0);
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, end_it, command) == 0);
+    EXPECT(salp_read_line(salp_command_stdout(command), line, sizeof line) == 6 && strcmp(line, "asked\n") == 0);
+    EXPECT(salp_read(salp_command_stdout(command), line, sizeof line) == 0);
+    EXPECT(salp_group_close(&group) == 0);
+    EXPECT(salp_command_wait(command, &o) == 0 && o.exit_status == 3 && !o.timed_out);
+    EXPECT(salp_command_end(command) == 0);
+    EXPECT(salp_command_close(command) == 0);
+    EXPECT(salp_command_end(NULL) == -EINVAL);
+
+    /* A scope that is over does not keep it from being ended. */
+    EXPECT(salp_command_start(&command, ARGV("sleep", "100000"), WITH(.kill_after = -1)) == 0);
+    salp_scope_open(&scope, 0);
+    EXPECT(salp_command_end(command) == 0);
+    EXPECT(salp_command_signal(command, 0) == -ESRCH);
+    salp_scope_close(&scope);
+    return salp_command_close(command);
+}
+
+static void a_tree_is_ended_while_its_output_is_read(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(end_beside_reader, NULL), 0);
+}
+
 static int wait_for_it(void *command)
 {
     salp_output o;
@@ -577,6 +620,7 @@ static void call_back(void *arg)
     salp_command *command;
     EXPECT(salp_command_start(&command, ARGV("sleep", "1000"), NULL) == 0);
     EXPECT(salp_command_wait(command, &o) == SALP_EINSIDE);
+    EXPECT(salp_command_end(command) == SALP_EINSIDE);
     EXPECT(salp_command_close(command) == SALP_EINSIDE);
     *(salp_command **)arg = command;
 }
@@ -621,6 +665,7 @@ int main(int argc, char **argv)
         TEST("a started command is ended", a_started_command_is_ended),
         TEST("closing ends a command within bounds", closing_ends_a_command_within_bounds),
         TEST("a scope ends the waiting, not the started command", a_scope_ends_the_waiting_not_the_started_command),
+        TEST("a tree is ended while its output is read", a_tree_is_ended_while_its_output_is_read),
         TEST("several wait for one command", several_wait_for_one_command),
         TEST("a fork leaves the program's commands alone", a_fork_leaves_the_programs_commands_alone),
         TEST("callbacks of a loop start but do not wait", callbacks_of_a_loop_start_but_do_not_wait),
