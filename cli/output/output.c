@@ -30,6 +30,7 @@ struct output {
     struct output_lane **lanes; /* by slot */
     int lane_count;
     struct output_entry *spare; /* entries */
+    struct output_entry *early; /* of jobs that something was said of before they were begun; where there is no turn */
     bool passes;                /* jobs have our own descriptors */
     int table;                  /* the screen's sink that the table of results goes to */
     struct output_text title;   /* of that, until its first row is shown */
@@ -50,26 +51,50 @@ static struct output_entry *new_entry(struct output *output, uint64_t number)
     return entry;
 }
 
-/* That of a job; NULL: it has none so far. Where there are turns, it may be known by its number alone. */
-static struct output_entry *find_entry(const struct output *output, const struct job *job)
+/* Where the pointer to an entry of that number is, among those that their jobs do not know. */
+static struct output_entry **find_early(struct output *output, uint64_t number)
 {
-    if (job->output || !output->common.options.keep_order)
+    struct output_entry **link = &output->early;
+    while (*link && (*link)->number != number)
+        link = &(*link)->next;
+    return link;
+}
+
+/* That of a job; NULL: it has none so far. */
+static struct output_entry *find_entry(struct output *output, const struct job *job)
+{
+    if (job->output)
         return job->output;
-    return output_turn_find(&output->common.turn, job->number);
+    return output->common.options.keep_order ? output_turn_find(&output->common.turn, job->number)
+                                             : *find_early(output, job->number);
 }
 
 /* That of a job, which gets one. NULL: no memory. */
 static struct output_entry *take_entry(struct output *output, const struct job *job)
 {
     struct output_entry *entry = find_entry(output, job);
+    if (entry)
+        return entry;
+    entry = new_entry(output, job->number);
     if (!entry)
-        entry = new_entry(output, job->number);
-    if (entry && output->common.options.keep_order && output_turn_set(&output->common.turn, job->number, entry) < 0) {
+        return NULL;
+    if (!output->common.options.keep_order) {
+        entry->next = output->early;
+        output->early = entry;
+    } else if (output_turn_set(&output->common.turn, job->number, entry) < 0) {
         entry->next = output->spare;
         output->spare = entry;
         return NULL;
     }
     return entry;
+}
+
+/* The job knows its entry, or has ended. */
+static void adopt(struct output *output, const struct output_entry *entry)
+{
+    struct output_entry **link = find_early(output, entry->number);
+    if (*link == entry)
+        *link = entry->next;
 }
 
 static void forget(struct output *output, struct output_entry *entry)
@@ -287,6 +312,8 @@ int output_begin(struct output *output, struct job *job, salp_command_options *o
     struct output_entry *entry = take_entry(output, job);
     if (!lane || !entry)
         return -ENOMEM;
+    if (!job->output)
+        adopt(output, entry);
     job->output = entry;
     int error = output_lane_begin(lane, job, entry);
     if (error < 0)
@@ -379,6 +406,8 @@ static int tell_results(struct output *output, const struct job *job, struct out
 int output_end(struct output *output, struct job *job)
 {
     struct output_entry *entry = find_entry(output, job);
+    if (entry && !job->output)
+        adopt(output, entry);
     job->output = NULL;
     if (entry && entry->lane)
         stop(entry);
@@ -400,7 +429,7 @@ static bool comes_with_job(const struct output *output, const struct job *job)
     const struct output_options *options = &output->common.options;
     if (!job || passes(output, job) || output->common.screen.error < 0)
         return false;
-    return options->keep_order || (job->output && options->way != OUTPUT_BY_LINE);
+    return options->keep_order || options->way != OUTPUT_BY_LINE;
 }
 
 int output_say(struct output *output, const struct job *job, int fd, const void *bytes, size_t size)
@@ -434,16 +463,22 @@ int output_close(struct output *output)
         }
         output_turn_move(turn);
     }
-    int error = common->screen.error;
     for (int i = 0; i < output->lane_count; i++)
         output_lane_free(output->lanes[i]);
     free(output->lanes);
     output_text_clear(&output->title, &common->store);
+    while (output->early) {
+        struct output_entry *entry = output->early;
+        output->early = entry->next;
+        show(output, entry);
+        give_entry(output, entry);
+    }
     while (output->spare) {
         struct output_entry *entry = output->spare;
         output->spare = entry->next;
         free(entry);
     }
+    int error = common->screen.error;
     output_turn_close(turn);
     output_screen_close(&common->screen);
     output_store_close(&common->store);

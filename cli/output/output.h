@@ -92,8 +92,9 @@ int output_end(struct output *output, struct job *job);
 
 /*
  * Writes bytes in one piece, to standard output (fd 1) or standard error (2): --json, --dry-run, -v; -t. What is said of a job
- * to standard output comes before what that has written itself: with keep_order in its turn, which is output_end's, and
- * after output_begin together with what it writes. All else is written at once (job NULL: it is of none). May wait. Errors as above.
+ * to standard output comes together with what that writes, and before it: when output_end shows it. All else is written at once:
+ * to standard error, of no job (NULL), by line without an order, and where jobs have our own descriptors. May wait.
+ * Errors as above.
  */
 int output_say(struct output *output, const struct job *job, int fd, const void *bytes, size_t size);
 

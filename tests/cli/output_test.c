@@ -494,15 +494,18 @@ static int say(void *arg)
     open_output(arg);
     for (int i = 1; i >= 0; i--) {
         salp_command *command;
-        EXPECT(start(&runs[i], &command) == 0);
         EXPECT(output_say(output, &runs[i].job, 1, i == 0 ? "a\n" : "b\n", 2) == 0);
+        EXPECT(start(&runs[i], &command) == 0);
         EXPECT(output_collect(output, &runs[i].job, command, NULL) == 0);
         salp_command_close(command);
         EXPECT(output_end(output, &runs[i].job) == 0);
     }
-    struct job never = { .number = 3 };
-    EXPECT(output_say(output, &never, 1, "c\n", 2) == 0);
+    struct job never = { .number = 3 }, nor_this = { .number = 4 };
+    EXPECT(output_say(output, &nor_this, 1, "e\n", 2) == 0);
+    EXPECT(output_say(output, &never, 1, "c", 1) == 0);
+    EXPECT(output_say(output, &never, 1, "\n", 1) == 0);
     EXPECT(output_end(output, &never) == 0);
+    EXPECT(output_end(output, &nor_this) == 0);
     EXPECT(output_say(output, NULL, 2, "d\n", 2) == 0);
     return output_close(output);
 }
@@ -520,11 +523,11 @@ static void expect_said(struct output_options options, const char *text)
 static void what_is_said_of_a_job_comes_before_what_it_writes(void **state)
 {
     (void)state;
-    expect_said((struct output_options){ 0 }, "b\ntwo\na\none\nc\n");
-    expect_said((struct output_options){ .keep_order = true }, "a\none\nb\ntwo\nc\n");
-    expect_said((struct output_options){ .way = OUTPUT_NOT_SHOWN }, "b\na\nc\n");
-    expect_said((struct output_options){ .way = OUTPUT_NOT_SHOWN, .keep_order = true }, "a\nb\nc\n");
-    expect_said((struct output_options){ .one_at_a_time = true, .excerpts = true }, "b\ntwo\na\none\nc\n");
+    expect_said((struct output_options){ 0 }, "b\ntwo\na\none\nc\ne\n");
+    expect_said((struct output_options){ .keep_order = true }, "a\none\nb\ntwo\nc\ne\n");
+    expect_said((struct output_options){ .way = OUTPUT_NOT_SHOWN }, "b\na\nc\ne\n");
+    expect_said((struct output_options){ .way = OUTPUT_NOT_SHOWN, .keep_order = true }, "a\nb\nc\ne\n");
+    expect_said((struct output_options){ .one_at_a_time = true, .excerpts = true }, "b\ntwo\na\none\nc\ne\n");
 }
 
 /* ---- jobs that are no commands ---- */
@@ -887,6 +890,254 @@ static void a_full_disk_is_told_once_and_is_the_answer_from_then_on(void **state
     assert_int_equal(result, 0);
 }
 
+static int end_without_reader(void *arg)
+{
+    struct run run = make(1, "echo one");
+    open_output(arg);
+    run_job(&run);
+    EXPECT(run.result == -EPIPE);
+    EXPECT(output_say(output, NULL, 1, "x", 1) == -EPIPE);
+    EXPECT(output_close(output) == -EPIPE);
+    return 0;
+}
+
+static void that_nobody_reads_any_more_is_an_error_and_nothing_is_said(void **state)
+{
+    (void)state;
+    redirect_to_file(1);
+    redirect_to_pipe(0);
+    close(shown[0]);
+    int result = salp_run(end_without_reader, &(struct output_options){ 0 });
+    restore(0);
+    expect_shown(1, "");
+    assert_int_equal(result, 0);
+}
+
+static int write_to_nothing(void *arg)
+{
+    struct run quiet = make(1, ":"), run = make(2, "echo one");
+    open_output(arg);
+    run_job(&quiet);
+    EXPECT(quiet.result == 0);
+    run_job(&run);
+    EXPECT(run.result == -EBADF);
+    EXPECT(output_close(output) == -EBADF);
+    return 0;
+}
+
+static void a_standard_output_that_is_closed_is_an_error_when_something_is_to_be_shown(void **state)
+{
+    (void)state;
+    redirect_to_file(1);
+    kept[0] = dup(1);
+    close(1);
+    int result = salp_run(write_to_nothing, &(struct output_options){ 0 });
+    restore(0);
+    expect_shown(1, "salp map: standard output: Bad file descriptor\n");
+    assert_int_equal(result, 0);
+}
+
+enum { NUMBERS_SIZE = 1988895 };
+
+static int read_slowly(void *arg)
+{
+    (void)arg;
+    char bytes[1000];
+    int64_t got, size = 0;
+    salp_stream *stream;
+    EXPECT(salp_stream_from_fd(&stream, fcntl(shown[0], F_DUPFD_CLOEXEC, 3), NULL) == 0);
+    while (size < NUMBERS_SIZE && (got = salp_read(stream, bytes, sizeof bytes)) > 0) {
+        for (int i = 0; i < got; i++)
+            EXPECT(bytes[i] == '\n' || (bytes[i] >= '0' && bytes[i] <= '9'));
+        size += got;
+        salp_yield();
+    }
+    EXPECT(size == NUMBERS_SIZE);
+    salp_stream_close(stream);
+    return 0;
+}
+
+/* The reader of the pipe is a task of this loop: if writing held up the loop, nothing would ever go on. */
+static int show_slowly(void *arg)
+{
+    struct run run = make(1, "seq 300000");
+    salp_group group;
+    open_output(arg);
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, run_job, &run) == 0);
+    EXPECT(salp_go(&group, read_slowly, NULL) == 0);
+    EXPECT(salp_group_close(&group) == 0);
+    EXPECT(run.result == 0);
+    return output_close(output);
+}
+
+static void expect_slow(struct output_options options, int flags)
+{
+    redirect_to_pipe(0);
+    assert_int_equal(fcntl(1, F_SETFL, O_WRONLY | flags), 0);
+    int result = salp_run(show_slowly, &options);
+    int after = fcntl(1, F_GETFL);
+    restore(0);
+    close(shown[0]);
+    assert_int_equal(result, 0);
+    assert_int_equal(after & O_NONBLOCK, flags);
+}
+
+static void a_slow_reader_holds_up_nobody_else_and_no_flag_is_changed(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        expect_slow((struct output_options){ 0 }, i * O_NONBLOCK);
+        expect_slow((struct output_options){ .keep_order = true }, i * O_NONBLOCK);
+        expect_slow((struct output_options){ .way = OUTPUT_BY_LINE }, i * O_NONBLOCK);
+    }
+}
+
+static int be_cancelled(void *arg)
+{
+    struct run run = make(1, "seq 300000");
+    salp_group group;
+    open_output(arg);
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, run_job, &run) == 0);
+    await_shown(0, "1\n2\n");
+    salp_group_cancel(&group);
+    salp_group_close(&group);
+    EXPECT(run.result == -ECANCELED);
+    EXPECT(output_close(output) == -ECANCELED);
+    return 0;
+}
+
+static void a_scope_ends_the_showing_to_somebody_who_does_not_read(void **state)
+{
+    (void)state;
+    redirect_to_pipe(0);
+    redirect_to_file(1);
+    int result = salp_run(be_cancelled, &(struct output_options){ 0 });
+    restore(0);
+    close(shown[0]);
+    expect_shown(1, "");
+    assert_int_equal(result, 0);
+}
+
+static int be_interrupted(void *arg)
+{
+    struct run run = make(1, "echo one; read x"), two = make(2, "echo two");
+    int in = give_input(&run);
+    salp_command *command;
+    salp_scope scope;
+    open_output(arg);
+    EXPECT(start(&run, &command) == 0);
+    salp_scope_open(&scope, SALP_FOREVER);
+    salp_scope_cancel(&scope);
+    EXPECT(output_collect(output, &run.job, command, NULL) == -ECANCELED);
+    salp_scope_close(&scope);
+    salp_command_close(command);
+    output_discard(output, &run.job);
+    EXPECT(output_end(output, &run.job) == 0);
+    two.job.slot = 1;
+    run_job(&two);
+    EXPECT(two.result == 0);
+    close(in), close(run.in);
+    return output_close(output);
+}
+
+static void a_job_that_is_given_up_leaves_its_slot_as_new(void **state)
+{
+    (void)state;
+    redirect_to_file(0);
+    redirect_to_file(1);
+    int result = salp_run(be_interrupted, &(struct output_options){ 0 });
+    if (result == 0)
+        result = salp_run(be_interrupted, &(struct output_options){ .way = OUTPUT_BY_LINE });
+    expect_shown(0, "two\ntwo\n");
+    expect_shown(1, "");
+    assert_int_equal(result, 0);
+}
+
+/* Files may not be as large as what is to be put aside. */
+static int have_no_room(void *arg)
+{
+    struct run runs[] = { make(2, "seq 300000"), make(1, "echo one") };
+    EXPECT(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 300000, RLIM_INFINITY }) == 0);
+    open_output(arg);
+    run_all(runs, 2);
+    EXPECT(runs[0].job.out.size == NUMBERS_SIZE);
+    EXPECT(runs[0].result == -EFBIG && runs[1].result == -EFBIG);
+    EXPECT(output_close(output) == -EFBIG);
+    EXPECT(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY }) == 0);
+    return 0;
+}
+
+static int have_no_folder(void *arg)
+{
+    struct run runs[] = { make(2, "seq 300000"), make(1, "echo one") };
+    open_output(arg);
+    run_all(runs, 2);
+    EXPECT(runs[0].result == -ENOENT && runs[1].result == -ENOENT);
+    EXPECT(output_close(output) == -ENOENT);
+    return 0;
+}
+
+static void output_that_cannot_be_put_aside_is_told_and_nothing_is_shown_in_part(void **state)
+{
+    (void)state;
+    redirect_to_pipe(0);
+    redirect_to_file(1);
+    int result = salp_run(have_no_room, &(struct output_options){ .memory = 1, .keep_order = true });
+    if (result == 0)
+        result = salp_run(have_no_folder, &(struct output_options){ .memory = 1, .temporary = "/nowhere" });
+    restore(0);
+    char byte;
+    assert_int_equal(read(shown[0], &byte, 1), 0);
+    close(shown[0]);
+    expect_shown(1, "salp map: output that is put aside: File too large\n"
+                    "salp map: output that is put aside: No such file or directory\n");
+    assert_int_equal(result, 0);
+}
+
+static int run_out_of_descriptors(void *arg)
+{
+    struct run run = make(1, "echo one");
+    struct rlimit limit, none;
+    EXPECT(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    none = limit;
+    open_output(arg);
+    /* One more at a time, until a job can be run. */
+    for (none.rlim_cur = 3;; none.rlim_cur++) {
+        salp_command *command = NULL;
+        EXPECT(setrlimit(RLIMIT_NOFILE, &none) == 0);
+        int error = start(&run, &command);
+        EXPECT(error == 0 || error == -EMFILE);
+        if (error == 0)
+            error = output_collect(output, &run.job, command, NULL);
+        else
+            EXPECT(output_collect(output, &run.job, NULL, NULL) == 0);
+        salp_command_close(command);
+        if (error == 0)
+            break;
+        output_discard(output, &run.job);
+    }
+    EXPECT(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    EXPECT(output_end(output, &run.job) == 0);
+    return output_close(output);
+}
+
+static void without_descriptors_a_job_is_not_begun_and_may_be_later(void **state)
+{
+    (void)state;
+    static const struct output_options options[] = { { 0 }, { .keep_order = true, .way = OUTPUT_BY_LINE } };
+    for (int i = 0; i < 2; i++) {
+        struct output_options own = options[i];
+        redirect_to_file(0);
+        redirect_to_file(1);
+        int result = salp_run(run_out_of_descriptors, &own);
+        expect_shown(0, "one\n");
+        expect_shown(1, "");
+        assert_int_equal(result, 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -921,6 +1172,19 @@ int main(int argc, char **argv)
         TEST("results that cannot be written are told", results_that_cannot_be_written_are_told),
         TEST("a full disk is told once, and is the answer from then on",
              a_full_disk_is_told_once_and_is_the_answer_from_then_on),
+        TEST("that nobody reads any more is an error, and nothing is said",
+             that_nobody_reads_any_more_is_an_error_and_nothing_is_said),
+        TEST("a standard output that is closed is an error when something is to be shown",
+             a_standard_output_that_is_closed_is_an_error_when_something_is_to_be_shown),
+        TEST("a slow reader holds up nobody else, and no flag is changed",
+             a_slow_reader_holds_up_nobody_else_and_no_flag_is_changed),
+        TEST("a scope ends the showing to somebody who does not read",
+             a_scope_ends_the_showing_to_somebody_who_does_not_read),
+        TEST("a job that is given up leaves its slot as new", a_job_that_is_given_up_leaves_its_slot_as_new),
+        TEST("output that cannot be put aside is told, and nothing is shown in part",
+             output_that_cannot_be_put_aside_is_told_and_nothing_is_shown_in_part),
+        TEST("without descriptors a job is not begun, and may be later",
+             without_descriptors_a_job_is_not_begun_and_may_be_later),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
