@@ -15,20 +15,6 @@ enum { SWEEPS = 32 }; /* reads of what a pipe holds, so that somebody who goes o
 
 /* ---- reading ---- */
 
-static int copy_to_file(struct output_channel *ch, const char *bytes, size_t size)
-{
-    while (ch->copy >= 0 && size > 0) {
-        ssize_t written = write(ch->copy, bytes, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return output_screen_fail(&ch->lane->common->screen, "--results", written < 0 ? -errno : -EIO);
-        bytes += written;
-        size -= (size_t)written;
-    }
-    return 0;
-}
-
 /* So many of the new bytes are kept. */
 static size_t kept(const struct output_channel *ch, size_t size)
 {
@@ -68,7 +54,9 @@ static int64_t read_once(struct output_channel *ch)
     if (got <= 0)
         return got;
     output_excerpt_add(ch->which == 0 ? &job->out : &job->err, bytes, (size_t)got);
-    copy_to_file(ch, bytes, (size_t)got);
+    int error = output_copies_write(&ch->lane->entry->copies, ch->which, bytes, (size_t)got);
+    if (error < 0)
+        output_screen_fail(&common->screen, "--results", error);
     size_t size = kept(ch, (size_t)got);
     if (bytes == nowhere || size == 0)
         return got;
@@ -241,35 +229,21 @@ int output_lane_collect(struct output_lane *lane, salp_command *command, salp_ou
 
 /* ---- from job to job ---- */
 
-/* Files that get what it writes. */
-static int open_copies(struct output_lane *lane, const struct job *job, struct output_entry *entry)
+int output_lane_copy(struct output_common *common, const struct job *job, struct output_entry *entry)
 {
-    int fds[2];
-    if (entry->name && lane->common->results.kind == OUTPUT_RESULTS_FILES)
-        unlink(entry->name); /* of the attempt before */
-    free(entry->name);
-    int error = output_results_begin(&lane->common->results, job, fds, &entry->name);
+    int error = output_copies_open(&entry->copies, &common->results, job);
     if (error == -EMFILE || error == -ENFILE)
         return error; /* others may end, and then there are some */
-    if (error < 0)
-        return output_screen_fail(&lane->common->screen, "--results", error);
-    lane->channels[0].copy = fds[0];
-    lane->channels[1].copy = fds[1];
-    return 0;
+    return error < 0 ? output_screen_fail(&common->screen, "--results", error) : 0;
 }
 
 int output_lane_begin(struct output_lane *lane, struct job *job, struct output_entry *entry)
 {
-    for (int i = 0; i < 2; i++) {
-        int error = output_pipe_begin(&lane->channels[i].pipe);
-        if (error < 0)
-            return error;
-    }
-    if (lane->common->results.kind == OUTPUT_RESULTS_FOLDER || lane->common->results.kind == OUTPUT_RESULTS_FILES) {
-        int error = open_copies(lane, job, entry);
-        if (error < 0)
-            return error;
-    }
+    int error = output_lane_copy(lane->common, job, entry);
+    for (int i = 0; i < 2 && error == 0; i++)
+        error = output_pipe_begin(&lane->channels[i].pipe);
+    if (error < 0)
+        return error;
     output_excerpt_clear(&job->out);
     output_excerpt_clear(&job->err);
     salp_event_clear(lane->news);
@@ -282,13 +256,13 @@ int output_lane_begin(struct output_lane *lane, struct job *job, struct output_e
 void output_lane_cease(struct output_lane *lane)
 {
     lane->job = NULL;
+    int error = output_copies_close(&lane->entry->copies);
+    if (error < 0)
+        output_screen_fail(&lane->common->screen, "--results", error);
     for (int i = 0; i < 2; i++) {
         struct output_channel *ch = &lane->channels[i];
         ch->paused = false;
         output_pipe_renew(&ch->pipe);
-        if (ch->copy >= 0 && close(ch->copy) < 0)
-            output_screen_fail(&lane->common->screen, "--results", -errno);
-        ch->copy = -1;
     }
 }
 
@@ -302,7 +276,7 @@ struct output_lane *output_lane_new(struct output_common *common)
     lane->common = common;
     for (int i = 0; i < 2; i++) {
         struct output_channel *ch = &lane->channels[i];
-        *ch = (struct output_channel){ .lane = lane, .which = i, .copy = -1 };
+        *ch = (struct output_channel){ .lane = lane, .which = i };
         output_pipe_init(&ch->pipe, on_readable, ch);
     }
     return lane;

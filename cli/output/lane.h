@@ -34,7 +34,6 @@ struct output_channel {
     struct output_lane *lane;
     int which; /* 0: standard output, 1: errors */
     struct output_pipe pipe;
-    int copy;    /* a file that gets all of it, too; -1: none */
     bool paused; /* I2 */
 };
 
@@ -62,8 +61,11 @@ struct output_lane {
 struct output_lane *output_lane_new(struct output_common *common);
 void output_lane_free(struct output_lane *lane); /* accepts NULL */
 
-/* An attempt of a job is about to start. Errors: as output_pipe_begin. */
+/* An attempt of a job is about to start. Errors: as output_pipe_begin; of --results, told. */
 int output_lane_begin(struct output_lane *lane, struct job *job, struct output_entry *entry);
+
+/* Opens the files that get what an attempt writes, if there are any. Errors: -EMFILE, -ENFILE; others are told. */
+int output_lane_copy(struct output_common *common, const struct job *job, struct output_entry *entry);
 
 /* Until the command has ended and all was read. Returns what salp_command_wait does. */
 int output_lane_collect(struct output_lane *lane, salp_command *command, salp_output *outcome);

@@ -46,8 +46,10 @@ static struct output_entry *new_entry(struct output *output, uint64_t number)
         output->spare = entry->next;
     else
         entry = malloc(sizeof *entry);
-    if (entry)
+    if (entry) {
         *entry = (struct output_entry){ .number = number };
+        output_copies_init(&entry->copies);
+    }
     return entry;
 }
 
@@ -113,7 +115,7 @@ static void give_entry(struct output *output, struct output_entry *entry)
     forget(output, entry);
     output_text_clear(&entry->said, &output->common.store);
     output_text_clear(&entry->row, &output->common.store);
-    free(entry->name);
+    output_copies_free(&entry->copies);
     free(entry->own_tag);
     entry->next = output->spare;
     output->spare = entry;
@@ -350,25 +352,42 @@ int output_collect(struct output *output, struct job *job, salp_command *command
     return result < 0 ? result : output->common.screen.error;
 }
 
+/* The entry of a job that is no command, whose attempt may begin with this. NULL: why is the screen's error. */
+static struct output_entry *begin_giving(struct output *output, struct job *job)
+{
+    struct output_common *common = &output->common;
+    struct output_entry *entry = take_entry(output, job);
+    if (!entry) {
+        output_screen_fail(&common->screen, "output that is put aside", -ENOMEM);
+        return NULL;
+    }
+    if (!job->output)
+        adopt(output, entry);
+    job->output = entry;
+    entry->tag = job->tag;
+    if (entry->given)
+        return entry;
+    entry->given = true;
+    output_excerpt_clear(&job->out);
+    output_excerpt_clear(&job->err);
+    int error = output_lane_copy(common, job, entry);
+    return error < 0 ? (output_screen_fail(&common->screen, "--results", error), NULL) : entry;
+}
+
 int output_give(struct output *output, struct job *job, int fd, const void *bytes, size_t size)
 {
     struct output_common *common = &output->common;
-    struct output_entry *entry = common->screen.error == 0 ? take_entry(output, job) : NULL;
+    struct output_entry *entry = common->screen.error == 0 ? begin_giving(output, job) : NULL;
     output_excerpt_add(fd == 1 ? &job->out : &job->err, bytes, size);
-    if (common->screen.error < 0)
-        return common->screen.error;
     if (!entry)
-        return output_screen_fail(&common->screen, "output that is put aside", -ENOMEM);
-    job->output = entry;
-    entry->tag = job->tag;
+        return common->screen.error;
     struct output_text *text = &entry->texts[fd - 1];
-    if (common->options.way == OUTPUT_NOT_SHOWN && text->size + size > OUTPUT_RECORDED)
-        size = (size_t)(OUTPUT_RECORDED - text->size);
-    int error = output_text_add(text, &common->store, bytes, size);
+    int error = output_copies_write(&entry->copies, fd - 1, bytes, size);
     if (error < 0)
-        return output_screen_fail(&common->screen, "output that is put aside", error);
-    entry->come[fd - 1] += size;
-    return 0;
+        return output_screen_fail(&common->screen, "--results", error);
+    uint64_t room = common->kept[fd - 1] - text->size;
+    error = output_text_add(text, &common->store, bytes, size <= room ? size : (size_t)room);
+    return error < 0 ? output_screen_fail(&common->screen, "output that is put aside", error) : 0;
 }
 
 int64_t output_recorded(const struct output *output, const struct job *job, int fd, void *bytes, size_t size)
@@ -379,8 +398,11 @@ int64_t output_recorded(const struct output *output, const struct job *job, int 
 
 void output_discard(struct output *output, struct job *job)
 {
-    if (job->output)
-        forget(output, job->output);
+    struct output_entry *entry = job->output;
+    if (!entry)
+        return;
+    forget(output, entry);
+    entry->given = false;
 }
 
 /* What is told of a job in place of its output. */
@@ -388,24 +410,33 @@ static int tell_results(struct output *output, const struct job *job, struct out
 {
     struct output_store *store = &output->common.store;
     const struct output_results *results = &output->common.results;
-    int error = 0;
-    if (results->kind == OUTPUT_RESULTS_TABLE && job->state != JOB_SKIPPED) {
+    int error = output_copies_close(&entry->copies);
+    if (error == 0 && results->kind == OUTPUT_RESULTS_TABLE && job->state != JOB_SKIPPED) {
         if (!output->titled)
             error = output_table_title(&output->title, store, job->value_count, results->separator);
         output->titled = true;
         if (error == 0)
             error = output_table_row(&entry->row, store, job, entry->texts, results->separator);
     }
-    if (output->common.options.files && entry->name && error == 0)
-        error = output_text_add(&entry->said, store, entry->name, strlen(entry->name));
-    if (output->common.options.files && entry->name && error == 0)
+    if (output->common.options.files && entry->copies.name && error == 0)
+        error = output_text_add(&entry->said, store, entry->copies.name, strlen(entry->copies.name));
+    if (output->common.options.files && entry->copies.name && error == 0)
         error = output_text_add(&entry->said, store, "\n", 1);
     return error < 0 ? output_screen_fail(&output->common.screen, "--results", error) : 0;
+}
+
+/* Without anything to show it has results all the same. */
+static bool was_run(const struct job *job)
+{
+    return job->state == JOB_DONE || job->state == JOB_FAILED || job->state == JOB_KILLED ||
+           job->state == JOB_TIMED_OUT || job->state == JOB_OVER_MEMORY;
 }
 
 int output_end(struct output *output, struct job *job)
 {
     struct output_entry *entry = find_entry(output, job);
+    if (!entry && output->common.results.kind != OUTPUT_RESULTS_NONE && was_run(job))
+        entry = begin_giving(output, job);
     if (entry && !job->output)
         adopt(output, entry);
     job->output = NULL;

@@ -166,26 +166,72 @@ static int open_temporary(struct path *path, const char *folder, int fds[2])
     return fds[0] < 0 ? -errno : 0;
 }
 
-int output_results_begin(const struct output_results *results, const struct job *job, int fds[2], char **name)
+static int open_files(const struct output_results *results, const struct job *job, struct path *path, int fds[2])
 {
     static const char *const in_folder[] = { "stdout", "stderr", "seq" }, *const beside[] = { "", ".err", ".seq" };
-    struct path path = { 0 };
-    int error;
-    fds[0] = fds[1] = -1;
-    *name = NULL;
-    if (results->kind == OUTPUT_RESULTS_FILES) {
-        error = open_temporary(&path, results->temporary, fds);
-    } else if (job->results) {
-        add_text(&path, job->results);
-        error = open_three(&path, ends_with(job->results, "/") ? in_folder : beside, job->number, fds);
-    } else {
-        add_text(&path, results->path);
-        add_job(&path, job);
-        error = open_three(&path, in_folder, job->number, fds);
+    if (results->kind == OUTPUT_RESULTS_FILES)
+        return open_temporary(path, results->temporary, fds);
+    if (job->results) {
+        add_text(path, job->results);
+        return open_three(path, ends_with(job->results, "/") ? in_folder : beside, job->number, fds);
     }
+    add_text(path, results->path);
+    add_job(path, job);
+    return open_three(path, in_folder, job->number, fds);
+}
+
+/* ---- copies ---- */
+
+void output_copies_init(struct output_copies *copies)
+{
+    *copies = (struct output_copies){ .fds = { -1, -1 } };
+}
+
+int output_copies_open(struct output_copies *copies, const struct output_results *results, const struct job *job)
+{
+    if (results->kind != OUTPUT_RESULTS_FOLDER && results->kind != OUTPUT_RESULTS_FILES)
+        return 0;
+    if (copies->name && results->kind == OUTPUT_RESULTS_FILES)
+        unlink(copies->name); /* of the attempt before */
+    output_copies_free(copies);
+    struct path path = { 0 };
+    int error = open_files(results, job, &path, copies->fds);
     if (error == 0)
-        *name = path.buffer.data;
+        copies->name = path.buffer.data;
     else
         salp_buffer_free(&path.buffer);
     return error;
+}
+
+int output_copies_write(const struct output_copies *copies, int which, const void *bytes, size_t size)
+{
+    const char *next = bytes;
+    while (copies->fds[which] >= 0 && size > 0) {
+        ssize_t written = write(copies->fds[which], next, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return written < 0 ? -errno : -EIO;
+        next += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+int output_copies_close(struct output_copies *copies)
+{
+    int error = 0;
+    for (int i = 0; i < 2; i++) {
+        if (copies->fds[i] >= 0 && close(copies->fds[i]) < 0 && error == 0)
+            error = -errno;
+        copies->fds[i] = -1;
+    }
+    return error;
+}
+
+void output_copies_free(struct output_copies *copies)
+{
+    (void)output_copies_close(copies);
+    free(copies->name);
+    output_copies_init(copies);
 }

@@ -39,10 +39,23 @@ struct output_results {
 
 void output_results_open(struct output_results *results, const struct output_options *options, const char *temporary);
 
-/*
- * Opens the files of an attempt: fds[0] for its output, fds[1] for its errors; -1: none. *name: that of the output, to be
- * freed. Errors: as open(2), mkdir(2), -ENOMEM; nothing is open then.
- */
-int output_results_begin(const struct output_results *results, const struct job *job, int fds[2], char **name);
+/* The files of a job. */
+struct output_copies {
+    int fds[2]; /* of its output and of its errors; -1: none */
+    char *name; /* of the one with the output; NULL: none was opened */
+};
+
+void output_copies_init(struct output_copies *copies);
+
+/* Opens those of an attempt, where there are any. Errors: as open(2), mkdir(2), -ENOMEM; nothing is open then. */
+int output_copies_open(struct output_copies *copies, const struct output_results *results, const struct job *job);
+
+/* Writes to one of them, if it is open. Errors: of writing. */
+int output_copies_write(const struct output_copies *copies, int which, const void *bytes, size_t size);
+
+/* Nothing more comes; the name stays. Errors: as close(2). */
+int output_copies_close(struct output_copies *copies);
+
+void output_copies_free(struct output_copies *copies);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "output/results.h"
 #include "output/text.h"
 
 struct output_lane;
@@ -17,15 +18,16 @@ struct output_lane;
 struct output_entry {
     uint64_t number;
     bool ended;
+    bool given;               /* by output_give: its files are open */
     struct output_lane *lane; /* that the job runs in; NULL: it has ended, or was not run */
     struct output_text said;  /* by output_say, before all else */
     struct output_text texts[2];
     struct output_text row; /* of a table */
-    char *name;             /* of the file that has the output, with --results and --files; NULL: none */
-    uint64_t come[2];       /* of each, so many bytes have come, */
-    uint64_t lines[2];      /* and so many of these are whole lines (OUTPUT_BY_LINE) */
-    bool in_line[2];        /* the last line that was shown had no end so far */
-    const char *tag;        /* the job's; a copy of its own when the job is gone */
+    struct output_copies copies;
+    uint64_t come[2];  /* of each, so many bytes have come, */
+    uint64_t lines[2]; /* and so many of these are whole lines (OUTPUT_BY_LINE) */
+    bool in_line[2];   /* the last line that was shown had no end so far */
+    const char *tag;   /* the job's; a copy of its own when the job is gone */
     char *own_tag;
     struct output_entry *next; /* of those that are not used */
 };

@@ -805,6 +805,44 @@ static void results_are_a_table_if_their_name_says_so(void **state)
     remove_folder();
 }
 
+static int give_results(void *arg)
+{
+    struct job jobs[] = { { .number = 1, .slot = 1, .state = JOB_DONE, .line = "f" },
+                          { .number = 2, .slot = 2, .state = JOB_FAILED, .line = "f" },
+                          { .number = 3, .slot = 1, .state = JOB_SKIPPED, .line = "f" } };
+    open_output(arg);
+    EXPECT(output_give(output, &jobs[0], 1, "no", 2) == 0);
+    EXPECT(output_give(output, &jobs[0], 1, "ne", 2) == 0);
+    output_discard(output, &jobs[0]);
+    EXPECT(output_give(output, &jobs[0], 1, "on", 2) == 0);
+    EXPECT(output_give(output, &jobs[0], 1, "e", 1) == 0);
+    EXPECT(jobs[0].out.size == 3);
+    for (int i = 0; i < 3; i++)
+        EXPECT(output_end(output, &jobs[i]) == 0);
+    return output_close(output);
+}
+
+static void what_is_given_for_a_job_goes_to_its_results(void **state)
+{
+    (void)state;
+    char path[100];
+    make_folder();
+    redirect_to_file(0);
+    int result = salp_run(give_results, &(struct output_options){ .results = folder });
+    snprintf(path, sizeof path, "%s/t.tsv", folder);
+    if (result == 0)
+        result = salp_run(give_results, &(struct output_options){ .results = path });
+    expect_shown(0, "");
+    assert_int_equal(result, 0);
+    expect_in("1/stdout", "one");
+    expect_in("1/seq", "1");
+    expect_in("2/stdout", "");
+    expect_in("t.tsv", "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\tStdout\tStderr\n"
+                       "1\t:\t0.000\t0.000\t0\t3\t0\t0\tf\t\"one\"\t\n"
+                       "2\t:\t0.000\t0.000\t0\t0\t0\t0\tf\t\t\n");
+    remove_folder();
+}
+
 static int show_names(void *arg)
 {
     struct run runs[] = { make(2, "echo two"), make(1, "echo one; echo wrong >&2") };
@@ -1167,6 +1205,7 @@ int main(int argc, char **argv)
         TEST("results are files in folders named after the values",
              results_are_files_in_folders_named_after_the_values),
         TEST("results are a table if their name says so", results_are_a_table_if_their_name_says_so),
+        TEST("what is given for a job goes to its results", what_is_given_for_a_job_goes_to_its_results),
         TEST("with files, the names of files are shown that have the output",
              with_files_the_names_of_files_are_shown_that_have_the_output),
         TEST("results that cannot be written are told", results_that_cannot_be_written_are_told),
