@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -82,22 +84,47 @@ static int told(const char *path, int error)
     return error;
 }
 
-/* A page that could not be written whole is not left behind. */
-static int write_page(const char *path, const struct report_figures *figures, struct journal_reader *reader)
+/* Closes the file. */
+static int write_to(FILE *file, const char *path, const struct report_figures *figures, struct journal_reader *reader)
 {
-    if (strcmp(path, "-") == 0)
-        return report_page_write(stdout, figures, reader);
-    FILE *file = fopen(path, "we");
-    if (!file)
-        return told(path, -errno);
     int error = report_page_write(file, figures, reader);
     bool bad = ferror(file);
-    bad |= fclose(file) != 0;
-    if (error == 0 && bad)
-        error = told(path, errno > 0 ? -errno : -EIO);
-    if (error < 0)
-        unlink(path);
+    int number = errno;
+    if (fclose(file) != 0 && !bad) {
+        bad = true;
+        number = errno;
+    }
+    return error == 0 && bad ? told(path, number > 0 ? -number : -EIO) : error;
+}
+
+/*
+ * The page is written beside its place and gets its name when it is whole: what had that name before stays otherwise. What is
+ * no regular file (a device, a pipe) is written to as it is.
+ */
+static int write_beside(const char *path, const struct report_figures *figures, struct journal_reader *reader)
+{
+    char *beside = NULL;
+    if (asprintf(&beside, "%s.%d", path, (int)getpid()) < 0)
+        return told(path, -ENOMEM);
+    FILE *file = fopen(beside, "wxe");
+    int error = file ? write_to(file, path, figures, reader) : told(path, -errno);
+    if (error == 0 && rename(beside, path) < 0)
+        error = told(path, -errno);
+    if (file && error < 0)
+        unlink(beside);
+    free(beside);
     return error;
+}
+
+static int write_page(const char *path, const struct report_figures *figures, struct journal_reader *reader)
+{
+    struct stat there;
+    if (strcmp(path, "-") == 0)
+        return report_page_write(stdout, figures, reader);
+    if (lstat(path, &there) < 0 || S_ISREG(there.st_mode))
+        return write_beside(path, figures, reader);
+    FILE *file = fopen(path, "we");
+    return file ? write_to(file, path, figures, reader) : told(path, -errno);
 }
 
 static int report(const struct wish *wish, struct journal_reader *reader)

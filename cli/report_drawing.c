@@ -135,7 +135,11 @@ static void draw_times(struct drawing *drawing, const struct report_figures *fig
 
 static void draw_slowest(struct drawing *drawing, const struct report_figures *figures)
 {
-    int most = drawing->style->lines > 0 ? FEW : SEVERAL;
+    int most = SEVERAL, lines = drawing->style->lines;
+    if (lines > 0) {
+        int left = lines - drawing->lines - (figures->failed > 0 ? 3 : 0);
+        most = left < FEW ? left : FEW;
+    }
     for (int i = 0; i < figures->slowest_count && i < most; i++) {
         const struct report_slow *slow = &figures->slowest[i];
         draw(drawing, i == 0 ? "slowest" : "", "%s: job %" PRIu64 ": %s", report_duration(slow->time).text,
@@ -158,7 +162,8 @@ static char *last_line(char *text)
 static int draw_errors(struct drawing *drawing, struct journal_reader *reader, const struct journal_row *row)
 {
     struct journal_output output = { 0 };
-    int result = row->err_size > 0 ? journal_reader_output(reader, row->row, &output) : 0;
+    bool wide = drawing->style->columns >= LABEL + 10;
+    int result = row->err_size > 0 && wide ? journal_reader_output(reader, row->row, &output) : 0;
     if (result <= 0)
         return result;
     char excerpt[REPORT_EXCERPT], text[TEXT_SIZE];
