@@ -196,7 +196,7 @@ static int read_past(struct journal *journal, const struct journal_options *opti
         return error;
     uint64_t failures = journal_past_failures(journal->past);
     if (failures > 0)
-        tell(journal, "%llu of its jobs have failed before and are not run again (--resume-failed does that)",
+        tell(journal, "%llu of its jobs failed before, not run again (--resume-failed does that)",
              (unsigned long long)failures);
     return 0;
 }

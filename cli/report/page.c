@@ -326,8 +326,8 @@ static void write_head(FILE *file, const struct report_figures *figures)
     fputs("</code></h1>\n", file);
 }
 
-/* What page.js fills in. */
-static void write_places(FILE *file)
+/* What page.js fills in: the drawings, and further below the table. */
+static void write_drawings(FILE *file)
 {
     fputs(
         "<noscript><p>The timeline, the distribution of durations and the table of all jobs are drawn by a script, "
@@ -344,18 +344,24 @@ static void write_places(FILE *file)
         "<canvas id=\"timeline\" tabindex=\"0\" aria-label=\"Timeline of the slots\"></canvas>\n"
         "<h2>Durations</h2>\n<svg id=\"histogram\" role=\"img\" aria-label=\"How many jobs have taken how "
         "long\"></svg>\n"
-        "<div id=\"one\"></div>\n"
-        "<h2>All jobs</h2>\n<div class=\"bar\"><input id=\"search\" type=\"search\" placeholder=\"Search inputs, "
-        "causes,"
-        " numbers\" aria-label=\"Search\"><select id=\"state\" aria-label=\"State\"><option value=\"\">all "
-        "states</option>"
-        "</select><button id=\"before\" type=\"button\">Before</button><button id=\"after\" "
-        "type=\"button\">After</button>"
-        "<span id=\"where\" class=\"dim\"></span></div>\n"
-        "<div class=\"wide\"><table class=\"jobs\"><thead><tr id=\"head\"></tr></thead><tbody "
-        "id=\"rows\"></tbody></table>"
-        "</div>\n</section>\n",
+        "</section>\n",
         file);
+}
+
+static void write_table(FILE *file)
+{
+    fputs("<section class=\"scripted\">\n<div id=\"one\"></div>\n"
+          "<h2>All jobs</h2>\n<div class=\"bar\"><input id=\"search\" type=\"search\" placeholder=\"Search inputs, "
+          "causes,"
+          " numbers\" aria-label=\"Search\"><select id=\"state\" aria-label=\"State\"><option value=\"\">all "
+          "states</option>"
+          "</select><button id=\"before\" type=\"button\">Before</button><button id=\"after\" "
+          "type=\"button\">After</button>"
+          "<span id=\"where\" class=\"dim\"></span></div>\n"
+          "<div class=\"wide\"><table class=\"jobs\"><thead><tr id=\"head\"></tr></thead><tbody "
+          "id=\"rows\"></tbody></table>"
+          "</div>\n</section>\n",
+          file);
 }
 
 int report_page_write(FILE *file, const struct report_figures *figures, struct journal_reader *reader)
@@ -363,11 +369,12 @@ int report_page_write(FILE *file, const struct report_figures *figures, struct j
     write_head(file, figures);
     write_cards(file, figures);
     write_runs(file, figures);
-    write_places(file);
+    write_drawings(file);
     int error = write_failures(file, figures, reader);
     if (error < 0)
         return error;
     write_slowest(file, figures);
+    write_table(file);
     error = write_data(file, figures, reader);
     fputs("<script>\n", file);
     fputs(report_page_js, file);

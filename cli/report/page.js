@@ -54,7 +54,7 @@
 
     function timeline() {
         const canvas = $("timeline"), context = canvas.getContext("2d"), choice = $("run"), told = $("told");
-        let run = data.runs[0], view, rows = [], order = [], from = 0, to = 1, colours = [], slots = 1;
+        let run = data.runs[0], span, view, rows = [], order = [], from = 0, to = 1, colours = [], slots = 1;
 
         function choose(number) {
             run = data.runs.find(r => r.run === number) || data.runs[0];
@@ -71,11 +71,17 @@
             const place = new Map(order.map((slot, i) => [slot, i]));
             for (const r of rows) r.place = place.get(r.list.slot[r.i]);
             slots = Math.max(1, order.length);
+            span = { start: run.start, end: Math.max(run.end, run.start + 1) };
+            // Unless the clock was set meanwhile, all jobs lie in their run.
+            if (rows.some(r => r.start < span.start || r.end > span.end)) {
+                span.start = rows.reduce((least, r) => Math.min(least, r.start), Infinity);
+                span.end = rows.reduce((most, r) => Math.max(most, r.end), span.start + 1);
+            }
             all();
         }
         function all() {
-            from = run.start;
-            to = Math.max(run.end, run.start + 1);
+            from = span.start;
+            to = span.end;
             draw();
         }
         const height = () => Math.max(8, Math.min(28, Math.floor(420 / slots)));
@@ -116,23 +122,23 @@
         function axis(width, tall, left, bottom) {
             const rough = (to - from) / Math.max(2, (width - left) / 110), power = 10 ** Math.floor(Math.log10(rough));
             const step = [1, 2, 5, 10].map(m => m * power).find(s => s >= rough);
-            for (let t = Math.ceil((from - run.start) / step) * step; run.start + t <= to; t += step) {
-                const x = left + (run.start + t - from) / view.perPixel;
+            for (let t = Math.ceil((from - span.start) / step) * step; span.start + t <= to; t += step) {
+                const x = left + (span.start + t - from) / view.perPixel;
                 context.fillRect(x, tall - bottom, 1, 4);
                 context.fillText(t === 0 ? "0" : duration(t), x + 3, tall - bottom / 2);
             }
         }
         function zoom(factor, at) {
             const middle = at === undefined ? (from + to) / 2 : at, least = 10;
-            const wide = Math.min(Math.max((to - from) * factor, least), Math.max(run.end - run.start, 1));
+            const wide = Math.min(Math.max((to - from) * factor, least), Math.max(span.end - span.start, 1));
             const share = (middle - from) / (to - from);
-            from = Math.max(run.start, Math.min(middle - share * wide, run.end - wide));
+            from = Math.max(span.start, Math.min(middle - share * wide, span.end - wide));
             to = from + wide;
             draw();
         }
         function move(by) {
             const wide = to - from;
-            from = Math.max(run.start, Math.min(from + by, run.end - wide));
+            from = Math.max(span.start, Math.min(from + by, span.end - wide));
             to = from + wide;
             draw();
         }
