@@ -224,5 +224,6 @@ int cli_worth(int argc, char **argv)
     if (error == 0 && wishes.svg && w.sampled)
         error = draw(&w, wishes.svg);
     cli_worth_close(&w);
+    map_options_free(&options);
     return error < 0 ? CLI_FAILED : CLI_DONE;
 }

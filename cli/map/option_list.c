@@ -382,6 +382,7 @@ const struct map_option map_option_list[] = {
 
     { HEADING("Output") },
     { "keep-order", 'k', NULL, "show what jobs write in the order of the inputs", FLAG(output.keep_order) },
+    { "no-keep-order", 0, NULL, "show it in the order in which the jobs end (the usual)", TAKEN(take_no_order) },
     { "group", 0, NULL, "show it when the job has ended (the usual)", CHOICE(output.way, OUTPUT_GROUPED) },
     { "line-buffer", 0, NULL, "show it line by line", CHOICE(output.way, OUTPUT_BY_LINE) },
     { "lb", 0, NULL, NULL, CHOICE(output.way, OUTPUT_BY_LINE) },
@@ -431,7 +432,6 @@ const struct map_option map_option_list[] = {
     { "plain", 0, NULL, NULL, IGNORED },
     { "plus", 0, NULL, NULL, IGNORED },
     { "silent", 0, NULL, NULL, IGNORED },
-    { "no-keep-order", 0, NULL, NULL, TAKEN(take_no_order) },
     { "env", 0, "NAME", NULL, IGNORED },
     { "compress", 0, NULL, NULL, IGNORED },
     { "compress-program", 0, "COMMAND", NULL, IGNORED },
