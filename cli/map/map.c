@@ -161,7 +161,8 @@ static int add_watcher(struct map *map, struct job_watcher *watcher)
 
 static bool shows_progress(const struct map_options *o)
 {
-    return !o->dry_run && (o->progress == MAP_PROGRESS_BAR || (o->progress == MAP_PROGRESS_AUTO && isatty(2)));
+    return !o->dry_run &&
+           (o->progress == MAP_PROGRESS_BAR || (o->progress == MAP_PROGRESS_AUTO && map_progress_fits()));
 }
 
 static bool shows_summary(const struct map_options *o)
@@ -211,7 +212,7 @@ static int open_watchers(struct map *map)
     if (error == 0 && o->json && !o->dry_run)
         error = add_watcher(map, map_records_new(&map->output));
     if (error == 0 && shows_progress(o))
-        error = add_watcher(map, map_progress_new(map->slots));
+        error = add_watcher(map, map_progress_new());
     if (error == 0 && shows_summary(o))
         error = add_watcher(map, map_summary_new(map->slots));
     return error;

@@ -226,14 +226,23 @@ static struct running *slot_of(struct progress *p, const struct job *job)
     return &p->slots[index];
 }
 
+/* Appends as much as there is room for. Returns the end. */
+static char *append(char *end, const char *limit, const char *text)
+{
+    char *behind = memccpy(end, text, 0, (size_t)(limit - end));
+    return behind ? behind - 1 : (char *)(uintptr_t)limit;
+}
+
 /* Its inputs; its command if it has none. What does not fit is not there. */
 static void name_job(const struct job *job, char *name)
 {
-    size_t end = 0;
-    for (int i = 0; i < job->value_count && end < NAME_BYTES - 1; i++)
-        end += (size_t)snprintf(name + end, NAME_BYTES - end, "%s%.*s", i > 0 ? " " : "", NAME_BYTES, job->values[i]);
-    if (job->value_count == 0)
-        snprintf(name, NAME_BYTES, "%.*s", NAME_BYTES, job->line ? job->line : "");
+    const char *limit = name + NAME_BYTES - 1;
+    char *end = name;
+    for (int i = 0; i < job->value_count && end < limit; i++)
+        end = append(i > 0 ? append(end, limit, " ") : end, limit, job->values[i]);
+    if (job->value_count == 0 && job->line)
+        end = append(end, limit, job->line);
+    *end = 0;
 }
 
 static int on_start(struct job_watcher *watcher, const struct job *job)
@@ -340,16 +349,20 @@ struct job_watcher *map_progress_open(const struct map_progress_options *options
     return &p->watcher;
 }
 
-struct job_watcher *map_progress_new(int slots)
+bool map_progress_fits(void)
 {
-    const char *terminal = getenv("TERM"), *no_colour = getenv("NO_COLOR");
-    bool redrawn = terminal && *terminal && strcmp(terminal, "dumb") != 0 && isatty(STDERR_FILENO);
+    const char *terminal = getenv("TERM");
+    return terminal && *terminal && strcmp(terminal, "dumb") != 0 && isatty(STDERR_FILENO);
+}
+
+struct job_watcher *map_progress_new(void)
+{
+    const char *no_colour = getenv("NO_COLOR");
     locale_t letters = map_letters_new();
-    (void)slots; /* learnt from the jobs: it may change */
     struct job_watcher *watcher = map_progress_open(&(struct map_progress_options){
         .fd = STDERR_FILENO,
-        .redrawn = redrawn,
-        .colour = redrawn && !(no_colour && *no_colour),
+        .redrawn = map_progress_fits(),
+        .colour = !(no_colour && *no_colour),
         .letters = letters,
         .now = map_now,
     });

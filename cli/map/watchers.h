@@ -12,8 +12,10 @@
 #include "job/watcher.h"
 #include "output/output.h"
 
-/* The line at the bottom of the terminal that standard error is: done, running, failed, rate, time left. */
-struct job_watcher *map_progress_new(int slots);
+/* The line at the bottom of the terminal that standard error is: done, running, failed, rate, time left. Where it cannot be
+   drawn anew, lines follow each other: that is for those who ask for it. To be closed before the summary. */
+bool map_progress_fits(void);
+struct job_watcher *map_progress_new(void);
 
 /* Counts, failures with their causes, slowest jobs, use of processors: to standard error, at the end. */
 struct job_watcher *map_summary_new(int slots);
