@@ -100,7 +100,10 @@ void job_describe(const struct job *job, char *text, size_t size)
 {
     switch (job->state) {
     case JOB_FAILED:
-        snprintf(text, size, "exit status %d", job->exit_status);
+        if (job->error < 0)
+            snprintf(text, size, "%s", salp_strerror(job->error));
+        else
+            snprintf(text, size, "exit status %d", job->exit_status);
         break;
     case JOB_KILLED:
         describe_signal(job->signal, text, size);

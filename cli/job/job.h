@@ -64,7 +64,7 @@ struct job {
     enum job_state state;
     int exit_status;      /* 0 to 255; -1: it did not exit */
     int signal;           /* that ended it; 0: none */
-    int error;            /* JOB_UNSTARTED: why, a negative error */
+    int error;            /* JOB_UNSTARTED: why, a negative error; also of a function that has failed with one */
     int64_t started;      /* CLOCK_REALTIME, nanoseconds since 1970 */
     int64_t wall;         /* nanoseconds from the start to the end of this attempt */
     int64_t user, system; /* nanoseconds of processor time */

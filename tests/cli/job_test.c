@@ -97,6 +97,7 @@ static void a_failure_is_told_with_its_cause(void **state)
 {
     (void)state;
     expect(&(struct job){ .state = JOB_FAILED, .exit_status = 3 }, "exit status 3");
+    expect(&(struct job){ .state = JOB_FAILED, .exit_status = 255, .error = -ENOENT }, salp_strerror(-ENOENT));
     expect(&(struct job){ .state = JOB_KILLED, .signal = SIGSEGV }, "SIGSEGV");
     expect(&(struct job){ .state = JOB_KILLED, .signal = 40 }, "signal 40");
     expect(&(struct job){ .state = JOB_TIMED_OUT, .wall = SALP_SECONDS(2) }, "timed out after 2 s");
