@@ -286,7 +286,7 @@ int template_open(struct template **opened, const struct template_options *optio
     if (!template)
         return input_tell_error(-ENOMEM, "the command");
     template->options = *options;
-    template->room = argument_room();
+    template->room = options->unlimited ? SIZE_MAX : argument_room();
     int error = make_texts(template);
     if (error == 0) {
         *opened = template;
@@ -363,7 +363,7 @@ static int fill_line(const struct template *template, struct job *job, struct te
             size += template_text_size(&word->text, given) + (k > 0);
         }
     }
-    if (size > ARGUMENT_MAX)
+    if (size > ARGUMENT_MAX && !template->options.unlimited)
         return tell_too_long(job, size, ARGUMENT_MAX);
     char *line = job_memory_take(job->memory, size), *to = line;
     const char **argv = job_memory_take(job->memory, 4 * sizeof *argv);
@@ -448,7 +448,7 @@ static int fill_arguments(const struct template *template, struct job *job, stru
             argv[next] = make_argument(word, job, given, &size);
             if (!argv[next++])
                 return -ENOMEM;
-            if (size >= ARGUMENT_MAX)
+            if (size >= ARGUMENT_MAX && !template->options.unlimited)
                 return tell_too_long(job, size, ARGUMENT_MAX - 1);
             all += size + 1 + sizeof *argv;
         }

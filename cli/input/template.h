@@ -33,6 +33,7 @@ struct template_options {
     bool quote;               /* -q: the words are quoted for that shell */
     const char *shell;        /* NULL: PARALLEL_SHELL, SHELL, or /bin/sh */
     bool no_append;           /* with --pipe: nothing is put at the end */
+    bool unlimited;           /* nothing is executed (--function): no word is too long */
     bool plus;                /* --plus: the longer list of replacement strings */
     bool no_values;           /* -n 0: a job is run for each value, and gets none */
     const char *tag;          /* --tagstring; NULL: none */
