@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "job/memory.h"
+#include "map/function.h"
 #include "map/guard.h"
 #include "map/halt.h"
 #include "map/joblog.h"
@@ -143,6 +144,12 @@ static int open_inputs(struct map *map)
     int error = input_source_open(&map->source, &o->input);
     if (error < 0)
         return error;
+    if (o->function) {
+        /* The line of a job, for people: the function and its input. */
+        o->template.words = &o->function;
+        o->template.word_count = 1;
+        o->template.unlimited = true;
+    }
     o->template.names = input_source_names(map->source, &o->template.name_count);
     o->template.width = input_source_width(map->source);
     error = template_open(&map->template, &o->template);
@@ -275,6 +282,8 @@ static void run_jobs(struct map *map)
     };
     if (map->options.dry_run)
         map->result.error = show_jobs(map);
+    else if (map->options.function)
+        map_function_run(&run, &map->result);
     else
         map_run(&run, &map->result);
 }
