@@ -108,6 +108,46 @@ static void elements_are_sorted_and_equal_ones_stay_in_order(void **state)
     free(elements);
 }
 
+/* ---- how much is compared ---- */
+
+static int count_and_compare(const void *a, const void *b, void *arg)
+{
+    atomic_fetch_add((atomic_size_t *)arg, 1);
+    return compare_keys(a, b, NULL);
+}
+
+/* How many comparisons a sort of so many elements takes. */
+static size_t count_comparisons(salp_pool *pool, size_t count, int kind)
+{
+    atomic_size_t compared = 0;
+    struct element *elements = malloc(count * sizeof *elements);
+    assert_non_null(elements);
+    fill(elements, count, kind);
+    assert_int_equal(salp_sort(pool, elements, count, sizeof *elements, count_and_compare, &compared), 0);
+    check_order(elements, count, kind);
+    free(elements);
+    return atomic_load(&compared);
+}
+
+static void few_comparisons_are_made(void **state)
+{
+    (void)state;
+    enum { BITS = 12, COUNT = 1 << BITS };
+#ifdef SALP_HOSTILE
+    const size_t searches = COUNT; /* merges are cut down to some elements, and each cut searches */
+#else
+    const size_t searches = 0;
+#endif
+    salp_pool *pool = pool_of(2);
+    /* What is known of an order: at least the logarithm of COUNT! has to be asked, which is 10.6 for each element here. */
+    assert_in_range(count_comparisons(pool, COUNT, RANDOM), COUNT * 10, COUNT * BITS + BITS * searches);
+    assert_in_range(count_comparisons(pool, COUNT, REVERSE), COUNT, COUNT * BITS + BITS * searches);
+    /* What is in order already is not merged. */
+    assert_in_range(count_comparisons(pool, COUNT, SORTED), COUNT - 1, COUNT - 1 + COUNT / 4);
+    assert_in_range(count_comparisons(pool, COUNT, EQUAL), COUNT - 1, COUNT - 1 + COUNT / 4);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
 /* ---- sizes ---- */
 
 static int compare_bytes(const void *a, const void *b, void *arg)
@@ -271,6 +311,7 @@ int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST("elements are sorted and equal ones stay in order", elements_are_sorted_and_equal_ones_stay_in_order),
+        TEST("few comparisons are made", few_comparisons_are_made),
         TEST("elements of any size are sorted", elements_of_any_size_are_sorted),
         TEST("an order that contradicts itself loses nothing", an_order_that_contradicts_itself_loses_nothing),
         TEST("a sort that is cancelled loses nothing", a_sort_that_is_cancelled_loses_nothing),
