@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 
+#include "mergesort.h"
 #include "work.h"
 
 #ifdef RECURSE
@@ -83,6 +84,17 @@ static void sort(int *items, size_t count)
     qsort(items, count, sizeof *items, compare);
 }
 
+static int compare_with(const void *a, const void *b, void *arg)
+{
+    (void)arg;
+    return compare(a, b);
+}
+
+static void mergesort(int *items, size_t count)
+{
+    bench_mergesort(items, count, compare_with, NULL);
+}
+
 static void squares(int *items, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -124,6 +136,7 @@ const struct bench_ways bench_ways = {
     .product = product,
     .quicksort = bench_sort,
     .sort = sort,
+    .mergesort = mergesort,
     .squares = squares,
     .sum = sum,
     .skewed = skewed,

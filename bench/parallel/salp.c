@@ -386,6 +386,7 @@ const struct bench_ways bench_ways = {
     .product = product_of,
     .quicksort = quicksort_of,
     .sort = sort,
+    .mergesort = sort,
     .squares = squares,
     .sum = sum,
     .skewed = skewed,

@@ -289,6 +289,11 @@ static void case_sort(void)
     sort_case("sort", bench_ways.sort);
 }
 
+static void case_mergesort(void)
+{
+    sort_case("mergesort", bench_ways.mergesort);
+}
+
 static void case_squares(void)
 {
     size_t count = (size_t)bench_number("size", 10000);
@@ -380,6 +385,7 @@ int main(int argc, char **argv)
         { { "product", case_product }, bench_ways.product },
         { { "quicksort", case_quicksort }, bench_ways.quicksort },
         { { "sort", case_sort }, bench_ways.sort },
+        { { "mergesort", case_mergesort }, bench_ways.mergesort },
         { { "squares", case_squares }, bench_ways.squares },
         { { "sum", case_sum }, bench_ways.sum },
         { { "skewed", case_skewed }, bench_ways.skewed },

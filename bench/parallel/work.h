@@ -115,7 +115,8 @@ struct bench_ways {
     long (*tree)(struct bench_node root, int deepest); /* how many nodes it has */
     void (*product)(const struct bench_product *product);
     void (*quicksort)(int *items, size_t count);
-    void (*sort)(int *items, size_t count); /* whatever there is for that */
+    void (*sort)(int *items, size_t count);      /* whatever there is for that */
+    void (*mergesort)(int *items, size_t count); /* salp_sort, and the same in turn */
     void (*squares)(int *items, size_t count);
     double (*sum)(const double *items, size_t count);
     uint64_t (*skewed)(size_t count); /* the sum of its items */
