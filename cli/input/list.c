@@ -25,7 +25,8 @@
 struct input_list_reader {
     const struct input_list *list;
     enum input_list_use use;
-    struct input_records *records; /* NULL: values */
+    struct input_records *records; /* NULL: values, or all were read */
+    const char **chosen;           /* [values] those that are not left out; NULL: all */
     int value;                     /* [values] index of the next one */
     bool ended;                    /* `count` is all there are */
     uint64_t count;                /* read so far, for the first time */
@@ -38,6 +39,28 @@ struct input_list_reader {
     size_t starts_room;
 };
 
+/* Values without those that the options leave out: behind the end, and blank ones. */
+static int choose(struct input_list_reader *reader, const struct input_options *options)
+{
+    const struct input_list *list = reader->list;
+    reader->ended = true;
+    reader->count = (uint64_t)list->value_count;
+    if ((!options->end && !options->skip_empty) || list->value_count == 0)
+        return 0;
+    reader->chosen = malloc((size_t)list->value_count * sizeof *reader->chosen);
+    if (!reader->chosen)
+        return input_tell_error(-ENOMEM, "inputs");
+    reader->count = 0;
+    for (int i = 0; i < list->value_count; i++) {
+        const char *value = list->values[i];
+        if (options->end && strcmp(value, options->end) == 0)
+            break;
+        if (!options->skip_empty || !input_is_blank(value, strlen(value)))
+            reader->chosen[reader->count++] = value;
+    }
+    return 0;
+}
+
 int input_list_open(struct input_list_reader **opened, const struct input_list *list,
                     const struct input_options *options, enum input_list_use use)
 {
@@ -47,15 +70,10 @@ int input_list_open(struct input_list_reader **opened, const struct input_list *
         return input_tell_error(-ENOMEM, "inputs");
     reader->list = list;
     reader->use = use;
-    if (list->path) {
-        int error = input_records_open(&reader->records, list->path, options);
-        if (error < 0) {
-            free(reader);
-            return error;
-        }
-    } else {
-        reader->ended = true;
-        reader->count = (uint64_t)list->value_count;
+    int error = list->path ? input_records_open(&reader->records, list->path, options) : choose(reader, options);
+    if (error < 0) {
+        free(reader);
+        return error;
     }
     *opened = reader;
     return 0;
@@ -66,16 +84,22 @@ void input_list_close(struct input_list_reader *reader)
     if (!reader)
         return;
     input_records_close(reader->records);
+    free(reader->chosen);
     free(reader->held);
     free(reader->starts);
     free(reader);
 }
 
+static const char *value_at(const struct input_list_reader *reader, uint64_t index)
+{
+    return reader->chosen ? reader->chosen[index] : reader->list->values[index];
+}
+
 static int next_value(struct input_list_reader *reader, const char **record, size_t *size)
 {
-    if (reader->value == reader->list->value_count)
+    if ((uint64_t)reader->value == reader->count)
         return 0;
-    *record = reader->list->values[reader->value++];
+    *record = value_at(reader, (uint64_t)reader->value++);
     *size = strlen(*record);
     return 1;
 }
@@ -157,7 +181,7 @@ const char *input_list_at(const struct input_list_reader *reader, uint64_t index
 {
     if (reader->list->path)
         return held_at(reader, reader->starts[index], size);
-    const char *value = reader->list->values[index];
+    const char *value = value_at(reader, index);
     *size = strlen(value);
     return value;
 }

@@ -160,7 +160,7 @@ static int next_raw(struct input_records *records, char **record, size_t *size)
     return 1;
 }
 
-static bool is_blank(const char *record, size_t size)
+bool input_is_blank(const char *record, size_t size)
 {
     return strspn(record, " \t\r\n\v\f") >= size;
 }
@@ -191,7 +191,7 @@ int input_records_next(struct input_records *records, const char **found, size_t
             end(records);
             return 0;
         }
-    } while (options->skip_empty && is_blank(record, *size));
+    } while (options->skip_empty && input_is_blank(record, *size));
     *found = record;
     return 1;
 }

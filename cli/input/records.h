@@ -36,4 +36,7 @@ bool input_records_ready(struct input_records *records);
  */
 int input_records_ahead(struct input_records **ahead, struct input_records *records, const char *folder);
 
+/* Nothing but blanks and tabs, or nothing at all. */
+bool input_is_blank(const char *record, size_t size);
+
 #endif

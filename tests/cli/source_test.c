@@ -153,6 +153,12 @@ static void a_list_ends_where_it_is_said_to(void **state)
     CHECK("a\nEOF\nb\n", "a", .end = "EOF");
     CHECK("a\nEOFx\nb\n", "a/EOFx/b", .end = "EOF");
     CHECK("a\n\n \t\nb\n", "a/b", .skip_empty = true);
+    CHECK("", "a/b", LISTS(VALUES("a", "b", "EOF", "c")), .end = "EOF");
+    CHECK("", "a|x/b|x", LISTS(VALUES("a", "b", "EOF", "c"), VALUES("x", "EOF")), .end = "EOF");
+    CHECK("", "", LISTS(VALUES("EOF", "c")), .end = "EOF");
+    CHECK("", "a/b", LISTS(VALUES("a", "", " ", "b")), .skip_empty = true);
+    CHECK("", "a|x/b|y", LISTS(VALUES("a", "", "b"), VALUES("x", "y", "EOF", "z")), .skip_empty = true, .end = "EOF",
+          .link_all = true);
 }
 
 static void values_are_trimmed(void **state)
