@@ -68,8 +68,20 @@ static bool is_foreign_shell(const char *path)
     return strcmp(name, "fish") == 0 || strcmp(name, "csh") == 0 || strcmp(name, "tcsh") == 0;
 }
 
+/* Is it a function that bash has exported? Then it is for bash to run it. */
+static bool is_function(const char *word)
+{
+    char name[256];
+    int size = snprintf(name, sizeof name, "BASH_FUNC_%s%%%%", word);
+    return size > 0 && (size_t)size < sizeof name && getenv(name);
+}
+
 static int choose_shell(struct template *template)
 {
+    if (template->options.word_count > 0 && is_function(template->options.words[0])) {
+        template->shell_path = "/bin/bash";
+        return 0;
+    }
     const char *shell = template->options.shell;
     if (!shell)
         shell = getenv("PARALLEL_SHELL");
@@ -260,7 +272,9 @@ static size_t argument_room(void)
 
 static int make_texts(struct template *template)
 {
-    const struct template_options *options = &template->options;
+    struct template_options *options = &template->options;
+    if (options->word_count > 0 && !options->always_shell && is_function(options->words[0]))
+        options->always_shell = options->quote = true; /* its words are words, as those of a program */
     int error = needs_shell(options, &template->shell);
     if (error == 0 && template->shell)
         error = choose_shell(template);

@@ -3,8 +3,9 @@
  *
  * The rule for the shell: a command of several words is run as it is, each word one argument, without a shell; one of
  * a single word with blanks or characters that mean something to the shell is run by $SHELL -c (or /bin/sh), with what is put
- * in quoted. (GNU parallel always runs a shell.) A word that is nothing but {} becomes as many arguments as there are values; in
- * the middle of a word several values are joined by a blank, or with `context` (-X) the word is repeated for each.
+ * in quoted. (GNU parallel always runs a shell.) A function that bash has exported (export -f) is run by bash, with its words as
+ * they are. A word that is nothing but {} becomes as many arguments as there are values; in the middle of a word several values are
+ * joined by a blank, or with `context` (-X) the word is repeated for each.
  * A command in which no replacement string occurs gets its values at the end; no command at all: each value is a line for the shell.
  *
  *     {}  the value    {.}  without its extension    {/}  without its folder    {//}  its folder    {/.}  both

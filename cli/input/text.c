@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "input/grow.h"
+#include "input/message.h"
 
 static const struct part_name {
     const char *name;
@@ -155,6 +156,28 @@ static bool parse_renamed(struct template_piece *piece, const char *text, const 
     return found;
 }
 
+/*
+ * Is it what GNU parallel would replace and we would not? Told then: a command is not run with something else than it was written
+ * for.
+ */
+static bool is_refused(const char *text, const struct template_options *options)
+{
+    static const char *const begins[] = { "{:", "{#", "{%", "{^", "{,", "{/", "{uniq", "{choose_k" };
+    const char *end = strchr(text, '}');
+    const char *perl = strncmp(text, "{=", 2) == 0 ? strstr(text + 2, "=}") : NULL;
+    if (perl) {
+        input_tell(-EINVAL, "%.*s: expressions in Perl are not supported", (int)(perl + 2 - text), text);
+        return true;
+    }
+    for (size_t i = 0; end && options->plus && i < sizeof begins / sizeof *begins; i++) {
+        if (strncmp(text, begins[i], strlen(begins[i])) == 0) {
+            input_tell(-EINVAL, "%.*s: not supported, of what --plus has", (int)(end + 1 - text), text);
+            return true;
+        }
+    }
+    return false;
+}
+
 static int add_piece(struct template_text *text, size_t *room, const struct template_piece *piece)
 {
     struct template_piece *last = text->count > 0 ? &text->pieces[text->count - 1] : NULL;
@@ -176,11 +199,12 @@ int template_text_parse(struct template_text *text, const char *from, const stru
     *text = (struct template_text){ 0 };
     while (*from) {
         struct template_piece piece;
-        if (!parse_renamed(&piece, from, options) && !(*from == '{' && parse_braces(&piece, from, options)))
-            piece = (struct template_piece){ .kind = TEMPLATE_LITERAL, .text = from, .size = 1 };
-        if (piece.kind != TEMPLATE_LITERAL)
+        bool replaced = parse_renamed(&piece, from, options) || (*from == '{' && parse_braces(&piece, from, options));
+        if (replaced)
             piece.quotes = TEMPLATE_RAW;
-        int error = add_piece(text, &room, &piece);
+        else
+            piece = (struct template_piece){ .kind = TEMPLATE_LITERAL, .text = from, .size = 1 };
+        int error = !replaced && is_refused(from, options) ? -EINVAL : add_piece(text, &room, &piece);
         if (error < 0) {
             template_text_free(text);
             return error;

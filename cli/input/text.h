@@ -49,7 +49,8 @@ struct template_given {
     int slots;
 };
 
-/* Takes a text apart, which has to stay as long as the pieces. What is put in is not quoted yet. -ENOMEM. */
+/* Takes a text apart, which has to stay as long as the pieces. What is put in is not quoted yet. -ENOMEM; -EINVAL, told: it has what
+   is not supported ({= =}). */
 int template_text_parse(struct template_text *text, const char *from, const struct template_options *options);
 
 /* Makes two literals of one, which has so many bytes then. -ENOMEM. */

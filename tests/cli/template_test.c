@@ -239,6 +239,46 @@ static void arithmetic_takes_numbers_and_names_alone(void **state)
     template_close(template);
 }
 
+static void what_gnu_parallel_would_replace_is_not_passed_on(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "{= s/a/b/ =}", "x{=1 uc =}", "{:-none}", "{:2:3}", "{#pre}",     "{%post}",
+        "{/a/b}",       "{^a}",       "{,,A}",    "{uniq}", "{choose_k}",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct template *template;
+        struct template_options options = { .words = (const char *[]){ "echo", lines[i] },
+                                            .word_count = 2,
+                                            .plus = true };
+        assert_int_equal(template_open(&template, &options), -EINVAL);
+        assert_null(template);
+    }
+    static const struct line_case cases[] = {
+        { { "echo", "{=", "{:x}", "{%x}", "{uniq}", "{=}", NULL },
+          { "a", NULL },
+          "echo '{=' '{:x}' '{%x}' '{uniq}' '{=}' a" },
+    };
+    CHECK_LINES(cases, 0);
+}
+
+static void functions_of_bash_are_run_by_bash(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("BASH_FUNC_greet%%", "() {  printf '<%s>' \"$@\"\n}", 1), 0);
+    struct job *job = fill(&(struct template_options){ 0 }, (const char *[]){ "greet", "a  b", "$c", "{}", NULL },
+                           (const char *[]){ "d;e", NULL });
+    assert_string_equal(job->argv[0], "/bin/bash");
+    assert_string_equal(job->argv[1], "-c");
+    assert_string_equal(job->argv[2], "greet 'a  b' '$c' 'd;e'");
+    assert_null(job->argv[3]);
+    free_job(job);
+    assert_int_equal(unsetenv("BASH_FUNC_greet%%"), 0);
+    job = fill(&(struct template_options){ 0 }, (const char *[]){ "greet", NULL }, (const char *[]){ "d", NULL });
+    assert_string_equal(job->argv[0], "greet");
+    free_job(job);
+}
+
 static void a_shell_of_another_kind_is_refused(void **state)
 {
     (void)state;
@@ -511,6 +551,8 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST("parts of paths are those of GNU parallel", parts_of_paths_are_those_of_gnu_parallel),
         TEST("longer parts are there with plus", longer_parts_are_there_with_plus),
+        TEST("what GNU parallel would replace is not passed on", what_gnu_parallel_would_replace_is_not_passed_on),
+        TEST("functions of bash are run by bash", functions_of_bash_are_run_by_bash),
         TEST("values stand where replacement strings are", values_stand_where_replacement_strings_are),
         TEST("a single word that means something is run by a shell",
              a_single_word_that_means_something_is_run_by_a_shell),
