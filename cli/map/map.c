@@ -138,6 +138,11 @@ static void come_back(void *arg)
     }
 }
 
+static void note_total(uint64_t jobs, void *template)
+{
+    template_set_total(template, jobs);
+}
+
 static int open_inputs(struct map *map)
 {
     struct map_options *o = &map->options;
@@ -155,6 +160,8 @@ static int open_inputs(struct map *map)
     error = template_open(&map->template, &o->template);
     if (error == 0)
         input_source_set_measure(map->source, template_measure, map->template);
+    if (error == 0 && template_wants_total(map->template))
+        error = input_source_learn(map->source, note_total, map->template);
     return error;
 }
 

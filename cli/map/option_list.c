@@ -67,20 +67,20 @@ static bool take_null(struct map_options *o, const char *text)
     return true;
 }
 
-/* Its bytes, which end where *size says, and no earlier. */
+/* Its bytes, which end where *size says, and no earlier. There may be none. */
 static bool take_bytes(const char **bytes, size_t *size, const char *text)
 {
     char *copy = strdup(text);
     free((char *)(uintptr_t)*bytes);
     *bytes = copy;
     *size = copy ? map_value_unescape(copy) : 0;
-    return *size > 0;
+    return copy != NULL;
 }
 
 static bool take_delimiter(struct map_options *o, const char *text)
 {
     size_t size;
-    if (!take_bytes(&o->input.delimiters, &size, text) || (size > 1 && strlen(o->input.delimiters) < size))
+    if (!take_bytes(&o->input.delimiters, &size, text) || size == 0 || (size > 1 && strlen(o->input.delimiters) < size))
         return false;
     if (size > 1)
         return true;
@@ -142,6 +142,7 @@ static bool take_trim(struct map_options *o, const char *text)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(text, words[i].text) == 0) {
             o->input.trim = words[i].trim;
+            o->trims = true;
             return true;
         }
     }
@@ -372,6 +373,9 @@ const struct map_option map_option_list[] = {
     { "bner", 0, "TEXT", NULL, WORD(template.replace_basenoext) },
     { "seqreplace", 0, "TEXT", "what stands for {#}", WORD(template.replace_number) },
     { "slotreplace", 0, "TEXT", "what stands for {%}", WORD(template.replace_slot) },
+    { "plus", 0, NULL,
+      "also {..} {...} {+.} {+/} and the like, {##}: how many jobs there are, {0#} {0%}: with zeros in front",
+      FLAG(template.plus) },
     { "quote", 'q', NULL, "quote the command's words for the shell", FLAG(template.quote) },
     { "shell", 0, NULL, "run the command by the shell, also if it is several words", FLAG(template.always_shell) },
     { "process-slot-var", 0, "NAME", "a variable of the environment that tells a job its slot, from 0",
@@ -385,6 +389,7 @@ const struct map_option map_option_list[] = {
     { "no-keep-order", 0, NULL, "show it in the order in which the jobs end (the usual)", TAKEN(take_no_order) },
     { "group", 0, NULL, "show it when the job has ended (the usual)", CHOICE(output.way, OUTPUT_GROUPED) },
     { "line-buffer", 0, NULL, "show it line by line", CHOICE(output.way, OUTPUT_BY_LINE) },
+    { "linebuffer", 0, NULL, NULL, CHOICE(output.way, OUTPUT_BY_LINE) },
     { "lb", 0, NULL, NULL, CHOICE(output.way, OUTPUT_BY_LINE) },
     { "ungroup", 'u', NULL, "let jobs write by themselves", CHOICE(output.way, OUTPUT_UNGROUPED) },
     { "tag", 0, NULL, "begin each line with the job's inputs and a tab", TAKEN(take_tag) },
@@ -430,7 +435,6 @@ const struct map_option map_option_list[] = {
     { "nn", 0, NULL, NULL, IGNORED },
     { "gnu", 0, NULL, NULL, IGNORED },
     { "plain", 0, NULL, NULL, IGNORED },
-    { "plus", 0, NULL, NULL, IGNORED },
     { "silent", 0, NULL, NULL, IGNORED },
     { "env", 0, "NAME", NULL, IGNORED },
     { "compress", 0, NULL, NULL, IGNORED },

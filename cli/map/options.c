@@ -307,6 +307,8 @@ static void settle(struct map_options *options)
         misused("--header %s: without --pipe it is --header :", options->header);
     else
         options->input.header = options->header != NULL;
+    if (options->input.columns && !options->trims)
+        options->input.trim = INPUT_TRIM_BOTH;
     if (options->resume && !options->journal && !options->joblog)
         misused("--resume and --resume-failed need to know of which: --journal FILE, or --joblog FILE");
     if (options->threads && !options->function)

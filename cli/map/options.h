@@ -73,6 +73,7 @@ struct map_options {
     bool threads;         /* --threads: the function runs on threads, not in processes */
 
     /* What the options above are made of when all were read. */
+    bool trims;                         /* --trim was said */
     const char *value_mark, *file_mark; /* --arg-sep, --arg-file-sep; NULL: ":::", "::::" */
     const char *header;                 /* --header */
     bool shares_out;                    /* -m, -X: input.fill_slots is to be the number of slots */
