@@ -335,6 +335,16 @@ static void stop(struct output_entry *entry)
     entry->lane = NULL;
 }
 
+/* It writes by itself. That nobody reads any more is seen by looking. */
+static int wait_for_writer(struct output *output, salp_command *command, salp_output *outcome)
+{
+    struct output_screen *screen = &output->common.screen;
+    int error = salp_command_wait(command, outcome);
+    if (error == 0 && !output_sink_is_read(&screen->sinks[0]))
+        error = output_screen_fail(screen, "standard output", -EPIPE);
+    return error;
+}
+
 int output_collect(struct output *output, struct job *job, salp_command *command, salp_output *outcome)
 {
     struct output_entry *entry = job->output;
@@ -346,7 +356,7 @@ int output_collect(struct output *output, struct job *job, salp_command *command
     if (lane && command)
         result = output_lane_collect(lane, command, outcome);
     else if (command)
-        result = salp_command_wait(command, outcome);
+        result = wait_for_writer(output, command, outcome);
     if (lane && !output_lane_was_interrupted(result, outcome))
         stop(entry);
     return result < 0 ? result : output->common.screen.error;

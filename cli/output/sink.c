@@ -81,3 +81,9 @@ int output_sink_write(struct output_sink *sink, const void *bytes, size_t size)
     int64_t written = salp_write(sink->stream, bytes, size);
     return written < 0 ? (int)written : 0;
 }
+
+bool output_sink_is_read(const struct output_sink *sink)
+{
+    struct pollfd end = { .fd = sink->fd };
+    return !sink->stream || poll(&end, 1, 0) <= 0 || !(end.revents & (POLLERR | POLLHUP));
+}

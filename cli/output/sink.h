@@ -30,4 +30,7 @@ void output_sink_close(struct output_sink *sink);
  */
 int output_sink_write(struct output_sink *sink, const void *bytes, size_t size);
 
+/* Is there still somebody at the other end of what it writes to? True where that cannot be known. Does not wait. */
+bool output_sink_is_read(const struct output_sink *sink);
+
 #endif
