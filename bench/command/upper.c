@@ -10,7 +10,7 @@ salp_bytes_job upper;
 int upper(salp_bytes in, salp_buffer *out, void *context)
 {
     (void)context;
-    int error = salp_buffer_reserve(out, in.size);
+    int error = salp_buffer_reserve(out, in.size + 1);
     if (error < 0)
         return error;
     const unsigned char *from = in.data;
@@ -19,6 +19,7 @@ int upper(salp_bytes in, salp_buffer *out, void *context)
         int small = from[i] >= 'a' && from[i] <= 'z';
         to[i] = (unsigned char)(small ? from[i] - 'a' + 'A' : from[i]);
     }
-    out->size += in.size;
+    to[in.size] = '\n';
+    out->size += in.size + 1;
     return 0;
 }
