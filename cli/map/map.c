@@ -235,6 +235,8 @@ static int open_watchers(struct map *map)
 static int open_output(struct map *map)
 {
     struct output_options options = map->options.output;
+    options.names = map->options.template.names;
+    options.name_count = map->options.template.name_count;
     options.gives_way = give_way;
     options.comes_back = come_back;
     options.arg = map;

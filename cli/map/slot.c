@@ -207,11 +207,25 @@ static bool try(struct map_slot *slot)
     return run;
 }
 
+/* --results with replacement strings: where the output of this job goes. */
+static int name_results(struct map_slot *slot)
+{
+    const struct map_run *given = slot->runner->given;
+    const char *text = given->options->output.results;
+    const char *expanded = text ? template_expand(given->template, text, &slot->job) : NULL;
+    if (text && !expanded)
+        return -ENOMEM;
+    slot->job.results = expanded && strcmp(expanded, text) != 0 ? expanded : NULL;
+    return 0;
+}
+
 static void run_job(struct map_slot *slot)
 {
     struct map_runner *runner = slot->runner;
     const struct map_run *given = runner->given;
     int error = template_fill(given->template, &slot->job);
+    if (error == 0)
+        error = name_results(slot);
     bool run = error == 0 && try(slot);
     if (run && is_hopeless(slot))
         give_up(slot);

@@ -34,6 +34,8 @@ struct output_options {
     bool one_at_a_time; /* never more than one job runs */
     bool tried_again;   /* --retries: what a failed attempt has written is not to be seen */
     bool excerpts;      /* job->out and job->err are wanted also where jobs could have our own descriptors: a journal */
+    const char *const *names; /* of the values, which folders of results are called by; NULL: by their numbers */
+    int name_count;
     const char *results;   /* --results: what is written goes there instead of being shown (output/results.h); NULL: no.
                             With replacement strings, which job->results has: any text that ends with "/" */
     bool files;            /* --files: not the output is shown, but the name of the file that has it */

@@ -22,7 +22,13 @@ static bool ends_with(const char *text, const char *end)
 
 void output_results_open(struct output_results *results, const struct output_options *options, const char *temporary)
 {
-    *results = (struct output_results){ .path = options->results, .temporary = temporary, .separator = ',' };
+    *results = (struct output_results){
+        .path = options->results,
+        .temporary = temporary,
+        .names = options->names,
+        .name_count = options->name_count,
+        .separator = ',',
+    };
     if (!options->results) {
         results->kind = options->files ? OUTPUT_RESULTS_FILES : OUTPUT_RESULTS_NONE;
     } else if (ends_with(options->results, ".csv")) {
@@ -80,11 +86,16 @@ static void add_value(struct path *path, const char *value, uint64_t number)
 }
 
 /* Without values, as with --pipe, the number tells jobs apart. */
-static void add_job(struct path *path, const struct job *job)
+static void add_job(struct path *path, const struct output_results *results, const struct job *job)
 {
     char number[24];
     for (int i = 0; i < job->value_count; i++) {
-        add(path, number, (size_t)snprintf(number, sizeof number, "/%d/", i + 1));
+        add(path, "/", 1);
+        if (i < results->name_count)
+            add_value(path, results->names[i], job->number);
+        else
+            add(path, number, (size_t)snprintf(number, sizeof number, "%d", i + 1));
+        add(path, "/", 1);
         add_value(path, job->values[i], job->number);
     }
     if (job->value_count == 0)
@@ -176,7 +187,7 @@ static int open_files(const struct output_results *results, const struct job *jo
         return open_three(path, ends_with(job->results, "/") ? in_folder : beside, job->number, fds);
     }
     add_text(path, results->path);
-    add_job(path, job);
+    add_job(path, results, job);
     return open_three(path, in_folder, job->number, fds);
 }
 

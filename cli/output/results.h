@@ -5,6 +5,7 @@
  *               "\\", a tab "\t". Otherwise than there, no value leads out of its folder or into another one's: an
  *               empty one is "\e", "." is "\.", ".." is "\..", and a long one is cut and gets the job's number ("...\#7").
  *               Files are written while the job runs; those that were there before are replaced.
+ *               Where values have names (--header), these stand instead of the numbers.
  *   FILE.csv    one table, a row for each job as it ends, or in the order of the input with keep_order; FILE.tsv: with tabs.
  *   FILE.json   as --json has it: not here, who reads the options turns it into that
  *   -.csv       the table is shown on standard output
@@ -34,6 +35,8 @@ struct output_results {
     enum output_results_kind kind;
     const char *path;
     const char *temporary;
+    const char *const *names; /* of the first values */
+    int name_count;
     char separator; /* of a table */
 };
 
