@@ -5,6 +5,7 @@
  */
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -99,8 +100,21 @@ static char *on_help(int key, const char *text, void *input)
     return NULL;
 }
 
+/*
+ * A program that is started without standard input would give its number to what it opens next, and read that. In its place stands
+ * what cannot be read, so that reading it fails; likewise with the outputs.
+ */
+static void keep_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY); /* gets the lowest number: this one */
+    }
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_descriptors();
     static const struct argp argp = {
         .parser = on_option,
         .args_doc = "COMMAND [ARGUMENT...]",
