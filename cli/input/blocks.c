@@ -134,9 +134,11 @@ static int make_room(struct input_blocks *blocks, size_t size)
     if (blocks->room >= size)
         return 0;
     size_t room = size + READ;
-    char *buffer = realloc(blocks->buffer, room);
+    char *buffer = realloc(blocks->buffer, room + 1);
     if (!buffer)
         return input_tell_error(-ENOMEM, "%s: %zu bytes of a block", input_bytes_name(blocks->bytes), room);
+    /* regexec is told where the bytes end; AddressSanitizer's looks for a zero all the same. */
+    buffer[room] = '\0';
     blocks->buffer = buffer;
     blocks->room = room;
     return 0;
