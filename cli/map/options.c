@@ -319,6 +319,9 @@ static void settle(struct map_options *options)
         misused("--pipe needs a command that reads the blocks");
     if (options->json && options->output.way != OUTPUT_GROUPED)
         misused("--json shows all of a job when it has ended: neither --line-buffer nor --ungroup go with it");
+    const char *results = options->output.results, *end = results ? strrchr(results, '.') : NULL;
+    if (end && strcmp(end, ".json") == 0)
+        misused("--results %s: --json > %s does that", results, results);
     if (options->json)
         options->output.way = OUTPUT_NOT_SHOWN;
     options->skip_if_empty = options->input.skip_empty;
