@@ -108,6 +108,30 @@ static int64_t real_time(void)
 
 /* ---- starting ---- */
 
+enum { DOORKEEPER = 4 }; /* words */
+
+/*
+ * With a control group: a shell goes in, and becomes the command. (It would be too late for us to put the command in when it
+ * runs: what it has started by then would stay outside.) NULL: no memory.
+ */
+static const char *const *enter_group(const struct map_slot *slot, const char *door)
+{
+    const struct job *job = &slot->job;
+    int count = 0;
+    while (job->argv[count])
+        count++;
+    const char **argv = job_memory_take(job->memory, (size_t)(count + DOORKEEPER + 1) * sizeof *argv);
+    const char *kept = job_memory_copy(job->memory, door, strlen(door));
+    if (!argv || !kept)
+        return NULL;
+    argv[0] = "/bin/sh";
+    argv[1] = "-c";
+    argv[2] = "echo 0 > \"$0\" && exec \"$@\"";
+    argv[3] = kept;
+    memcpy(argv + DOORKEEPER, job->argv, (size_t)(count + 1) * sizeof *argv);
+    return argv;
+}
+
 /* It may go away when others have ended. */
 static bool is_shortage(int error)
 {
@@ -127,8 +151,20 @@ static int start_once(struct map_slot *slot, int input)
     };
     if (runner->given->jobserver)
         options.keep_count = map_jobserver_handed(runner->given->jobserver, &options.keep);
+    struct map_cgroups *groups = runner->given->cgroups;
+    const char *const *argv = slot->job.argv;
     int error = output_begin(runner->given->output, &slot->job, &options);
-    return error < 0 ? error : salp_command_start(&slot->command, slot->job.argv, &options);
+    if (error == 0 && groups)
+        error = map_cgroup_make(groups, &slot->group);
+    if (error == 0 && groups) {
+        argv = enter_group(slot, map_cgroup_door(groups, slot->group));
+        error = argv ? 0 : -ENOMEM;
+    }
+    if (error == 0)
+        error = salp_command_start(&slot->command, argv, &options);
+    if (error < 0 && groups)
+        map_cgroup_drop(groups, slot->group);
+    return error;
 }
 
 /* As often as others run who may leave room when they end. */
@@ -222,6 +258,20 @@ static int attend(struct map_slot *slot, salp_output *outcome)
 
 /* ---- what has become of it ---- */
 
+/* What its control group tells, which is not needed any more. */
+static void leave_group(struct map_slot *slot)
+{
+    struct map_cgroups *groups = slot->runner->given->cgroups;
+    struct job *job = &slot->job;
+    if (!groups)
+        return;
+    if (slot->end == MAP_END_NONE && (job->exit_status != 0 || job->signal != 0) &&
+        map_cgroup_is_over(groups, slot->group))
+        slot->end = MAP_END_MEMORY;
+    job->peak_memory = map_cgroup_peak(groups, slot->group);
+    map_cgroup_drop(groups, slot->group);
+}
+
 static enum job_state state_of(enum map_end end, const struct job *job)
 {
     switch (end) {
@@ -245,6 +295,7 @@ static void settle(struct map_slot *slot, const salp_output *outcome)
     job->wall = outcome->wall;
     job->user = outcome->user;
     job->system = outcome->system;
+    leave_group(slot);
     if (outcome->peak_memory > job->peak_memory)
         job->peak_memory = outcome->peak_memory;
     job->state = state_of(slot->end, job);

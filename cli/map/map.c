@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "job/memory.h"
+#include "map/cgroup.h"
 #include "map/function.h"
 #include "map/guard.h"
 #include "map/halt.h"
@@ -41,6 +42,7 @@ static const int64_t last_words = SALP_SECONDS(2); /* to be shown after the user
 struct map {
     struct map_options options;
     struct map_jobserver *jobserver;
+    struct map_cgroups *cgroups;
     struct map_guard guard;
     int slots;
 
@@ -101,18 +103,20 @@ static void set_nice(int nice)
         fail("--nice", -errno);
 }
 
-/* What the guard does at the end. */
-static void give_tokens_back(void *jobserver)
+/* What the guard does at the end, when nobody is left. */
+static void tidy_up(void *arg)
 {
-    if (jobserver)
-        map_jobserver_give_all(jobserver);
+    struct map *map = arg;
+    if (map->jobserver)
+        map_jobserver_give_all(map->jobserver);
+    map_cgroups_remove(map->cgroups);
 }
 
 static void enter_guard(struct map *map)
 {
     map->guard.line = -1;
     map->guard.front = getpid();
-    int error = map->options.dry_run ? 0 : map_guard_enter(&map->guard, give_tokens_back, map->jobserver);
+    int error = map->options.dry_run ? 0 : map_guard_enter(&map->guard, tidy_up, map);
     if (error < 0)
         fail("it cannot be guarded", error);
     signal(SIGPIPE, SIG_IGN); /* a closed output is an error that is seen where it is written to */
@@ -196,7 +200,9 @@ static int open_journal(struct map *map)
         .word_count = o->function ? 2 : o->template.word_count,
         .slots = map->slots,
         .memory_limit = o->memory_limit,
-        .memory_limit_by = o->memory_limit > 0 ? "watching" : NULL,
+        .memory_limit_by = o->memory_limit == 0 ? NULL
+                           : map->cgroups       ? "cgroup"
+                                                : "watching",
     };
     int error = journal_open(&map->journal, &options);
     return error < 0 ? error : add_watcher(map, journal_watcher(map->journal));
@@ -286,6 +292,7 @@ static void run_jobs(struct map *map)
         .learns_total = shows_progress(&map->options) || map->options.halt.percent > 0,
         .slots = map->slots,
         .jobserver = map->jobserver,
+        .cgroups = map->cgroups,
         .line = map->guard.line,
         .front = map->guard.front,
     };
@@ -386,6 +393,8 @@ int map_main(int argc, char **argv)
     if (map.options.folder)
         check_folder(map.options.folder);
     choose_slots(&map);
+    if (map.options.memory_limit > 0 && !map.options.function && !map.options.dry_run)
+        map.cgroups = map_cgroups_open(map.options.memory_limit);
     enter_guard(&map);
     set_nice(map.options.nice);
     int error = salp_run(main_task, &map);
@@ -393,6 +402,7 @@ int map_main(int argc, char **argv)
         fail("it cannot run", error);
     int status = finish(&map);
     map_jobserver_close(map.jobserver);
+    map_cgroups_close(map.cgroups);
     map_options_free(&map.options);
     return status;
 }

@@ -1,7 +1,8 @@
 /*
  * Looks at the memory while jobs run: of each tree of processes (--memory-limit), and of the machine (--memfree).
  *
- * What a job has is what its processes have in memory, added up. Pages that several of them share, as after a fork, count for
+ * Jobs in control groups (map/cgroup.h) have their limit by the kernel, which kills one of a job's processes at least; the rest of
+ * the tree is ended here. Without groups, what a job has is what its processes have in memory, added up. Pages that several of them share, as after a fork, count for
  * each, so a limit is met rather early than late. A job that takes and uses much between two looks is seen by the second.
  *
  * SPDX-License-Identifier: MIT
@@ -32,6 +33,15 @@ static void limit_jobs(struct map_runner *runner)
         free(table);
 }
 
+/* The kernel has killed somebody of a job, perhaps not all. */
+static void look_at_groups(struct map_runner *runner)
+{
+    for (struct map_slot *slot = runner->slots; slot; slot = slot->next) {
+        if (slot->running && map_cgroup_is_over(runner->given->cgroups, slot->group))
+            map_slot_end(slot, MAP_END_MEMORY);
+    }
+}
+
 /* The job that was started last; the others have more to lose. One at a time, and never the only one. */
 static void make_room(struct map_runner *runner)
 {
@@ -53,7 +63,9 @@ int map_memory_watch(void *arg)
 {
     struct map_runner *runner = arg;
     while (salp_sleep(look_again) == 0) {
-        if (runner->given->options->memory_limit > 0)
+        if (runner->given->cgroups)
+            look_at_groups(runner);
+        else if (runner->given->options->memory_limit > 0)
             limit_jobs(runner);
         if (runner->given->options->memory_free > 0)
             make_room(runner);

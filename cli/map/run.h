@@ -12,6 +12,7 @@
 #include "input/template.h"
 #include "job/watcher.h"
 #include "journal/journal.h"
+#include "map/cgroup.h"
 #include "map/joblog.h"
 #include "map/options.h"
 #include "output/output.h"
@@ -31,6 +32,7 @@ struct map_run {
     bool learns_total;               /* how many jobs there are is wanted before all were run */
     int slots;                       /* jobs at a time at most */
     struct map_jobserver *jobserver; /* make's; NULL: none */
+    struct map_cgroups *cgroups;     /* for --memory-limit; NULL: the memory is watched */
     int line;                        /* bytes: signals that the user sends (map/guard.h); -1: none */
     pid_t front;                     /* the process that the user has started */
 };

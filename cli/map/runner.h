@@ -39,6 +39,7 @@ struct map_slot {
     salp_scope *running; /* open while its command runs: whoever wants that to end cancels it; else NULL */
     enum map_end end;
     salp_command *command;
+    uint64_t group;  /* its control group, if it has one */
     int64_t started; /* by salp_now() */
     salp_timer timer;
     const char **environment; /* of its commands; */
