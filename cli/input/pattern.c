@@ -84,7 +84,7 @@ static const char *class_of(char letter, bool in_brackets)
 /* Translates one escape; returns how many characters of the text it was. */
 static size_t translate_escape(const char *text, bool in_brackets, FILE *to)
 {
-    char byte;
+    char byte = 0;
     int size = escaped_byte(text, &byte);
     const char *class = class_of(text[1], in_brackets);
     if (size > 0 && !in_brackets && strchr(special, byte))
