@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <salp/machine.h>
@@ -85,11 +86,15 @@ static void say_choice(struct reason *reason, const struct worth *w)
 static void say_limits(struct reason *reason, const struct worth *w)
 {
     const salp_worth_report *r = &w->report;
-    if (r->waits)
+    /* Commands that others keep from the processors cannot be told from those that wait. */
+    if (r->waits && r->best.workers > r->processors)
         say(reason,
             " A job waits for %.0f %% of its time, so more of them than processors are worth it; what it waits for (a "
             "disk, a network, a server) may set a limit that a short trial does not meet.",
             100 * (1 - r->busy));
+    else if (r->waits)
+        say(reason, " A job is on a processor for %.0f %% of its time: for the rest it waits, or others are there.",
+            100 * r->busy);
     else if (r->crowded || r->contended)
         say(reason, " Beside others a job takes longer: not processors are the limit, but memory, a cache, a lock or a "
                     "disk.");
@@ -133,18 +138,18 @@ static void find_reason(struct reason *reason, const struct worth *w)
 
 /* ---- for people ---- */
 
-/* Blanks end lines where they would become too long. */
-static void write_wrapped(FILE *file, const char *text)
+/* Blanks end lines where they would become too long. Each begins with so many. */
+static void write_wrapped(FILE *file, int indent, const char *text)
 {
     enum { WIDTH = 79 };
     int column = 0;
     for (const char *word = text; *word;) {
         int length = (int)strcspn(word, " ");
-        if (column > 0 && column + 1 + length > WIDTH) {
+        if (column > indent && column + 1 + length > WIDTH) {
             fputc('\n', file);
             column = 0;
         }
-        column += fprintf(file, "%s%.*s", column > 0 ? " " : "", length, word);
+        column += fprintf(file, "%*s%.*s", column == 0 ? indent : 1, "", length, word);
         word += length + (int)strspn(word + length, " ");
     }
     fputc('\n', file);
@@ -187,11 +192,18 @@ static void write_run(FILE *file, const struct worth *w)
         fprintf(file, "%10" PRIu64 "  %s%s\n", w->jobs[index].number, line, words[w->marks[index]]);
         shown++;
     }
-    if (ran > shown) {
-        fprintf(file, "%10s  %zu more: ", "", ran - shown);
-        write_numbers(file, w, index);
-        fputc('\n', file);
-    }
+    if (ran == shown)
+        return;
+    char *rest = NULL;
+    size_t size;
+    FILE *numbers = open_memstream(&rest, &size);
+    if (!numbers)
+        return;
+    fprintf(numbers, "%zu more: ", ran - shown);
+    write_numbers(numbers, w, index);
+    if (fclose(numbers) == 0)
+        write_wrapped(file, 12, rest);
+    free(rest);
 }
 
 static void write_plans(FILE *file, const salp_worth_report *r)
@@ -219,7 +231,7 @@ void cli_worth_write_text(FILE *file, const struct worth *w)
         write_plans(file, &w->report);
     else
         fputc('\n', file);
-    write_wrapped(file, reason.text);
+    write_wrapped(file, 0, reason.text);
 }
 
 /* ---- for programs ---- */

@@ -102,7 +102,9 @@ static void it_says_why(void **state)
     assert_false(says(&w, "waits") || says(&w, "quota") || says(&w, "only") || says(&w, "Beside") || says(&w, "tried"));
     w.report.waits = true;
     w.report.busy = 0.07;
-    assert_true(says(&w, "A job waits for 93 % of its time"));
+    assert_true(says(&w, "A job is on a processor for 7 % of its time: for the rest it waits, or others are there."));
+    w.report.best.workers = 3;
+    assert_true(says(&w, "A job waits for 93 % of its time, so more of them than processors are worth it"));
     w = usual();
     w.report.capacity = 1.5;
     assert_true(says(&w, "A quota allows 1.5 of the 2 processors."));
