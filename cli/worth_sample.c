@@ -26,7 +26,7 @@
 #include <salp/time.h>
 
 static const size_t jobs_most = 100000, bytes_most = 64 << 20;
-static const int64_t jobs_least = 12; /* to be run, if they are short */
+static const int64_t jobs_least = 4; /* times the length of the first, which is often the longest, if they are short */
 static const int64_t usual_budget = SALP_MILLISECONDS(300), usual_patience = SALP_SECONDS(60);
 
 /* ---- keeping jobs ---- */
@@ -134,10 +134,10 @@ static void choose_plan(salp_worth_report *report)
     }
 }
 
-/* So that about a tenth of the jobs are run if they are short; and one alone and then one in each slot, however long they are. */
+/* So that about a tenth of the jobs are run if they are short (several at a time, and mostly faster than the first); and one alone and then one in each slot, however long they are. */
 static int64_t choose_budget(const struct worth *w)
 {
-    int64_t few = w->count > 10 * (size_t)jobs_least ? (int64_t)w->count / 10 : jobs_least;
+    int64_t few = w->count > 30 * (size_t)jobs_least ? (int64_t)w->count / 30 : jobs_least;
     int64_t budget = w->first < usual_budget / few ? w->first * few : usual_budget;
     int64_t least = w->first + w->first / 2;
     return budget > least ? budget : least;
