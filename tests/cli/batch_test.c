@@ -108,7 +108,8 @@ static int repeat(salp_bytes in, salp_buffer *out, void *context)
     int error = salp_buffer_reserve(out, size);
     if (error < 0)
         return error;
-    memset(out->data, 'a' + (int)(size % 26), size);
+    if (size > 0)
+        memset(out->data, 'a' + (int)(size % 26), size);
     out->size = size;
     return 0;
 }
