@@ -1,10 +1,7 @@
-/*
- * A source of C becomes a library. compile.h tells of the keeper.
- *
- * SPDX-License-Identifier: MIT
- */
+/* A source of C becomes a library. SPDX-License-Identifier: MIT */
 #include "map/compile.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,8 +12,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum { WORDS = 128 };
 
@@ -30,12 +25,19 @@ struct words {
 
 static void add(struct words *words, const char *word)
 {
-    if (words->count == WORDS - 1) {
+    char *copy = words->count < WORDS - 1 ? strdup(word) : NULL;
+    if (!copy) {
         words->full = true;
         return;
     }
-    words->word[words->count++] = strdup(word); /* goes with the keeper */
+    words->word[words->count++] = copy;
     words->word[words->count] = NULL;
+}
+
+static void free_words(struct words *words)
+{
+    while (words->count > 0)
+        free(words->word[--words->count]);
 }
 
 /* The words of a variable, as make takes them: blanks are between them. */
@@ -116,13 +118,7 @@ static void add_all(struct words *words, const char *source, const char *library
     add(words, "-lm");
 }
 
-/* ---- the keeper ---- */
-
-/* What the keeper tells when the compiler has ended. */
-struct outcome {
-    int error; /* 0, or a negative one */
-    char folder[PATH_MAX];
-};
+/* ---- running it ---- */
 
 /* The compiler can be ended as any program, whatever we ignore or block; and writes to standard error only. */
 static int start(pid_t *pid, char *const argv[])
@@ -145,23 +141,29 @@ static int start(pid_t *pid, char *const argv[])
     return -error;
 }
 
-static int run_compiler(const char *source, const char *folder)
+/* Its temporary files go with the folder. */
+static int start_there(pid_t *pid, char *const argv[], const char *folder)
 {
-    static struct words words;
-    char library[PATH_MAX + 16];
+    const char *given = getenv("TMPDIR");
+    char *before = given ? strdup(given) : NULL;
+    setenv("TMPDIR", folder, 1);
+    int error = start(pid, argv);
+    if (before)
+        setenv("TMPDIR", before, 1);
+    else
+        unsetenv("TMPDIR");
+    free(before);
+    return error;
+}
+
+static int run(const struct words *words, const char *source, const char *folder)
+{
+    const char *compiler = words->word[0];
     pid_t pid;
     int status;
-    snprintf(library, sizeof library, "%s/function.so", folder);
-    add_all(&words, source, library);
-    if (words.count == 0) {
-        fprintf(stderr, "salp map: cannot compile '%s': there is no cc, gcc or clang; CC may name a compiler\n",
-                source);
-        return -ENOENT;
-    }
-    int error = words.full ? -E2BIG : start(&pid, words.word);
+    int error = words->full ? -E2BIG : start_there(&pid, words->word, folder);
     if (error < 0) {
-        fprintf(stderr, "salp map: cannot compile '%s': cannot run '%s': %s\n", source, words.word[0],
-                strerror(-error));
+        fprintf(stderr, "salp map: cannot compile '%s': cannot run '%s': %s\n", source, compiler, strerror(-error));
         return error;
     }
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -169,132 +171,67 @@ static int run_compiler(const char *source, const char *folder)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     if (WIFSIGNALED(status))
-        fprintf(stderr, "salp map: cannot compile '%s': %s was ended by SIG%s\n", source, words.word[0],
-                sigabbrev_np(WTERMSIG(status)));
+        fprintf(stderr, "salp map: cannot compile '%s': SIG%s has ended %s\n", source, sigabbrev_np(WTERMSIG(status)),
+                compiler);
     else
-        fprintf(stderr, "salp map: cannot compile '%s': %s has failed\n", source, words.word[0]);
+        fprintf(stderr, "salp map: cannot compile '%s': %s has failed\n", source, compiler);
     return -ENOEXEC;
 }
 
-static void remove_folder(const char *folder)
+int map_compile_run(const struct map_compile *compile, const char *source)
 {
-    char library[PATH_MAX + 16];
-    snprintf(library, sizeof library, "%s/function.so", folder);
-    unlink(library);
-    rmdir(folder);
-}
-
-/* Whoever waits for the end of our outputs waits for the program, not for the keeper. */
-static void let_go_of_outputs(void)
-{
-    int nothing = open("/dev/null", O_RDWR);
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        dup2(nothing, fd);
-}
-
-static _Noreturn void keep(const char *source, int tells, int held)
-{
-    static struct outcome outcome;
-    char byte;
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-    const char *where = getenv("TMPDIR");
-    snprintf(outcome.folder, sizeof outcome.folder - 32, "%s", where && *where ? where : "/tmp");
-    strcat(outcome.folder, "/salp-function-XXXXXX");
-    bool made = mkdtemp(outcome.folder) != NULL;
-    if (made) {
-        outcome.error = run_compiler(source, outcome.folder);
-    } else {
-        outcome.error = -errno;
-        fprintf(stderr, "salp map: cannot make a folder '%s': %s\n", outcome.folder, strerror(errno));
-    }
-    let_go_of_outputs();
-    if (write(tells, &outcome, sizeof outcome) == (ssize_t)sizeof outcome && outcome.error == 0) {
-        /* Nothing is ever written there: its end is the end of all who hold it. */
-        while (read(held, &byte, 1) < 0 && errno == EINTR)
-            ;
-    }
-    if (made)
-        remove_folder(outcome.folder);
-    _exit(0);
-}
-
-static int wait_for_outcome(struct map_compiled *compiled, int told)
-{
-    static struct outcome outcome;
-    size_t got = 0;
-    while (got < sizeof outcome) {
-        ssize_t more = read(told, (char *)&outcome + got, sizeof outcome - got);
-        if (more == 0 || (more < 0 && errno != EINTR))
-            break;
-        got += more > 0 ? (size_t)more : 0;
-    }
-    if (got < sizeof outcome) {
-        fprintf(stderr, "salp map: who was to run the compiler was killed\n");
-        return -ECANCELED;
-    }
-    if (outcome.error == 0)
-        snprintf(compiled->library, sizeof compiled->library, "%.*s/function.so", PATH_MAX - 16, outcome.folder);
-    return outcome.error;
-}
-
-int map_compile(struct map_compiled *compiled, const char *source)
-{
-    int told[2], held[2], error;
-    *compiled = (struct map_compiled){ 0 };
+    struct words words = { .count = 0 };
+    int error = -ENOENT;
     if (access(source, R_OK) != 0) {
         error = -errno;
         fprintf(stderr, "salp map: cannot read '%s': %s\n", source, strerror(errno));
         return error;
     }
-    if (pipe2(told, O_CLOEXEC) < 0) {
-        error = -errno;
-        goto tell;
-    }
-    if (pipe2(held, O_CLOEXEC) < 0) {
-        error = -errno;
-        goto close_told;
-    }
-    fflush(NULL);
-    compiled->keeper = fork();
-    if (compiled->keeper < 0) {
-        error = -errno;
-        goto close_held;
-    }
-    if (compiled->keeper == 0) {
-        close(held[1]);
-        close(told[0]);
-        keep(source, told[1], held[0]);
-    }
-    close(held[0]);
-    close(told[1]);
-    compiled->held = held[1];
-    error = wait_for_outcome(compiled, told[0]);
-    close(told[0]);
-    if (error < 0)
-        map_compiled_close(compiled);
-    return error;
-
-close_held:
-    close(held[0]);
-    close(held[1]);
-close_told:
-    close(told[0]);
-    close(told[1]);
-tell:
-    compiled->keeper = 0;
-    fprintf(stderr, "salp map: cannot compile '%s': %s\n", source, strerror(-error));
+    add_all(&words, source, compile->library);
+    if (words.count > 0)
+        error = run(&words, source, compile->folder);
+    else
+        fprintf(stderr, "salp map: cannot compile '%s': there is no cc, gcc or clang; CC may name a compiler\n",
+                source);
+    free_words(&words);
     return error;
 }
 
-void map_compiled_close(struct map_compiled *compiled)
+/* ---- its folder ---- */
+
+bool map_compile_is_for(const char *what)
 {
-    if (compiled->keeper <= 0)
+    const char *colon = strrchr(what, ':');
+    return colon && colon - what > 2 && strncmp(colon - 2, ".c", 2) == 0;
+}
+
+int map_compile_open(struct map_compile *compile)
+{
+    static const char folder[] = "salp-function-XXXXXX", library[] = "function.so";
+    const char *where = getenv("TMPDIR");
+    where = where && *where ? where : "/tmp";
+    int error = -ENAMETOOLONG;
+    if (strlen(where) + sizeof folder + sizeof library < sizeof compile->folder) {
+        snprintf(compile->folder, sizeof compile->folder, "%s/%s", where, folder);
+        error = mkdtemp(compile->folder) ? 0 : -errno;
+    }
+    if (error < 0) {
+        compile->folder[0] = '\0';
+        fprintf(stderr, "salp map: cannot make a folder in '%s': %s\n", where, strerror(-error));
+        return error;
+    }
+    stpcpy(stpcpy(stpcpy(compile->library, compile->folder), "/"), library);
+    return 0;
+}
+
+void map_compile_remove(const struct map_compile *compile)
+{
+    DIR *folder = compile->folder[0] ? opendir(compile->folder) : NULL;
+    if (!folder)
         return;
-    close(compiled->held);
-    while (waitpid(compiled->keeper, NULL, 0) < 0 && errno == EINTR)
-        ;
-    *compiled = (struct map_compiled){ 0 };
+    struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL)
+        unlinkat(dirfd(folder), entry->d_name, 0); /* not "." and "..", which are folders */
+    closedir(folder);
+    rmdir(compile->folder);
 }

@@ -324,7 +324,7 @@ void map_function_run(const struct map_run *run, struct map_result *result)
         result->error = -EINVAL;
         return;
     }
-    result->error = map_plugin_open(&crew.plugin, run->options->function);
+    result->error = map_plugin_open(&crew.plugin, run->options->function, run->compile);
     if (result->error < 0)
         return;
     crew.workers = count_workers(run);

@@ -24,6 +24,7 @@
 
 #include "job/memory.h"
 #include "map/cgroup.h"
+#include "map/compile.h"
 #include "map/function.h"
 #include "map/guard.h"
 #include "map/halt.h"
@@ -43,6 +44,7 @@ struct map {
     struct map_options options;
     struct map_jobserver *jobserver;
     struct map_cgroups *cgroups;
+    struct map_compile compile;
     struct map_guard guard;
     int slots;
 
@@ -103,13 +105,14 @@ static void set_nice(int nice)
         fail("--nice", -errno);
 }
 
-/* What the guard does at the end, when nobody is left. */
+/* What the last one does who lives. */
 static void tidy_up(void *arg)
 {
-    struct map *map = arg;
+    const struct map *map = arg;
     if (map->jobserver)
         map_jobserver_give_all(map->jobserver);
     map_cgroups_remove(map->cgroups);
+    map_compile_remove(&map->compile);
 }
 
 static void enter_guard(struct map *map)
@@ -117,6 +120,8 @@ static void enter_guard(struct map *map)
     map->guard.line = -1;
     map->guard.front = getpid();
     int error = map->options.dry_run ? 0 : map_guard_enter(&map->guard, tidy_up, map);
+    if (error < 0)
+        tidy_up(map);
     if (error < 0)
         fail("it cannot be guarded", error);
     signal(SIGPIPE, SIG_IGN); /* a closed output is an error that is seen where it is written to */
@@ -293,6 +298,7 @@ static void run_jobs(struct map *map)
         .slots = map->slots,
         .jobserver = map->jobserver,
         .cgroups = map->cgroups,
+        .compile = &map->compile,
         .line = map->guard.line,
         .front = map->guard.front,
     };
@@ -395,6 +401,9 @@ int map_main(int argc, char **argv)
     choose_slots(&map);
     if (map.options.memory_limit > 0 && !map.options.function && !map.options.dry_run)
         map.cgroups = map_cgroups_open(map.options.memory_limit);
+    const char *function = map.options.function;
+    if (function && !map.options.dry_run && map_compile_is_for(function) && map_compile_open(&map.compile) < 0)
+        exit(MAP_EXIT_ERROR);
     enter_guard(&map);
     set_nice(map.options.nice);
     int error = salp_run(main_task, &map);

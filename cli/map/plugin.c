@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "map/compile.h"
 #include "map/symbols.h"
 
 struct map_plugin {
@@ -24,7 +23,6 @@ struct map_plugin {
     } found;
     char *file; /* and the name behind it */
     const char *name;
-    struct map_compiled compiled;
 };
 
 enum { NEAR = 5 };
@@ -44,12 +42,6 @@ static int split(struct map_plugin *plugin, const char *what)
     *colon = '\0';
     plugin->name = colon + 1;
     return 0;
-}
-
-static bool is_source(const char *file)
-{
-    size_t length = strlen(file);
-    return length > 2 && strcmp(file + length - 2, ".c") == 0;
 }
 
 static int load(struct map_plugin *plugin, const char *file)
@@ -91,17 +83,18 @@ static int find(struct map_plugin *plugin)
     return -ENOENT;
 }
 
-int map_plugin_open(struct map_plugin **plugin, const char *what)
+int map_plugin_open(struct map_plugin **plugin, const char *what, const struct map_compile *compile)
 {
     *plugin = NULL;
     struct map_plugin *made = calloc(1, sizeof *made);
     if (!made)
         return -ENOMEM;
     int error = split(made, what);
-    if (error == 0 && is_source(made->file))
-        error = map_compile(&made->compiled, made->file);
+    bool compiled = error == 0 && compile->folder[0];
+    if (compiled)
+        error = map_compile_run(compile, made->file);
     if (error == 0)
-        error = load(made, made->compiled.keeper > 0 ? made->compiled.library : made->file);
+        error = load(made, compiled ? compile->library : made->file);
     if (error == 0)
         error = find(made);
     if (error < 0) {
@@ -116,7 +109,6 @@ void map_plugin_close(struct map_plugin *plugin)
 {
     if (!plugin)
         return;
-    map_compiled_close(&plugin->compiled);
     free(plugin->file);
     free(plugin);
 }

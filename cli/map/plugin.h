@@ -11,15 +11,17 @@
 
 #include <salp/pool.h>
 
+#include "map/compile.h"
+
 struct map_plugin;
 
 /*
- * Loads it, its constructors run now, and once. Waits for the compiler, so the loop stands still. Before any thread is started.
- * 0, or a negative error that was told, with what the library has instead if it does not have the function.
+ * Loads it, its constructors run now, and once. Waits for the compiler, if there is a folder for that, and the loop stands still
+ * meanwhile. 0, or a negative error that was told, with what the library has instead if it does not have the function.
  */
-int map_plugin_open(struct map_plugin **plugin, const char *what);
+int map_plugin_open(struct map_plugin **plugin, const char *what, const struct map_compile *compile);
 
-/* Removes what was compiled. The library stays loaded. Accepts NULL. */
+/* The library stays loaded. Accepts NULL. */
 void map_plugin_close(struct map_plugin *plugin);
 
 /* int NAME(salp_bytes in, salp_buffer *out, void *context): salp/pool.h. */

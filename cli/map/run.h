@@ -17,6 +17,7 @@
 #include "map/options.h"
 #include "output/output.h"
 
+struct map_compile;
 struct map_jobserver;
 
 /* All of it is the caller's. */
@@ -29,12 +30,13 @@ struct map_run {
     const struct map_past *past; /* of a joblog: what is not to be run again; NULL: nothing is known */
     struct job_watcher *const *watchers;
     int watcher_count;
-    bool learns_total;               /* how many jobs there are is wanted before all were run */
-    int slots;                       /* jobs at a time at most */
-    struct map_jobserver *jobserver; /* make's; NULL: none */
-    struct map_cgroups *cgroups;     /* for --memory-limit; NULL: the memory is watched */
-    int line;                        /* bytes: signals that the user sends (map/guard.h); -1: none */
-    pid_t front;                     /* the process that the user has started */
+    bool learns_total;                 /* how many jobs there are is wanted before all were run */
+    int slots;                         /* jobs at a time at most */
+    struct map_jobserver *jobserver;   /* make's; NULL: none */
+    struct map_cgroups *cgroups;       /* for --memory-limit; NULL: the memory is watched */
+    const struct map_compile *compile; /* of a function's source (map/compile.h) */
+    int line;                          /* bytes: signals that the user sends (map/guard.h); -1: none */
+    pid_t front;                       /* the process that the user has started */
 };
 
 /* What has become of all jobs. */
