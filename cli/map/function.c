@@ -48,8 +48,6 @@ static bool makes_sense(const struct map_options *options)
         return refuse("--workdir", for_commands);
     if (options->verbose || options->verbose_output)
         return refuse("--verbose", for_commands);
-    if (options->output.results || options->output.files)
-        return refuse(options->output.files ? "--files" : "--results", for_commands);
     if (options->interactive)
         return refuse("--interactive", for_commands);
     if (options->threads && options->timeout > 0)
@@ -64,8 +62,8 @@ static struct input_records *plain_lines(const struct map_run *run)
 {
     const struct map_options *options = run->options;
     const struct output_options *output = &options->output;
-    bool plain = !run->journal && run->watcher_count == 0 && !options->template.tag && !run->past &&
-                 output->way != OUTPUT_NOT_SHOWN;
+    bool shown = output->way != OUTPUT_NOT_SHOWN && !output->results && !output->files;
+    bool plain = shown && !run->journal && !run->past && run->watcher_count == 0 && !options->template.tag;
     return plain ? input_source_records(run->source) : NULL;
 }
 
