@@ -13,9 +13,10 @@
  * The calling thread takes part. It works from the left to the right, in pieces
  * of some microseconds, and whatever lies to the right of it can be had by a
  * thread of the pool that has nothing to do, the larger half first. Nobody is
- * woken for a loop that is over within some 60 microseconds: it costs about as
- * much as a call of the pool, and runs in line. So a loop may always be given to
- * a pool, and is cut as needed: items need not take equally long.
+ * woken for a loop that is over within some 60 microseconds, if it was so the
+ * last time: it costs about as much as a call of the pool, and runs in line. So
+ * a loop may always be given to a pool, and is cut as needed: items need not
+ * take equally long.
  *
  * Rules
  *   - Pieces run in any order and at the same time. One must not wait for another.

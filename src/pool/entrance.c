@@ -51,26 +51,10 @@ static salp__crew *look_for_crew(const salp__entrance *entrance)
     return atomic_load_explicit(&entrance->crew, memory_order_acquire);
 }
 
-/* ---- what was learnt ---- */
-
-static salp__memory *memory_of(salp__entrance *entrance, salp_fork_fn *run)
-{
-    size_t count = sizeof entrance->memory / sizeof entrance->memory[0];
-    return &entrance->memory[((uintptr_t)run >> 4) % count];
-}
-
 static bool was_brief(salp__entrance *entrance, salp_fork_fn *run)
 {
-    salp__memory *memory = memory_of(entrance, run);
-    return atomic_load_explicit(&memory->function, memory_order_relaxed) == (uintptr_t)run &&
-           atomic_load_explicit(&memory->lasted, memory_order_relaxed) < brief;
-}
-
-static void remember(salp__entrance *entrance, salp_fork_fn *run, int64_t lasted)
-{
-    salp__memory *memory = memory_of(entrance, run);
-    atomic_store_explicit(&memory->function, (uintptr_t)run, memory_order_relaxed);
-    atomic_store_explicit(&memory->lasted, lasted, memory_order_relaxed);
+    double guess = salp__history_guess(&entrance->history, (uintptr_t)run, 1);
+    return guess >= 0 && guess < (double)brief;
 }
 
 /* ---- running ---- */
@@ -124,7 +108,7 @@ static int run_here(salp_pool *pool, salp__entrance *entrance, int worker, salp_
         run_as(pool, &alone, &entry, run, job);
     }
     if (summons)
-        remember(entrance, run, salp__now() - began);
+        salp__history_note(&entrance->history, (uintptr_t)run, 1, salp__now() - began);
 
     salp__lock_take(&entrance->lock);
     if (member && worker < 0)

@@ -5,7 +5,7 @@
  *        |------a plain thread------> a guest of the crew: runs at once
  *        `------a task, a thread with a scope, a pool with an initializer--> a visit: waits for a thread of the pool
  *
- * Whether a guest wakes a thread of the pool depends on how long the same function took the last time. If it was not
+ * Whether a guest wakes a thread of the pool depends on how long the same function took the last time (history.h). If it was not
  * worth it, nobody is woken while there is a lookout (lookout.h), who will see within some milliseconds that it takes
  * longer this time. So a job that is shorter than a wake-up costs none.
  *
@@ -24,13 +24,8 @@
 
 #include "os/thread.h"
 #include "pool/crew.h"
+#include "pool/history.h"
 #include "task/seat.h"
-
-/* How long a function took the last time. */
-typedef struct salp__memory {
-    _Atomic uintptr_t function;
-    _Atomic int64_t lasted;
-} salp__memory;
 
 typedef struct salp__entrance {
     salp__bell *work; /* threads of the pool sleep here [const] */
@@ -44,7 +39,7 @@ typedef struct salp__entrance {
     _Atomic int waiting;      /* visits; relaxed: a hint for those who will look under the lock */
     _Atomic bool watched;     /* there is a lookout. I2 */
     _Atomic int64_t last;     /* when somebody entered; relaxed */
-    salp__memory memory[32];  /* relaxed: a wrong one costs a wake-up, or some milliseconds */
+    salp__history history;    /* of what was entered with, and of loops (vigil.h) */
 } salp__entrance;
 
 void salp__entrance_open(salp__entrance *entrance, int workers, salp__bell *work);

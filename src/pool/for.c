@@ -27,7 +27,11 @@ int salp_for(salp_pool *pool, size_t begin, size_t end, salp_range_fn *body, voi
     if (!pool || !body || begin > end)
         return -EINVAL;
     index_loop loop = {
-        .spread = { .begin = begin, .end = end, .grain = options ? options->grain : 0, .piece = run_indices },
+        .spread = { .begin = begin,
+                    .end = end,
+                    .grain = options ? options->grain : 0,
+                    .body = (uintptr_t)body,
+                    .piece = run_indices },
         .body = body,
         .arg = arg,
     };
@@ -102,7 +106,11 @@ int salp_for_tiles(salp_pool *pool, const salp_tile *whole, salp_tile_fn *body, 
     if (!pool || !whole || !body || whole->row > whole->row_end || whole->column > whole->column_end)
         return -EINVAL;
     size_t rows = whole->row_end - whole->row, columns = whole->column_end - whole->column, count = 0;
-    tile_loop loop = { .spread.piece = run_tiles, .body = body, .arg = arg, .whole = *whole, .in_row = 1 };
+    tile_loop loop = { .spread = { .body = (uintptr_t)body, .piece = run_tiles },
+                       .body = body,
+                       .arg = arg,
+                       .whole = *whole,
+                       .in_row = 1 };
     if (rows > 0 && columns > 0) {
         size_t side = choose_side(rows, columns);
         loop.rows = options && options->rows > 0 ? options->rows : side;

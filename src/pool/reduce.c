@@ -40,6 +40,7 @@ int salp_reduce(salp_pool *pool, size_t begin, size_t end, size_t result_size, s
             .begin = begin,
             .end = end,
             .grain = fixed && grain == 0 ? salp__grain_of(end - begin) : grain,
+            .body = (uintptr_t)fold,
             .fixed = fixed,
             .piece = run_fold,
             .result = result,

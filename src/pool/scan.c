@@ -125,6 +125,7 @@ int salp_scan(salp_pool *pool, size_t begin, size_t end, size_t sum_size, salp_s
         .spread = { .begin = begin,
                     .end = end,
                     .grain = grain > 0 ? grain : 1,
+                    .body = (uintptr_t)body,
                     .piece = run_block,
                     .result = sum,
                     .join = join_part },

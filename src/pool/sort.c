@@ -359,8 +359,9 @@ static void sort_part(salp_worker *worker, sort *s, size_t first, size_t count, 
 static void sort_whole(salp_worker *worker, salp_fork_job *job)
 {
     sort *s = (sort *)job;
-    salp__vigil_begin(&s->vigil, salp__now());
+    salp__vigil_begin(&s->vigil, worker, salp__now());
     sort_part(worker, s, 0, s->count, true);
+    salp__vigil_end(&s->vigil, salp_worker_ended(worker));
 }
 
 int salp_sort(salp_pool *pool, void *base, size_t count, size_t size, salp_compare_fn *compare, void *arg)
@@ -381,7 +382,7 @@ int salp_sort(salp_pool *pool, void *base, size_t count, size_t size, salp_compa
                .arg = arg };
     if (!s.room)
         return -ENOMEM;
-    int error = salp__vigil_enter(&s.vigil, pool, sort_whole, &s.job);
+    int error = salp__vigil_enter(&s.vigil, pool, (uintptr_t)compare, count, sort_whole, &s.job);
     salp__free(s.room);
     return error;
 }

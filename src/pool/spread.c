@@ -212,8 +212,9 @@ static void run_whole(salp_worker *worker, salp_fork_job *job)
 {
     salp__spread *spread = SALP__CONTAINER(job, salp__spread, job);
     runner r = { .spread = spread, .worker = worker, .whole = true, .want = 1, .since = salp__now() };
-    salp__vigil_begin(&spread->vigil, r.since);
+    salp__vigil_begin(&spread->vigil, worker, r.since);
     spread->error = run_part(&r, spread->begin, spread->end, spread->result, spread->store);
+    salp__vigil_end(&spread->vigil, spread->error);
 }
 
 /* Room for the neutral element, and for the results of who runs the whole. NULL: there was no memory. */
@@ -243,7 +244,8 @@ int salp__spread_run(salp__spread *spread, salp_pool *pool)
             spread->store = store + spread->stride;
         }
     }
-    int error = salp__vigil_enter(&spread->vigil, pool, run_whole, &spread->job);
+    int error =
+        salp__vigil_enter(&spread->vigil, pool, spread->body, spread->end - spread->begin, run_whole, &spread->job);
     salp__free(memory);
     return error < 0 ? error : spread->error;
 }

@@ -19,7 +19,7 @@
  * eightfold at a time. Who takes a part begins with an eighth of what its owner has found out: it may be another
  * region.
  *
- * Nobody is woken at the beginning (vigil.h). Who has found work later, and was the last to look for some, wakes the next
+ * Whether somebody is woken at the beginning, vigil.h tells. Who has found work later, and was the last to look for some, wakes the next
  * one (crew.c).
  *
  * Results. A part that somebody has taken has a result of its own, which begins as a copy of the neutral element. When
@@ -49,8 +49,9 @@
 typedef struct salp__spread salp__spread;
 struct salp__spread {
     size_t begin, end;
-    size_t grain; /* of a piece; 0: to be found out */
-    bool fixed;   /* the tree of combinations depends on these three alone; grain is not 0 */
+    size_t grain;   /* of a piece; 0: to be found out */
+    uintptr_t body; /* as in salp__vigil_enter */
+    bool fixed;     /* the tree of combinations depends on these three alone; grain is not 0 */
     int (*piece)(const salp__spread *spread, size_t begin, size_t end, void *part);
     void *result;       /* part of the whole */
     size_t result_size; /* of each part; 0: parts that somebody has taken get NULL */

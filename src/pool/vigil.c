@@ -12,9 +12,14 @@
 
 static const int64_t worth_waking = SALP_MICROSECONDS(30);
 
-int salp__vigil_enter(salp__vigil *vigil, salp_pool *pool, salp_fork_fn *run, salp_fork_job *job)
+int salp__vigil_enter(salp__vigil *vigil, salp_pool *pool, uintptr_t body, size_t count, salp_fork_fn *run,
+                      salp_fork_job *job)
 {
     salp__actor *self = salp__self();
+    vigil->body = body;
+    vigil->count = count;
+    if (body != 0 && pool->engine->entrance)
+        vigil->history = &pool->engine->entrance(pool)->history;
     if (!self->scope || !salp__inside_of(pool))
         return salp__enter(pool, run, job, false);
     vigil->scope = self->scope;
@@ -24,9 +29,23 @@ int salp__vigil_enter(salp__vigil *vigil, salp_pool *pool, salp_fork_fn *run, sa
     return error < 0 ? salp__wait_end(self, error) : 0;
 }
 
-void salp__vigil_begin(salp__vigil *vigil, int64_t now)
+static void summon(salp__vigil *vigil, const salp_worker *worker)
+{
+    vigil->summoned = true;
+    salp__crew_summon(salp__member_of(worker)->crew);
+}
+
+void salp__vigil_begin(salp__vigil *vigil, const salp_worker *worker, int64_t now)
 {
     vigil->began = now;
+    if (vigil->history && salp__history_guess(vigil->history, vigil->body, vigil->count) >= (double)(2 * worth_waking))
+        summon(vigil, worker);
+}
+
+void salp__vigil_end(const salp__vigil *vigil, int error)
+{
+    if (vigil->history && error == 0)
+        salp__history_note(vigil->history, vigil->body, vigil->count, salp__now() - vigil->began);
 }
 
 /* What ends the wait of somebody in this scope. Unlike salp__scope_error, for any thread. */
@@ -57,6 +76,5 @@ void salp__vigil_summon(salp__vigil *vigil, const salp_worker *worker, int64_t n
     if (vigil->summoned || spent < worth_waking ||
         (double)spent * (double)(all - done) < (double)worth_waking * (double)done)
         return;
-    vigil->summoned = true;
-    salp__crew_summon(salp__member_of(worker)->crew);
+    summon(vigil, worker);
 }

@@ -127,11 +127,50 @@ static void somebody_is_woken_for_a_long_loop(void **state)
     assert_int_not_equal(rings_for(run_sort, 1000, SALP_MICROSECONDS(1)), 0);
 }
 
+/* What has been rung for when the first index is run, and how often there was one. */
+struct first {
+    const salp__bell *bell;
+    uint32_t before, rings;
+    int times;
+};
+
+static int look_at_first(size_t begin, size_t end, void *arg)
+{
+    struct first *f = arg;
+    if (begin == 0) {
+        f->rings = atomic_load(&f->bell->rings) - f->before;
+        f->times++;
+    }
+    work(end - begin);
+    return 0;
+}
+
+static void somebody_is_woken_at_once_for_a_loop_that_was_long(void **state)
+{
+    enum { WORKERS = 2, COUNT = 100 };
+    salp_pool *pool;
+    (void)state;
+    salp__pretend_time();
+    assert_int_equal(salp_pool_open(&pool, &(salp_pool_options){ .workers = WORKERS }), 0);
+    struct first first = { .bell = pool->engine->entrance(pool)->work };
+    work_lasts = SALP_MICROSECONDS(100); /* on the clock of who runs the first one: that one is long enough already */
+    for (int turn = 1; turn <= 3; turn++) {
+        while (atomic_load(&first.bell->sleepers) < WORKERS)
+            usleep(100);
+        first.before = atomic_load(&first.bell->rings);
+        assert_int_equal(salp_for(pool, 0, COUNT, look_at_first, &first, NULL), 0);
+        assert_int_equal(first.times, turn);
+        assert_int_equal(first.rings > 0, turn > 1); /* who has come by then may have rung for the next one */
+    }
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST("nobody is woken for a short loop", nobody_is_woken_for_a_short_loop),
         TEST("somebody is woken for a long loop", somebody_is_woken_for_a_long_loop),
+        TEST("somebody is woken at once for a loop that was long", somebody_is_woken_at_once_for_a_loop_that_was_long),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
