@@ -330,8 +330,7 @@ static void what_has_failed_is_run_again_if_that_is_asked_for(void **state)
 
     hear();
     journal = resume("j", false);
-    heard(
-        "salp map: journal 'j': 2 of its jobs failed before, not run again (--resume-failed does that)\n");
+    heard("salp map: journal 'j': 2 of its jobs failed before, not run again (--resume-failed does that)\n");
     run_list(journal, letters, "-----+", 0);
     assert_int_equal(end(journal), 0);
 
