@@ -188,9 +188,11 @@ static int start(struct map_slot *slot)
 
 /* ---- ending ---- */
 
-static void signal_group(const struct map_slot *slot, int number)
+void map_command_signal(const struct map_slot *slot, int number)
 {
-    (void)kill(-salp_command_pid(slot->command), number);
+    pid_t pid = slot->command ? salp_command_pid(slot->command) : 0;
+    if (pid > 0)
+        (void)kill(-pid, number);
 }
 
 /* A task beside the one that reads what the command still writes. */
@@ -201,7 +203,7 @@ static int end_command(void *arg)
     int ended = -ETIMEDOUT;
     for (int i = 0; i < sequence->before && ended < 0; i++) {
         salp_scope scope;
-        signal_group(slot, sequence->steps[i].signal);
+        map_command_signal(slot, sequence->steps[i].signal);
         salp_scope_open(&scope, sequence->steps[i].pause);
         ended = salp_command_wait(slot->command, NULL);
         salp_scope_close(&scope);

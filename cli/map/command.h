@@ -14,6 +14,9 @@
  */
 int map_command_run(struct map_slot *slot);
 
+/* Sends a signal to the process group of the command that runs there, if one does. */
+void map_command_signal(const struct map_slot *slot, int number);
+
 /* The command that runs there is to end when the runner's time-out is over. */
 void map_command_limit(struct map_slot *slot);
 

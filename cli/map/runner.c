@@ -143,6 +143,13 @@ void map_runner_stop(struct map_runner *runner, enum map_runner_stop how, int er
     }
 }
 
+/* What has gone wrong is ours, and nobody else tells it. */
+void map_runner_fail(struct map_runner *runner, int error)
+{
+    map_runner_say(runner, "it cannot go on: %s", salp_strerror(error));
+    map_runner_stop(runner, MAP_STOP_NOW, error);
+}
+
 static const char *plural(int count)
 {
     return count == 1 ? "" : "s";
@@ -161,6 +168,21 @@ static void on_signal(struct map_runner *runner, int number)
     map_runner_say(runner, "no more jobs are started, %d still run%s; once more ends them", runner->running,
                    runner->running == 1 ? "s" : "");
     map_runner_stop(runner, MAP_STOP_SOON, 0);
+}
+
+/*
+ * Ctrl-Z reaches us, and not the jobs, which have process groups of their own: they are stopped with us, and go on with us. (The
+ * front is stopped by the terminal, too, so the shell sees it.)
+ */
+static void on_suspend(int number, void *arg)
+{
+    struct map_runner *runner = arg;
+    (void)number;
+    for (struct map_slot *slot = runner->slots; slot; slot = slot->next)
+        map_command_signal(slot, SIGSTOP);
+    raise(SIGSTOP);
+    for (struct map_slot *slot = runner->slots; slot; slot = slot->next)
+        map_command_signal(slot, SIGCONT);
 }
 
 static void on_line(int fd, unsigned events, void *arg)
@@ -270,7 +292,7 @@ static void run_slots(struct map_runner *runner)
     salp_group_open(&runner->group);
     map_runner_add_slot(runner);
     if (runner->living == 0)
-        map_runner_stop(runner, MAP_STOP_NOW, -ENOMEM);
+        map_runner_fail(runner, -ENOMEM);
     salp_group_close(&runner->group);
     while (runner->slots) {
         struct map_slot *slot = runner->slots;
@@ -292,8 +314,10 @@ static void add_aides(struct map_runner *runner, salp_group *aides)
         error = salp_go(aides, learn_total, runner);
     if (error == 0 && runner->given->line >= 0)
         error = salp_loop_watch(salp_loop_current(), runner->given->line, SALP_READABLE, on_line, runner);
+    if (error == 0 && runner->given->line >= 0)
+        error = salp_loop_signal(salp_loop_current(), SIGTSTP, on_suspend, runner);
     if (error < 0)
-        map_runner_stop(runner, MAP_STOP_NOW, error);
+        map_runner_fail(runner, error);
 }
 
 static void run_all(struct map_runner *runner)
@@ -302,8 +326,10 @@ static void run_all(struct map_runner *runner)
     salp_group_open(&aides);
     add_aides(runner, &aides);
     run_slots(runner);
-    if (runner->given->line >= 0)
+    if (runner->given->line >= 0) {
+        (void)salp_loop_signal(salp_loop_current(), SIGTSTP, NULL, runner);
         (void)salp_loop_watch(salp_loop_current(), runner->given->line, 0, on_line, runner);
+    }
     salp_group_cancel(&aides);
     salp_group_close(&aides);
 }
@@ -349,7 +375,7 @@ void map_run(const struct map_run *run, struct map_result *result)
     };
     int error = open_runner(runner);
     if (error < 0)
-        result->error = error;
+        map_runner_fail(runner, error);
     else
         run_all(runner);
     close_runner(runner);

@@ -80,6 +80,9 @@ void map_runner_add_slot(struct map_runner *runner);
 /* No more jobs are started; with MAP_STOP_NOW those that run are ended. `error` is told by `map_run`'s result; 0: none. */
 void map_runner_stop(struct map_runner *runner, enum map_runner_stop how, int error);
 
+/* The same, for an error that was not told. */
+void map_runner_fail(struct map_runner *runner, int error);
+
 /* The slot's command is to end, for this reason. */
 void map_slot_end(struct map_slot *slot, enum map_end why);
 

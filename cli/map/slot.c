@@ -99,7 +99,7 @@ static bool pass(struct map_slot *slot)
     slot->waiting = NULL;
     salp_scope_close(&scope);
     if (error < 0 && error != -ECANCELED)
-        map_runner_stop(runner, MAP_STOP_SOON, error);
+        map_runner_fail(runner, error);
     else if (error == 0 && runner->stop != MAP_GOES_ON)
         map_gate_leave(&runner->gate);
     return error == 0 && runner->stop == MAP_GOES_ON;
