@@ -13,7 +13,7 @@
  * written is kept and tried again, the last time in `close`.
  *
  * One writer: a second program is refused, with the name of the first. Readers are welcome at any time. The tables are part of
- * the interface: journal/tables.h, docs/map.md.
+ * the interface: journal/tables.h, docs/journal.md.
  *
  * Errors are told to standard error when they occur ("salp map: journal 'x': ..."), with what to do.
  *

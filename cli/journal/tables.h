@@ -7,7 +7,7 @@
  *     output   the beginnings and the ends of what that attempt has written, where it has written something
  *     retried  the attempts before the last one
  *
- * They are part of the interface: docs/map.md says what each column means. Bytes that the user gave (inputs, lines, words) are
+ * They are part of the interface: docs/journal.md says what each column means. Bytes that the user gave (inputs, lines, words) are
  * TEXT where they are UTF-8 without zero bytes, and else a BLOB.
  *
  * SPDX-License-Identifier: MIT
