@@ -325,7 +325,8 @@ int journal_tables_read(sqlite3 **db, const char *path, struct tables_why *why)
         error = open_database(db, path, SQLITE_OPEN_READONLY, why);
     if (error == 0) {
         error = check_kind(*db, &is_new, why);
-        if (error < 0 && sqlite3_errcode(*db) == SQLITE_CANTOPEN && !has_log(path)) {
+        int result = sqlite3_errcode(*db) & 0xff;
+        if (error < 0 && (result == SQLITE_CANTOPEN || result == SQLITE_READONLY) && !has_log(path)) {
             error = open_unchanging(db, path, why);
             if (error == 0)
                 error = check_kind(*db, &is_new, why);

@@ -7,7 +7,9 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -41,10 +43,12 @@ static void leave(void)
 }
 
 static int kept_stderr;
+static char heard_path[80];
 
 static void hear(void)
 {
-    int fd = open("heard", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    snprintf(heard_path, sizeof heard_path, "%s/heard", folder);
+    int fd = open(heard_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
     kept_stderr = dup(2);
     dup2(fd, 2);
@@ -57,7 +61,7 @@ static void heard(const char *text)
     char said[4000] = "";
     dup2(kept_stderr, 2);
     close(kept_stderr);
-    int fd = open("heard", O_RDONLY);
+    int fd = open(heard_path, O_RDONLY);
     assert_true(read(fd, said, sizeof said - 1) >= 0);
     close(fd);
     if (!strstr(said, text))
@@ -596,6 +600,17 @@ static void a_file_that_cannot_be_written_is_refused(void **state)
     refused(&chosen, -EROFS, "no file can be made beside it\n");
     assert_string_equal(ask("closed/j", "SELECT count(*) FROM run"), "1");
     assert_int_equal(chmod("closed", 0700), 0);
+
+    /* One that was left as a file with a log, which has nothing in it. */
+    struct tables_why why;
+    sqlite3 *db;
+    assert_int_equal(journal_tables_open(&db, "closed/log%?#", TABLES_LOG, &why), 0);
+    assert_int_equal(sqlite3_exec(db, "INSERT INTO word VALUES(1, 'x')", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(chmod("closed", 0500), 0);
+    assert_int_equal(journal_tables_read(&db, "closed/log%?#", &why), 0);
+    sqlite3_close(db);
+    assert_int_equal(chmod("closed", 0700), 0);
     leave();
     /* Else nobody could look for leaks. */
     assert_int_equal(setresuid(user, user, user), 0);
@@ -755,6 +770,84 @@ static void what_a_full_disk_has_lost_is_told_and_run_again(void **state)
     leave();
 }
 
+/* A disk of so many KiB that nobody else sees, to work in. */
+static void enter_small_disk(const char *size)
+{
+    char options_of_it[40];
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0)
+        test_skip("no file system may be mounted here");
+    enter();
+    snprintf(options_of_it, sizeof options_of_it, "size=%sk", size);
+    assert_int_equal(mkdir("disk", 0700), 0);
+    assert_int_equal(mount("none", "disk", "tmpfs", 0, options_of_it), 0);
+    assert_int_equal(chdir("disk"), 0);
+}
+
+static void leave_small_disk(void)
+{
+    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(umount("disk"), 0);
+    leave();
+}
+
+static void expect_done(int count)
+{
+    char text[20];
+    snprintf(text, sizeof text, "%d", count);
+    assert_string_equal(ask("j", "SELECT count(*) FROM job WHERE state = 'done'"), text);
+}
+
+static void no_job_is_started_when_the_disk_is_nearly_full(void **state)
+{
+    (void)state;
+    enter_small_disk("3000");
+    struct journal *journal = begin("j");
+    hear();
+    /* In steps that are smaller than what is kept free. */
+    int run = 0, before = -1;
+    while (run - before == BEFORE || before < 0) {
+        char count[20];
+        before = run;
+        run = fill_up(journal, run, BEFORE);
+        snprintf(count, sizeof count, "%d", run);
+        wait_until("j", "SELECT count(*) FROM job WHERE state = 'done'", count);
+    }
+    struct job job = new_job(1, letters, 1);
+    assert_int_equal(journal_wants(journal, &job), 1);
+    assert_int_equal(starts(journal, &job), -ENOSPC);
+    heard("salp map: journal 'j': less than 1 MiB is left on its disk: no more jobs are started\n");
+    /* What still runs is noted. */
+    job = new_job((uint64_t)run + 1, letters, 1);
+    assert_int_equal(journal_wants(journal, &job), 1);
+    job.state = JOB_DONE;
+    assert_int_equal(ended(journal, &job, true), -ENOSPC);
+    assert_int_equal(end(journal), 0);
+    expect_done(run + 1);
+    leave_small_disk();
+}
+
+static void a_disk_that_others_fill_is_told_and_what_was_noted_waits_for_room(void **state)
+{
+    (void)state;
+    static char megabyte[1 << 20];
+    enter_small_disk("30000");
+    struct journal *journal = begin("j");
+    fill_up(journal, 0, 1);
+    wait_until("j", "SELECT count(*) FROM job WHERE state = 'done'", "1");
+    hear();
+    int fd = open("filler", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    while (write(fd, megabyte, sizeof megabyte) > 0)
+        continue;
+    close(fd);
+    int run = fill_up(journal, 1, NO_END);
+    assert_int_equal(unlink("filler"), 0);
+    assert_int_equal(end(journal), 0);
+    heard(": no more jobs are started\n");
+    expect_done(run);
+    leave_small_disk();
+}
+
 /* ---- the parts ---- */
 
 static void notes_of_short_jobs_are_one(void **state)
@@ -857,6 +950,9 @@ int main(int argc, char **argv)
         TEST("a full disk ends the run, and loses nothing if there is room again",
              a_full_disk_ends_the_run_and_loses_nothing_if_there_is_room_again),
         TEST("what a full disk has lost is told, and run again", what_a_full_disk_has_lost_is_told_and_run_again),
+        TEST("no job is started when the disk is nearly full", no_job_is_started_when_the_disk_is_nearly_full),
+        TEST("a disk that others fill is told, and what was noted waits for room",
+             a_disk_that_others_fill_is_told_and_what_was_noted_waits_for_room),
         TEST("notes of short jobs are one", notes_of_short_jobs_are_one),
         TEST("the other way of commits is no different", the_other_way_of_commits_is_no_different),
         TEST("the hash is SipHash", the_hash_is_siphash),
