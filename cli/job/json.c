@@ -8,6 +8,8 @@
 
 #include <salp/time.h>
 
+#include "job/utf8.h"
+
 static void append(struct job_json *json, const void *bytes, size_t size)
 {
     if (json->error == 0)
@@ -53,40 +55,12 @@ void job_json_clear(struct job_json *json)
 
 /* ---- texts ---- */
 
-/* How many bytes the character has that begins with this one; 0: none does. */
-static size_t length_of(unsigned char first)
-{
-    return first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-}
-
-/* May this byte be the second one? Not of what would have a shorter form, of half a pair of UTF-16, or above U+10FFFF. */
-static bool may_follow(unsigned char first, unsigned char second)
-{
-    unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    return second >= least && second <= most;
-}
-
-/* How many of the bytes are the beginning of one character; all of it if that is its length. 0: of none. */
-static size_t match(const unsigned char *bytes, size_t left, size_t *length)
-{
-    size_t found = 1;
-    *length = length_of(bytes[0]);
-    if (*length == 0)
-        return 0;
-    for (; found < *length && found < left; found++) {
-        if (found == 1 ? !may_follow(bytes[0], bytes[1]) : (bytes[found] & 0xc0) != 0x80)
-            return 0;
-    }
-    return found;
-}
-
 bool job_json_is_text(const void *bytes, size_t size, bool cut, size_t *whole)
 {
-    const unsigned char *text = bytes;
+    const char *text = bytes;
     size_t at = 0, length;
     while (at < size) {
-        size_t found = match(text + at, size - at, &length);
+        size_t found = job_utf8_match(text + at, size - at, &length);
         if (found == 0 || (found < length && !cut))
             return false;
         if (found < length)

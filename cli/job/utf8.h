@@ -11,4 +11,7 @@
 /* How many bytes the letter has that these bytes begin with (at least one); 0: none that is UTF-8. */
 size_t job_utf8_letter(const char *bytes, size_t size);
 
+/* How many of the bytes (at least one) are the beginning of one letter, all of it if that is its *length. 0: of none. */
+size_t job_utf8_match(const char *bytes, size_t size, size_t *length);
+
 #endif

@@ -13,6 +13,8 @@
 
 #include <salp/error.h>
 
+#include "job/utf8.h"
+
 bool report_has_failed(const struct journal_row *row)
 {
     switch (row->state) {
@@ -111,6 +113,23 @@ static struct report_run *run_of(struct report_figures *figures, int64_t run)
 
 /* ---- jobs ---- */
 
+/* As much as there is room for, and no part of a letter; zeros are not shown. */
+static void copy_beginning(char to[REPORT_LINE], const struct journal_bytes *bytes)
+{
+    size_t size = 0;
+    while (size < bytes->size) {
+        size_t letter = job_utf8_letter(bytes->data + size, bytes->size - size);
+        letter += letter == 0;
+        if (size + letter >= REPORT_LINE)
+            break;
+        memcpy(to + size, bytes->data + size, letter);
+        if (!to[size])
+            to[size] = '?';
+        size += letter;
+    }
+    to[size] = '\0';
+}
+
 static void rank(struct report_figures *figures, const struct journal_row *row, int64_t time)
 {
     struct report_slow *slowest = figures->slowest;
@@ -120,9 +139,7 @@ static void rank(struct report_figures *figures, const struct journal_row *row, 
     for (; i > 0 && slowest[i - 1].time < time; i--)
         slowest[i] = slowest[i - 1];
     slowest[i] = (struct report_slow){ .row = row->row, .number = row->number, .time = time, .state = row->state };
-    const struct journal_bytes *line = row->line.data ? &row->line : &row->input;
-    snprintf(slowest[i].line, sizeof slowest[i].line, "%.*s", (int)(line->size < 1000 ? line->size : 1000),
-             line->data ? line->data : "");
+    copy_beginning(slowest[i].line, row->line.data ? &row->line : &row->input);
 }
 
 static int bin_of(int64_t time)
@@ -139,10 +156,10 @@ int64_t report_quantile(const struct report_figures *figures, double part)
         passed += figures->bins[i];
         if (passed > 0 && (double)passed >= wanted) {
             /* The middle of the bin, but no more than there was. */
-            int64_t time = (int64_t)exp2((i + 0.5) / REPORT_OCTAVE);
-            if (time > figures->longest)
+            double time = exp2((i + 0.5) / REPORT_OCTAVE);
+            if (time >= (double)figures->longest)
                 return figures->longest;
-            return time < figures->shortest ? figures->shortest : time;
+            return time < (double)figures->shortest ? figures->shortest : (int64_t)time;
         }
     }
     return 0;
