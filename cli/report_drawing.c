@@ -117,8 +117,8 @@ static void draw_times(struct drawing *drawing, const struct report_figures *fig
         return;
     if (figures->room > 0)
         snprintf(busy, sizeof busy, ", slots busy for %.0f %%", 100 * (double)figures->busy / (double)figures->room);
-    draw(drawing, "time", "%s%s, %.3g jobs a second%s", report_duration(figures->wall).text,
-         figures->run_count > 1 ? " in all runs" : "", (double)figures->ended / wall, busy);
+    draw(drawing, "time", "%s%s, %s jobs a second%s", report_duration(figures->wall).text,
+         figures->run_count > 1 ? " in all runs" : "", report_number((double)figures->ended / wall).text, busy);
     draw(drawing, "processors", "%s of their time (%s user, %s system), so %.2f were busy on average",
          report_duration(figures->user + figures->system).text, report_duration(figures->user).text,
          report_duration(figures->system).text, (double)(figures->user + figures->system) / 1e9 / wall);

@@ -60,10 +60,9 @@ static void write_cards(FILE *file, const struct report_figures *figures)
     }
     write_card(file, report_duration(figures->wall).text, figures->run_count > 1 ? "in all runs" : "of the run");
     if (figures->wall > 0) {
-        snprintf(text, sizeof text, "%.3g", (double)(figures->user + figures->system) / (double)figures->wall);
-        write_card(file, text, "processors busy on average");
-        snprintf(text, sizeof text, "%.3g", (double)figures->ended / ((double)figures->wall / 1e9));
-        write_card(file, text, "jobs a second");
+        double processors = (double)(figures->user + figures->system) / (double)figures->wall;
+        write_card(file, report_number(processors).text, "processors busy on average");
+        write_card(file, report_number((double)figures->ended / ((double)figures->wall / 1e9)).text, "jobs a second");
     }
     if (figures->room > 0) {
         snprintf(text, sizeof text, "%.0f %%", 100 * (double)figures->busy / (double)figures->room);
@@ -161,7 +160,7 @@ static int write_failures(FILE *file, const struct report_figures *figures, stru
 {
     if (figures->failed == 0)
         return 0;
-    fprintf(file, "<h2>Failures (%" PRIu64 "%s)</h2>\n", figures->failed,
+    fprintf(file, "<h2>Failures (%" PRIu64 "%s)</h2>\n<div class=\"list\">\n", figures->failed,
             figures->failed > LISTED ? ", the first 100 of them" : "");
     struct journal_row row;
     int result, listed = 0;
@@ -174,6 +173,7 @@ static int write_failures(FILE *file, const struct report_figures *figures, stru
             return error;
         write_failure(file, &row, &output);
     }
+    fputs("</div>\n", file);
     return result;
 }
 

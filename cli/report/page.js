@@ -96,17 +96,21 @@
             context.setTransform(scale, 0, 0, scale, 0, 0);
             context.clearRect(0, 0, width, tall);
             view = { left, width, rowHeight, tall, bottom, perPixel: (to - from) / (width - left) };
+            const done = states.indexOf("done");
             let drawn = 0;
-            for (const r of rows) {
-                if (r.end < from || r.start > to) continue;
-                const x = left + Math.max(0, (r.start - from) / view.perPixel);
-                const end = left + Math.min(width - left, (r.end - from) / view.perPixel);
-                const wide = Math.max(1, end - x - (end - x > 4 ? 1 : 0));
-                context.globalAlpha = r.isEarlier ? 0.5 : 1;
-                context.fillStyle = colours[r.list.state[r.i]];
-                context.fillRect(x, 2 + r.place * rowHeight, wide, Math.max(1, rowHeight - 2));
-                drawn++;
-            }
+            // What is not done comes last and is never too narrow to be seen, be there ever so many jobs.
+            for (const others of [false, true])
+                for (const r of rows) {
+                    const state = r.list.state[r.i];
+                    if ((state !== done) !== others || r.end < from || r.start > to) continue;
+                    const x = left + Math.max(0, (r.start - from) / view.perPixel);
+                    const end = left + Math.min(width - left, (r.end - from) / view.perPixel);
+                    const wide = Math.max(others ? 2 : 1, end - x - (end - x > 4 ? 1 : 0));
+                    context.globalAlpha = r.isEarlier ? 0.5 : 1;
+                    context.fillStyle = colours[state];
+                    context.fillRect(x, 2 + r.place * rowHeight, wide, Math.max(1, rowHeight - 2));
+                    drawn++;
+                }
             context.globalAlpha = 1;
             context.fillStyle = style.getPropertyValue("--dim");
             context.font = "11px system-ui, sans-serif";

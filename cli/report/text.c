@@ -127,6 +127,13 @@ struct report_text report_duration(int64_t time)
     return text;
 }
 
+struct report_text report_number(double number)
+{
+    struct report_text text;
+    snprintf(text.text, sizeof text.text, number < 999.5 ? "%.3g" : "%.0f", number);
+    return text;
+}
+
 struct report_text report_size(uint64_t bytes)
 {
     static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };

@@ -34,6 +34,9 @@ struct report_text {
 /* "3.2 ms", "12.4 s", "2 min 13 s", "3 h 4 min", "5 d 3 h". */
 struct report_text report_duration(int64_t nanoseconds);
 
+/* "0.144", "43.7", "12345". */
+struct report_text report_number(double number);
+
 /* "512 B", "3.1 MiB". */
 struct report_text report_size(uint64_t bytes);
 
