@@ -259,12 +259,19 @@ static void say_causes(struct summary *s)
         say(s, "", "%" PRIu64 " times for other causes", others);
 }
 
+static int in_order(const void *a, const void *b)
+{
+    const struct mention *first = a, *second = b;
+    return first->number < second->number ? -1 : first->number > second->number;
+}
+
 static void say_failures(struct summary *s)
 {
     if (s->failed > FAILURES) {
         say_causes(s);
         return;
     }
+    qsort(s->failures, s->failed, sizeof *s->failures, in_order);
     for (int i = 0; i < (int)s->failed; i++)
         say(s, i == 0 ? "failed" : "", "%s: job %" PRIu64 ": %s", s->failures[i].cause, s->failures[i].number,
             s->failures[i].line);

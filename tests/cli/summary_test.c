@@ -69,6 +69,7 @@ static void it_tells_counts_times_memory_and_failures(void **state)
                       .system = SALP_MILLISECONDS(500),
                       .peak_memory = 3 << 20 },
         true);
+    end((struct job){ .number = 4, .state = JOB_TIMED_OUT, .line = "gzip \033c", .wall = SALP_SECONDS(200) }, true);
     end((struct job){ .number = 3,
                       .state = JOB_KILLED,
                       .signal = SIGSEGV,
@@ -80,7 +81,6 @@ static void it_tells_counts_times_memory_and_failures(void **state)
         (struct job){
             .number = 3, .state = JOB_KILLED, .signal = SIGSEGV, .line = "gzip b", .wall = SALP_MILLISECONDS(15) },
         true);
-    end((struct job){ .number = 4, .state = JOB_TIMED_OUT, .line = "gzip \033c", .wall = SALP_SECONDS(200) }, true);
     now += SALP_SECONDS(5);
     expect("salp map: 1 done, 2 failed, 1 done before, 2 not run, 1 tried again; 5 s, 0.600 jobs a second\n"
            "  processors  4.5 s of their time (4 s user, 500 ms system), so 0.90 were busy on average, with 2 slots\n"
