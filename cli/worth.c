@@ -6,14 +6,13 @@
 #include "cli/worth.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #include <salp/loop.h>
 
 #include "cli/cli.h"
+#include "map/guard.h"
 #include "map/option_list.h"
 #include "map/values.h"
 
@@ -148,10 +147,12 @@ static int open_and_read(struct worth *w)
 
 /* ---- the run ---- */
 
-static void on_signal(int number, void *arg)
+/* The user has sent a signal, or the process that he has started is gone. */
+static void on_line(int fd, unsigned events, void *arg)
 {
     struct worth *w = arg;
-    (void)number;
+    (void)events;
+    (void)salp_loop_watch(salp_loop_current(), fd, 0, on_line, w);
     salp_scope_cancel(&w->scope);
 }
 
@@ -167,21 +168,35 @@ static int tell(const struct worth *w, int error)
 /* What is wrong with the inputs was told where it was found. */
 static int run(void *arg)
 {
-    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
     struct worth *w = arg;
     salp_scope_open(&w->scope, SALP_FOREVER);
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        (void)salp_loop_signal(salp_loop_current(), signals[i], on_signal, w);
-    int error = open_and_read(w);
+    int error = salp_loop_watch(salp_loop_current(), w->line, SALP_READABLE, on_line, w);
+    if (error == 0)
+        error = open_and_read(w);
     if (error == 0 && w->count > 0) {
         error = cli_worth_sample(w);
         if (error < 0)
             tell(w, error);
     }
     salp_scope_close(&w->scope);
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        (void)salp_loop_signal(salp_loop_current(), signals[i], NULL, NULL);
-    cli_worth_end_leftovers();
+    (void)salp_loop_watch(salp_loop_current(), w->line, 0, on_line, w);
+    return error;
+}
+
+/* What is to be done when nothing runs any more. */
+static void last(void *arg)
+{
+    (void)arg;
+}
+
+static int enter_guard(struct worth *w)
+{
+    struct map_guard guard;
+    int error = map_guard_enter(&guard, last, NULL);
+    if (error < 0)
+        fprintf(stderr, "salp worth: it cannot be guarded: %s\n", salp_strerror(error));
+    else
+        w->line = guard.line;
     return error;
 }
 
@@ -210,7 +225,7 @@ int cli_worth(int argc, char **argv)
     if (options.function)
         misused(": a function is looked at by salp_worth of the library (salp/worth.h)", "--function");
     struct worth w = { .options = &options, .budget = wishes.budget, .memory = job_memory_new() };
-    int error = w.memory ? prctl(PR_SET_CHILD_SUBREAPER, 1) : -ENOMEM;
+    int error = w.memory ? enter_guard(&w) : -ENOMEM;
     if (error == 0)
         error = salp_run(run, &w);
     if (error == 0 && w.count == 0) {

@@ -34,6 +34,7 @@ enum worth_mark { WORTH_NOT_RUN, WORTH_BEGUN, WORTH_DONE, WORTH_FAILED };
 struct worth {
     const struct map_options *options;
     int64_t budget; /* nanoseconds; 0: as it is best */
+    int line;       /* readable when the user has sent a signal (map/guard.h) */
     salp_scope scope;
 
     struct job_memory *memory; /* of all jobs */
@@ -52,9 +53,6 @@ int cli_worth_keep(struct worth *worth, const struct job *job);
 
 /* Runs the first job, and a sample of the others. In a task. Errors: of starting the first; of salp_worth; of its scope. */
 int cli_worth_sample(struct worth *worth);
-
-/* Ends what the sample's processes have left, which are children of this program by now. */
-void cli_worth_end_leftovers(void);
 
 void cli_worth_close(struct worth *worth);
 

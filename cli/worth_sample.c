@@ -7,20 +7,17 @@
  *
  *   I1  No job is run twice. salp_worth claims each once at most, and the first is not among those that it gets.
  *   I2  What was begun is known: each job has a mark in memory that is shared with the processes of the sample.
- *   I3  Nothing goes on when this ends. This program reaps whatever is orphaned below it, so the commands of a process of the
- *       sample that was ended become its children, and are ended.
+ *   I3  Nothing goes on when this ends, however: the guard of salp map (map/guard.h) ends what the processes of the sample have
+ *       left when those were ended.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "cli/worth.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 #include <salp/command.h>
 #include <salp/time.h>
@@ -170,38 +167,4 @@ int cli_worth_sample(struct worth *w)
     w->sampled = true;
     choose_plan(&w->report);
     return 0;
-}
-
-/* ---- what is left ---- */
-
-/* Kills the children of one of our threads; whether there were any. */
-static bool kill_children_of(const char *thread)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/task/%.20s/children", thread);
-    FILE *file = fopen(path, "re");
-    bool any = false;
-    for (int pid; file && fscanf(file, "%d", &pid) == 1; any = true)
-        kill(pid, SIGKILL);
-    if (file)
-        fclose(file);
-    return any;
-}
-
-static bool kill_children(void)
-{
-    DIR *threads = opendir("/proc/self/task");
-    bool any = false;
-    for (struct dirent *entry; threads && (entry = readdir(threads)) != NULL;)
-        any |= entry->d_name[0] != '.' && kill_children_of(entry->d_name);
-    if (threads)
-        closedir(threads);
-    return any;
-}
-
-void cli_worth_end_leftovers(void)
-{
-    /* Those of one that has ended come to us, and are found the next time. */
-    while (kill_children() && waitpid(-1, NULL, 0) > 0)
-        continue;
 }
