@@ -139,7 +139,7 @@ int chatty(salp_bytes in, salp_buffer *out, void *context)
     return upper(in, out, context);
 }
 
-/* Takes memory. */
+/* Takes so much memory; much of it for ever. */
 int hungry(salp_bytes in, salp_buffer *out, void *context)
 {
     (void)context;
@@ -148,6 +148,8 @@ int hungry(salp_bytes in, salp_buffer *out, void *context)
     if (!memory)
         return -1;
     memset(memory, 1, size + 1);
+    while (size > 100 << 20)
+        pause();
     int error = salp_buffer_append(out, memory[size] ? "fed\n" : "", 4);
     free(memory);
     return error;
