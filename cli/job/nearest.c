@@ -11,10 +11,11 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-/* How many letters have to be changed, added or left out to make one word, of `length` letters, of the other. */
-static int distance(const char *a, const char *b, int length)
+int job_distance(const char *a, const char *b)
 {
-    int row[LONGEST + 1];
+    int row[LONGEST + 1], length = (int)strnlen(b, LONGEST + 1);
+    if (length > LONGEST)
+        return LONGEST;
     for (int j = 0; j <= length; j++)
         row[j] = j;
     for (int i = 1; a[i - 1]; i++) {
@@ -37,7 +38,7 @@ const char *job_nearest(const char *word, job_nearest_next *next, const void *wo
         size_t length = strlen(known);
         if (word[0] && strncmp(known, word, strlen(word)) == 0)
             return known;
-        int wrong = length > LONGEST ? LONGEST : distance(word, known, (int)length);
+        int wrong = job_distance(word, known);
         if (wrong < least && wrong < (int)length) {
             least = wrong;
             found = known;

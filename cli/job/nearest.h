@@ -6,6 +6,9 @@
 #ifndef CLI_JOB_NEAREST_H
 #define CLI_JOB_NEAREST_H
 
+/* How many letters have to be changed, added or left out to make one word of the other; of a very long one, many. */
+int job_distance(const char *a, const char *b);
+
 /* The next word to compare with, from where *at says (0 at first); NULL: that was all. */
 typedef const char *job_nearest_next(int *at, const void *words);
 

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "job/nearest.h"
+
 struct table {
     const ElfW(Sym) * symbols;
     const char *names;
@@ -59,28 +61,6 @@ static size_t count_symbols(const struct table *table)
     return table->old_hash ? table->old_hash[1] : 0;
 }
 
-/* How many letters have to be changed, added or left out; of names that are not too long. */
-static size_t distance(const char *a, const char *b)
-{
-    enum { LONG = 128 };
-    size_t row[LONG + 1], length = strlen(b);
-    if (length > LONG)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= length; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= length; j++) {
-            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
-            size_t less = row[j] < row[j - 1] ? row[j] : row[j - 1];
-            diagonal = row[j];
-            row[j] = changed < less + 1 ? changed : less + 1;
-        }
-    }
-    return row[length];
-}
-
 /* What linkers put into every library, in some of them as functions. */
 static bool is_linkers(const char *name)
 {
@@ -90,7 +70,8 @@ static bool is_linkers(const char *name)
 size_t map_symbols_like(void *library, const char *name, const char *names[], size_t most)
 {
     enum { MOST = 32 };
-    size_t distances[MOST], found = 0;
+    int distances[MOST];
+    size_t found = 0;
     struct link_map *map;
     if (dlinfo(library, RTLD_DI_LINKMAP, &map) != 0)
         return 0;
@@ -102,7 +83,8 @@ size_t map_symbols_like(void *library, const char *name, const char *names[], si
         const char *own = table.names + symbol->st_name;
         if (symbol->st_shndx == SHN_UNDEF || (symbol->st_info & 0xf) != STT_FUNC || is_linkers(own))
             continue;
-        size_t far = distance(name, own), at = found < most ? found++ : most;
+        int far = job_distance(name, own);
+        size_t at = found < most ? found++ : most;
         /* Moves those that are less like it by one place. */
         while (at > 0 && distances[at - 1] > far) {
             if (at < most) {
