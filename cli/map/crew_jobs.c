@@ -21,7 +21,8 @@
 #include "job/memory.h"
 #include "map/crew.h"
 
-enum { BATCH_MOST = 256, READY_MOST = 2 * BATCH_MOST }; /* a struct job has some KiB */
+/* A struct job has some KiB, so there are not too many in all batches together. */
+enum { ALL_MOST = 1024, BATCH_MOST = 256, READY_MOST = 2 * BATCH_MOST };
 
 struct jobs {
     struct job *ready[READY_MOST]; /* from `first`, so many, modulo READY_MOST */
@@ -119,7 +120,9 @@ static int tell_end(const struct crew *crew, struct job *job, bool final)
 
 static size_t wanted(const struct crew *crew)
 {
-    return crew->want < BATCH_MOST ? crew->want : BATCH_MOST;
+    size_t most = ALL_MOST / (size_t)crew->carriers;
+    most = most < crew->least ? crew->least : most < BATCH_MOST ? most : BATCH_MOST;
+    return crew->want < most ? crew->want : most;
 }
 
 static void wake(struct crew *crew)
