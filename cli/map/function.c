@@ -21,6 +21,7 @@
 
 enum { CARRIERS_LEAST = 4, CARRIERS_MOST = 32 };
 
+static const char cannot_run[] = "the function cannot be run";
 static const int64_t last_words = SALP_SECONDS(2); /* to be shown after the user has ended all */
 
 /* ---- what is asked for ---- */
@@ -248,7 +249,7 @@ static int run_carriers(struct crew *crew)
         error = carriers[i].job ? salp_go(&crew->group, crew_carry, &carriers[i]) : -ENOMEM;
     }
     if (error < 0)
-        crew_fail(crew, error);
+        crew_fail(crew, crew_tell(cannot_run, error));
     salp_group_close(&crew->group);
     for (int i = 0; i < crew->carriers; i++) {
         free(carriers[i].job);
@@ -263,7 +264,7 @@ static int run_all(struct crew *crew)
     int line = crew->run->line;
     salp_group aides;
     salp_group_open(&aides);
-    int error = add_aides(crew, &aides);
+    int error = crew_tell(cannot_run, add_aides(crew, &aides));
     if (error == 0)
         error = run_carriers(crew);
     if (line >= 0)
@@ -284,7 +285,7 @@ static int run_crew(struct crew *crew)
     error = open_pool(crew);
     if (error < 0)
         goto close_store;
-    error = records ? crew_lines_open(crew, records) : crew_jobs_open(crew);
+    error = crew_tell(cannot_run, records ? crew_lines_open(crew, records) : crew_jobs_open(crew));
     if (error < 0)
         goto close_pool;
     error = run_all(crew);
@@ -299,19 +300,21 @@ close_store:
     return error;
 }
 
-static int run_with_objects(struct crew *crew)
+static int open_objects(struct crew *crew)
 {
     int error = salp_mutex_open(&crew->mutex, NULL);
     if (error == 0)
         error = salp_condition_open(&crew->changed, NULL);
     if (error == 0)
         error = salp_event_open(&crew->ends, NULL);
-    if (error == 0)
-        error = run_crew(crew);
+    return crew_tell(cannot_run, error);
+}
+
+static void close_objects(struct crew *crew)
+{
     salp_event_close(crew->ends);
     salp_condition_close(crew->changed);
     salp_mutex_close(crew->mutex);
-    return error;
 }
 
 void map_function_run(const struct map_run *run, struct map_result *result)
@@ -328,8 +331,11 @@ void map_function_run(const struct map_run *run, struct map_result *result)
     crew.workers = count_workers(run);
     crew.carriers = between(CARRIERS_LEAST, crew.workers + 1, CARRIERS_MOST);
     crew.want = crew.least = (size_t)((crew.workers + crew.carriers - 1) / crew.carriers);
-    int error = run_with_objects(&crew);
+    int error = open_objects(&crew);
+    if (error == 0)
+        error = run_crew(&crew);
     if (result->error == 0)
         result->error = error;
+    close_objects(&crew);
     map_plugin_close(crew.plugin);
 }
