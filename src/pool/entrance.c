@@ -189,7 +189,7 @@ static visit *take_visit(salp__entrance *entrance)
         return NULL;
     visit *v = NULL;
     salp__lock_take(&entrance->lock);
-    if (!salp__list_empty(&entrance->visits)) {
+    if (entrance->closed == 0 && !salp__list_empty(&entrance->visits)) { /* else salp__entrance_end tells them */
         v = SALP__CONTAINER(entrance->visits.next, visit, link);
         salp__list_remove(&v->link);
         atomic_fetch_sub_explicit(&entrance->waiting, 1, memory_order_relaxed);

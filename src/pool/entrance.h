@@ -9,7 +9,8 @@
  * worth it, nobody is woken while there is a lookout (lookout.h), who will see within some milliseconds that it takes
  * longer this time. So a job that is shorter than a wake-up costs none.
  *
- * I1  A visit that has begun is left by the thread that runs it, under the lock; before, by the one who waits.
+ * I1  A visit that has begun is left by the thread that runs it, under the lock; before, by the one who waits. None begins
+ *     once the entrance is closed: who closes it ends those that run only once, and then tells those that wait.
  * I2  `watched` is set before the lookout looks for the last time whether somebody is there, and `present` of the crew is
  *     raised before a guest looks at `watched`; all are sequentially consistent, so one of the two sees the other.
  *

@@ -541,6 +541,34 @@ static void a_termination_ends_runs(void **state)
     }
 }
 
+/* The only thread of the pool is through with one run while those that wait are still to be told. */
+static void nothing_is_begun_in_the_midst_of_a_termination(void **state)
+{
+    struct endless first = { .begun = 0 };
+    struct counted second = { .runs = 0 };
+    struct guest runs, waits;
+    (void)state;
+    salp_pool *pool =
+        open_with(&(salp_pool_options){ .engine = SALP_THREADS, .workers = 1, .initializer = initialize_nothing });
+    salp__entrance *entrance = pool->engine->entrance(pool);
+    start_guest(&runs, pool, wait_for_end, &first.job);
+    assert_true(reaches(&first.begun, 1));
+    start_guest(&waits, pool, count_run, &second.job);
+    assert_true(reaches(&entrance->waiting, 1));
+
+    salp__lock_take(&entrance->lock);
+    entrance->closed = -ECANCELED; /* as salp__entrance_end begins */
+    salp__lock_release(&entrance->lock);
+    atomic_store(&first.may_end, 1);
+    assert_int_equal(join_guest(&runs), 0);
+    while (atomic_load(&entrance->work->sleepers) == 0 && second.runs == 0)
+        doze(SALP_MICROSECONDS(200));
+    salp_pool_terminate(pool);
+    assert_int_equal(join_guest(&waits), -ECANCELED);
+    assert_int_equal(second.runs, 0);
+    salp_pool_close(pool);
+}
+
 static void *close_pool(void *pool)
 {
     salp_pool_close(pool);
@@ -630,6 +658,7 @@ int main(int argc, char **argv)
         TEST("a scope ends a run", a_scope_ends_a_run),
         TEST("a scope ends a wait for a thread of the pool", a_scope_ends_a_wait_for_a_thread_of_the_pool),
         TEST("a termination ends runs", a_termination_ends_runs),
+        TEST("nothing is begun in the midst of a termination", nothing_is_begun_in_the_midst_of_a_termination),
         TEST("a pool that is closed lets runs end", a_pool_that_is_closed_lets_runs_end),
         TEST("a run that is known to be brief wakes nobody", a_run_that_is_known_to_be_brief_wakes_nobody),
         TEST("somebody is woken for what takes long", somebody_is_woken_for_what_takes_long),
