@@ -101,10 +101,9 @@ static void squares(int *items, size_t count)
         items[i] *= items[i];
 }
 
-/* The order of adding is left to the compiler, as it is in all the programs: else nothing here is faster than the latency
-   of one addition. */
-__attribute__((optimize("associative-math", "no-signed-zeros", "no-trapping-math"))) static double
-sum(const double *items, size_t count)
+/* The order of adding is left to the compiler (bench/meson.build), as it is in all the programs: else nothing here is faster
+   than the latency of one addition. */
+static double sum(const double *items, size_t count)
 {
     double sum = 0;
     for (size_t i = 0; i < count; i++)
