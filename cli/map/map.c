@@ -77,6 +77,13 @@ static void check_folder(const char *folder)
         fail(folder, error);
 }
 
+/* By itself not where jobs write to the terminal by themselves: it would be in their way. */
+static bool shows_progress(const struct map_options *o)
+{
+    bool fits = o->output.way != OUTPUT_UNGROUPED && map_progress_fits();
+    return !o->dry_run && (o->progress == MAP_PROGRESS_BAR || (o->progress == MAP_PROGRESS_AUTO && fits));
+}
+
 static void choose_slots(struct map *map)
 {
     struct map_slots *slots = &map->options.slots;
@@ -92,7 +99,8 @@ static void choose_slots(struct map *map)
     if (slots->kind == MAP_SLOTS_NUMBER && slots->number > map->slots)
         fprintf(stderr, "salp map: %d jobs at a time: there are descriptors for no more ('ulimit -n')\n", map->slots);
     map->options.template.slots = map->slots;
-    map->options.output.one_at_a_time = map->slots == 1;
+    /* Its output is collected all the same where a line has to make way for it. */
+    map->options.output.one_at_a_time = map->slots == 1 && !shows_progress(&map->options);
     map->options.output.tried_again = map->options.tries > 1 || map->options.memory_free > 0;
     map->options.output.excerpts = map->options.journal != NULL;
     if (map->options.shares_out)
@@ -180,12 +188,6 @@ static int add_watcher(struct map *map, struct job_watcher *watcher)
         return -ENOMEM;
     map->watchers[map->watcher_count++] = watcher;
     return 0;
-}
-
-static bool shows_progress(const struct map_options *o)
-{
-    return !o->dry_run &&
-           (o->progress == MAP_PROGRESS_BAR || (o->progress == MAP_PROGRESS_AUTO && map_progress_fits()));
 }
 
 static bool shows_summary(const struct map_options *o)
