@@ -108,7 +108,7 @@ static int64_t real_time(void)
 
 /* ---- starting ---- */
 
-enum { DOORKEEPER = 4 }; /* words */
+enum { DOORKEEPER = 5 }; /* words */
 
 /*
  * With a control group: a shell goes in, and becomes the command. (It would be too late for us to put the command in when it
@@ -126,8 +126,9 @@ static const char *const *enter_group(const struct map_slot *slot, const char *d
         return NULL;
     argv[0] = "/bin/sh";
     argv[1] = "-c";
-    argv[2] = "echo 0 > \"$0\" && exec \"$@\"";
-    argv[3] = kept;
+    argv[2] = "echo 0 > \"$1\" && shift && exec \"$@\"";
+    argv[3] = "salp map"; /* what its messages begin with */
+    argv[4] = kept;
     memcpy(argv + DOORKEEPER, job->argv, (size_t)(count + 1) * sizeof *argv);
     return argv;
 }
