@@ -8,7 +8,7 @@
  *                               and then tells the lane whose job has the turn that it may show while it runs
  *
  * I1  One task at a time moves the turn (turn.moving). What others bring meanwhile, it shows.
- * I2  An entry in the turn that has ended is as small as can be, and depends on nothing of its job.
+ * I2  What waits in the turn for others, having ended, is as small as can be, and depends on nothing of its job.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,6 +21,7 @@
 
 #include "output/excerpt.h"
 #include "output/lane.h"
+#include "output/packed.h"
 #include "output/table.h"
 
 enum { MEMORY = 64 * 1024 * 1024 };
@@ -83,7 +84,7 @@ static struct output_entry *take_entry(struct output *output, const struct job *
     if (!output->common.options.keep_order) {
         entry->next = output->early;
         output->early = entry;
-    } else if (output_turn_set(&output->common.turn, job->number, entry) < 0) {
+    } else if (output_turn_set(&output->common.turn, job->number, output_place_of(entry)) < 0) {
         entry->next = output->spare;
         output->spare = entry;
         return NULL;
@@ -108,15 +109,20 @@ static void forget(struct output *output, struct output_entry *entry)
     }
 }
 
-static void give_entry(struct output *output, struct output_entry *entry)
+static void release(struct output *output, struct output_entry *entry)
 {
-    if (entry == &output_nothing)
-        return;
     forget(output, entry);
     output_text_clear(&entry->said, &output->common.store);
     output_text_clear(&entry->row, &output->common.store);
     output_copies_free(&entry->copies);
     free(entry->own_tag);
+}
+
+static void give_entry(struct output *output, struct output_entry *entry)
+{
+    if (entry == &output_nothing)
+        return;
+    release(output, entry);
     entry->next = output->spare;
     output->spare = entry;
 }
@@ -147,6 +153,25 @@ static int show(struct output *output, struct output_entry *entry)
     return screen->error;
 }
 
+/* What is packed in its place gets an entry again; after an error it has nothing to show. Returns it, or NULL: there is none. */
+static struct output_entry *unpack(struct output *output, output_place place)
+{
+    struct output_common *common = &output->common;
+    if (!output_is_packed(place))
+        return (struct output_entry *)(uintptr_t)place;
+    struct output_entry own = { .number = common->turn.next }, *entry = new_entry(output, common->turn.next);
+    output_copies_init(&own.copies);
+    int error = output_unpack(&common->store, place, entry ? entry : &own);
+    if (entry && error == 0)
+        return entry;
+    output_screen_fail(&common->screen, "output that was put aside", error < 0 ? error : -ENOMEM);
+    if (entry)
+        give_entry(output, entry);
+    else
+        release(output, &own);
+    return &output_nothing;
+}
+
 /* Shows those that have ended, from the one whose turn it is on. */
 static int move_turn(struct output *output)
 {
@@ -155,7 +180,7 @@ static int move_turn(struct output *output)
     if (turn->moving)
         return output->common.screen.error; /* I1 */
     turn->moving = true;
-    while ((entry = output_turn_find(turn, turn->next)) && entry->ended) {
+    while ((entry = unpack(output, output_turn_at(turn, turn->next))) && entry->ended) {
         show(output, entry);
         output_turn_move(turn);
         give_entry(output, entry);
@@ -166,21 +191,34 @@ static int move_turn(struct output *output)
     return output->common.screen.error;
 }
 
-/* I2 */
-static int pack(struct output *output, struct output_entry *entry)
+/* Of what is much, only the last piece. */
+static int pack_texts(struct output *output, struct output_entry *entry)
 {
-    struct output_screen *screen = &output->common.screen;
     struct output_text *texts[] = { &entry->said, &entry->texts[0], &entry->texts[1], &entry->row };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         int error = output_text_pack(texts[i], &output->common.store);
         if (error < 0)
-            return output_screen_fail(screen, "output that is put aside", error);
+            return error;
     }
-    if (!entry->tag || !has_something(entry))
-        return 0;
-    entry->own_tag = strdup(entry->tag);
-    entry->tag = entry->own_tag;
-    return entry->own_tag ? 0 : output_screen_fail(screen, "output that is put aside", -ENOMEM);
+    if (entry->tag)
+        entry->tag = entry->own_tag = strdup(entry->tag);
+    return entry->own_tag || !entry->tag ? 0 : -ENOMEM;
+}
+
+/* I2. Returns what is to be in its place. */
+static output_place pack(struct output *output, struct output_entry *entry)
+{
+    output_place place = output_place_of(entry);
+    if (output->common.options.way == OUTPUT_NOT_SHOWN)
+        forget(output, entry);
+    int error = output_pack(&output->common.store, entry, &place);
+    if (error == 0)
+        give_entry(output, entry);
+    else if (error == -E2BIG)
+        error = pack_texts(output, entry);
+    if (error < 0)
+        output_screen_fail(&output->common.screen, "output that is put aside", error);
+    return place;
 }
 
 /* Our output is read more slowly than it comes: who brings more waits until something was shown. */
@@ -196,21 +234,21 @@ static int end_in_order(struct output *output, uint64_t number, struct output_en
     bool waits = turn->moving || number != turn->next;
     if (!entry)
         entry = &output_nothing;
-    else if (waits)
-        pack(output, entry);
-    if (entry != &output_nothing)
-        entry->ended = true;
     if (entry != &output_nothing && !has_something(entry)) {
         give_entry(output, entry);
         entry = &output_nothing;
     }
-    int error = output_turn_set(turn, number, entry);
+    if (entry != &output_nothing)
+        entry->ended = true;
+    int error = output_turn_set(turn, number, output_place_of(entry));
     if (error < 0) {
         give_entry(output, entry);
         return output_screen_fail(&output->common.screen, "output that is put aside", error);
     }
     if (!waits)
         return move_turn(output);
+    if (entry != &output_nothing)
+        (void)output_turn_set(turn, number, pack(output, entry)); /* it has its place */
     if (turn->moving && output_store_is_full(&output->common.store, output->common.store.bound / 2))
         wait_for_reader(&output->common.screen);
     return output->common.screen.error;
@@ -271,7 +309,7 @@ int output_open(struct output **out, const struct output_options *options)
     output_results_open(&common->results, options, temporary);
     set_rules(output);
     output_store_open(&common->store, temporary, options->memory > 0 ? options->memory : MEMORY);
-    output_turn_open(&common->turn);
+    output_turn_open(&common->turn, &common->store);
     int error = output_screen_open(&common->screen, &common->store, &common->options);
     if (error < 0)
         output_screen_fail(&common->screen, "standard output", error);
@@ -497,7 +535,7 @@ int output_close(struct output *output)
     struct output_turn *turn = &common->turn;
     /* Jobs that never came leave gaps. */
     for (uint64_t left = turn->room; left > 0; left--) {
-        struct output_entry *entry = output_turn_find(turn, turn->next);
+        struct output_entry *entry = unpack(output, output_turn_at(turn, turn->next));
         if (entry) {
             show(output, entry);
             give_entry(output, entry);

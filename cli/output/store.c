@@ -110,10 +110,8 @@ static int write_at(int fd, const char *bytes, size_t size, uint64_t at)
     return 0;
 }
 
-int output_store_spill(struct output_store *store, struct output_piece **piece)
+int output_store_put(struct output_store *store, const void *bytes, size_t size, uint64_t *at)
 {
-    struct output_piece *full = *piece;
-    size_t size = full->size - full->begin;
     if (store->file < 0)
         store->file = open_nameless(store->folder);
     if (store->file < 0) {
@@ -121,40 +119,69 @@ int output_store_spill(struct output_store *store, struct output_piece **piece)
         store->file = -1;
         return error;
     }
+    int error = write_at(store->file, bytes, size, store->file_end);
+    if (error < 0)
+        return error;
+    *at = store->file_end;
+    store->file_end += size;
+    store->file_live += size;
+    return 0;
+}
+
+int output_store_spill(struct output_store *store, struct output_piece **piece)
+{
+    struct output_piece *full = *piece;
     struct output_piece *spilled = new_piece(store, 0);
     if (!spilled)
         return -ENOMEM;
-    int error = write_at(store->file, full->bytes + full->begin, size, store->file_end);
+    int error = output_store_put(store, full->bytes + full->begin, full->size - full->begin, &spilled->at);
     if (error < 0) {
         drop_memory(store, spilled);
         return error;
     }
     spilled->next = full->next;
-    spilled->size = size;
-    spilled->at = store->file_end;
-    store->file_end += size;
-    store->file_live += size;
+    spilled->size = full->size - full->begin;
     drop_memory(store, full);
     *piece = spilled;
     return 0;
 }
 
-static void drop_spilled(struct output_store *store, const struct output_piece *piece)
+/* Where the file system has no holes, what was shown takes its room until all is shown. */
+static void make_hole(struct output_store *store)
 {
-    store->file_live -= piece->size;
+    if (store->hole_begin < store->hole_end)
+        (void)fallocate(store->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)store->hole_begin,
+                        (off_t)(store->hole_end - store->hole_begin));
+    store->hole_begin = store->hole_end = 0;
+}
+
+void output_store_leave(struct output_store *store, uint64_t at, size_t size)
+{
+    store->file_live -= size;
     if (store->file_live == 0) {
+        store->hole_begin = store->hole_end = 0;
         if (ftruncate(store->file, 0) == 0)
             store->file_end = 0;
         return;
     }
-    /* Where the file system has no holes, what was shown takes its room until all is shown. */
-    (void)fallocate(store->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)piece->at, (off_t)piece->size);
+    /* Small ones that follow each other make a hole together: each alone would be a call, and none where it is less than a page. */
+    if (at == store->hole_end) {
+        store->hole_end += size;
+    } else if (at + size == store->hole_begin) {
+        store->hole_begin = at;
+    } else {
+        make_hole(store);
+        store->hole_begin = at;
+        store->hole_end = at + size;
+    }
+    if (store->hole_end - store->hole_begin >= OUTPUT_BLOCK)
+        make_hole(store);
 }
 
 void output_store_drop(struct output_store *store, struct output_piece *piece)
 {
     if (piece->room == 0 && piece->size > 0)
-        drop_spilled(store, piece);
+        output_store_leave(store, piece->at, piece->size);
     drop_memory(store, piece);
 }
 
@@ -172,6 +199,12 @@ static int64_t read_at(int fd, void *bytes, size_t size, uint64_t at)
         done += (size_t)got;
     }
     return (int64_t)size;
+}
+
+int output_store_get(const struct output_store *store, uint64_t at, void *bytes, size_t size)
+{
+    int64_t got = read_at(store->file, bytes, size, at);
+    return got < 0 ? (int)got : 0;
 }
 
 int64_t output_store_copy(const struct output_store *store, const struct output_piece *piece, void *bytes, size_t size)

@@ -4,7 +4,7 @@
  *
  * A piece in memory is a block, all of one size, which are used again; or, of what has to wait and is small, just as large as
  * it has to be. One that would be above the bound is written to the file. What is shown leaves a hole there, so
- * that the file has no more of the disk than what still waits.
+ * that the file has no more of the disk than what still waits, and a little that is not worth a hole yet.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,6 +32,7 @@ struct output_store {
     size_t spare_count;
     int file; /* -1: not needed so far */
     uint64_t file_end, file_live;
+    uint64_t hole_begin, hole_end; /* what was shown, and has no hole yet */
     char *window; /* to read the file into; NULL: not needed so far */
 };
 
@@ -58,6 +59,12 @@ static inline bool output_store_is_full(const struct output_store *store, size_t
 
 /* Writes a piece to the file: *piece is then one without memory. Errors: of writing, -ENOMEM: it is as it was. */
 int output_store_spill(struct output_store *store, struct output_piece **piece);
+
+/* Bytes in the file that are no piece: puts them there, gets some of them, and leaves their room. Errors: of opening, writing,
+   reading. */
+int output_store_put(struct output_store *store, const void *bytes, size_t size, uint64_t *at);
+int output_store_get(const struct output_store *store, uint64_t at, void *bytes, size_t size);
+void output_store_leave(struct output_store *store, uint64_t at, size_t size);
 
 /* Bytes of a piece that were not shown, from the first on: *bytes is good until the next call. Returns how many, or an error
    of reading. Threads: one at a time, who shows. */

@@ -9,6 +9,7 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -483,6 +484,82 @@ static void output_that_is_larger_than_its_memory_is_put_aside_and_shown_whole(v
         expect_much(&(struct output_options){ .memory = memory });
         expect_much(&(struct output_options){ .memory = memory, .keep_order = true });
         expect_much(&(struct output_options){ .memory = memory, .way = OUTPUT_BY_LINE, .keep_order = true });
+    }
+}
+
+/* ---- many that wait ---- */
+
+enum { MANY = 100000, MANY_MEMORY = 1024 * 1024, PLACE = 8 };
+
+static size_t held_by_many; /* bytes, as the allocator counts them; 0 where another one counts nothing */
+
+static void give_number(struct job *job, uint64_t number)
+{
+    char line[32];
+    *job = (struct job){ .number = number, .tag = job->tag };
+    int size = snprintf(line, sizeof line, "%d\n", (int)number);
+    EXPECT(output_give(output, job, 1, line, (size_t)size) == 0);
+    EXPECT(output_end(output, job) == 0);
+}
+
+/* The first one comes last. */
+static int give_many(void *arg)
+{
+    static struct job job;
+    open_output(arg);
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    for (uint64_t number = MANY; number > 1; number--)
+        give_number(&job, number);
+    held_by_many = mallinfo2().uordblks + mallinfo2().hblkhd - before;
+    give_number(&job, 1);
+    return output_close(output);
+}
+
+static void what_waits_and_is_small_has_a_place_in_the_queue_and_no_more_beside_its_bound(void **state)
+{
+    (void)state;
+    redirect_to_file(0);
+    int result = salp_run(give_many, &(struct output_options){ .memory = MANY_MEMORY, .keep_order = true });
+    restore(0);
+    assert_int_equal(result, 0);
+    expect_numbers(shown[0], MANY, 1);
+    /* The queue has a power of two of places; one block is there to read with. */
+    assert_true(held_by_many < 2 * MANY * PLACE + MANY_MEMORY + 512 * 1024);
+}
+
+/* Of all that a job can have something waits: what is said, both outputs, tags, and zero bytes. */
+static int give_all_kinds(void *arg)
+{
+    static struct job jobs[3];
+    open_output(arg);
+    for (uint64_t number = 3; number > 0; number--) {
+        char tag[] = "a\t";
+        struct job *job = &jobs[number - 1];
+        *job = (struct job){ .number = number, .tag = number > 1 ? tag : NULL };
+        EXPECT(output_say(output, job, 1, "said\n", 5) == 0);
+        EXPECT(output_give(output, job, 1, "one\n\0\n", 6) == 0);
+        EXPECT(output_give(output, job, 2, "wrong", 5) == 0);
+        EXPECT(output_end(output, job) == 0);
+        tag[0] = 'x'; /* it is the job's */
+    }
+    return output_close(output);
+}
+
+static void what_waits_is_shown_as_it_came_from_memory_and_from_the_file(void **state)
+{
+    (void)state;
+    static const char expected[] = "said\none\n\0\nsaid\na\tone\na\t\0\nsaid\na\tone\na\t\0\n";
+    for (size_t memory = 0; memory <= 1; memory++) {
+        size_t size;
+        redirect_to_file(0);
+        redirect_to_file(1);
+        int result = salp_run(give_all_kinds, &(struct output_options){ .memory = memory, .keep_order = true });
+        expect_shown(1, "wronga\twronga\twrong");
+        char *bytes = take_shown(0, &size);
+        assert_int_equal(size, sizeof expected - 1);
+        assert_memory_equal(bytes, expected, size);
+        free(bytes);
+        assert_int_equal(result, 0);
     }
 }
 
@@ -1193,6 +1270,10 @@ int main(int argc, char **argv)
         TEST("each line begins with its tag", each_line_begins_with_its_tag),
         TEST("output that is larger than its memory is put aside, and shown whole",
              output_that_is_larger_than_its_memory_is_put_aside_and_shown_whole),
+        TEST("what waits and is small has a place in the queue, and no more, beside its bound",
+             what_waits_and_is_small_has_a_place_in_the_queue_and_no_more_beside_its_bound),
+        TEST("what waits is shown as it came, from memory and from the file",
+             what_waits_is_shown_as_it_came_from_memory_and_from_the_file),
         TEST("what is said of a job comes before what it writes", what_is_said_of_a_job_comes_before_what_it_writes),
         TEST("what is given for a job is shown as what a command writes",
              what_is_given_for_a_job_is_shown_as_what_a_command_writes),
