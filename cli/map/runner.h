@@ -38,6 +38,7 @@ struct map_slot {
         *waiting; /* open while it waits for an input or at the gate: a run that is stopped cancels it; else NULL */
     salp_scope *running; /* open while its command runs: whoever wants that to end cancels it; else NULL */
     enum map_end end;
+    bool undecided; /* its last attempt has failed, and there may be another one or not */
     salp_command *command;
     uint64_t group;  /* its control group, if it has one */
     int64_t started; /* by salp_now() */

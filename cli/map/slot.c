@@ -12,18 +12,23 @@
  *     time, or one input, there is one.
  * I2  Each job whose number was given comes to output_end once, run or not: those after it in order wait for it.
  * I3  What a watcher was told has started, it is told has ended.
+ * I4  Whether a failed attempt was the last one is known when the next one may start, and not before: the run may be stopped
+ *     while it waits at the gate. Then the attempt is what has become of the job, and its output is shown.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "job/memory.h"
 #include "map/command.h"
 #include "map/runner.h"
 #include "map/slots.h"
+#include "map/visible.h"
 
 enum { SKIPS = 256 }; /* that follow each other, before other tasks have their turn */
 
@@ -136,24 +141,51 @@ static bool is_hopeless(const struct map_slot *slot)
 {
     const struct map_run *given = slot->runner->given;
     const struct template_options *o = &given->options->template;
-    return slot->job.state == JOB_UNSTARTED && !slot->runner->started && o->word_count > 0 &&
-           !template_uses_shell(given->template) && strcmp(o->words[0], slot->job.argv[0]) == 0 &&
+    return slot->runner->result->error == 0 && slot->job.state == JOB_UNSTARTED && !slot->runner->started &&
+           o->word_count > 0 && !template_uses_shell(given->template) && strcmp(o->words[0], slot->job.argv[0]) == 0 &&
            (slot->job.error == -ENOENT || slot->job.error == -EACCES || slot->job.error == -ENOEXEC ||
             slot->job.error == -ENOTDIR || slot->job.error == -ELOOP);
+}
+
+/* Is the file there, named by its path, as jobs see it? Then what ENOENT misses is what its first line names. */
+static bool is_there(const struct map_slot *slot, const char *name)
+{
+    const char *folder = slot->runner->given->options->folder;
+    int at = folder ? open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC) : AT_FDCWD;
+    bool there = strchr(name, '/') && faccessat(at, name, F_OK, 0) == 0;
+    if (at >= 0)
+        close(at);
+    return there;
 }
 
 static void give_up(struct map_slot *slot)
 {
     struct map_runner *runner = slot->runner;
+    const char *name = slot->job.argv[0];
     if (runner->result->exit_status != 0)
         return;
-    bool none = slot->job.error == -ENOENT;
+    bool missing = slot->job.error == -ENOENT, none = missing && !is_there(slot, name);
     runner->result->exit_status = none ? MAP_EXIT_NO_COMMAND : MAP_EXIT_NOT_RUN;
     if (none)
-        map_runner_say(runner, "there is no command '%s'", slot->job.argv[0]);
+        map_runner_say(runner, "there is no command '%s'", name);
     else
-        map_runner_say(runner, "'%s' cannot be executed: %s", slot->job.argv[0], salp_strerror(slot->job.error));
+        map_runner_say(runner, "'%s' cannot be executed: %s", name,
+                       missing ? "its interpreter is not there" : salp_strerror(slot->job.error));
     map_runner_stop(runner, MAP_STOP_NOW, 0);
+}
+
+/* What has not ended by itself cannot have said why. */
+static void tell_failure(struct map_slot *slot)
+{
+    const struct job *job = &slot->job;
+    char why[200], line[600];
+    if (job->state != JOB_UNSTARTED && job->state != JOB_TIMED_OUT && job->state != JOB_OVER_MEMORY)
+        return;
+    job_describe(job, why, sizeof why);
+    locale_t letters = map_letters_new();
+    map_visible(line, sizeof line, job->line, sizeof line, letters);
+    map_letters_free(letters);
+    map_runner_say(slot->runner, "job %llu: %s: %s", (unsigned long long)job->number, why, line);
 }
 
 static bool is_tried_again(const struct map_slot *slot)
@@ -163,6 +195,16 @@ static bool is_tried_again(const struct map_slot *slot)
     bool failed = job->state != JOB_DONE && job->state != JOB_UNSTARTED && job->state != JOB_HALTED;
     return runner->stop == MAP_GOES_ON &&
            (slot->end == MAP_END_PUT_BACK || (failed && job->attempt < runner->given->options->tries));
+}
+
+/* I3; what an attempt has shown is forgotten when there is another one. */
+static int conclude(struct map_slot *slot, bool final)
+{
+    slot->undecided = false;
+    int error = map_runner_tell_end(slot->runner, &slot->job, final);
+    if (!final)
+        output_discard(slot->runner->given->output, &slot->job);
+    return error;
 }
 
 /* One attempt. Returns 1: again, 0: that was the last one, or an error. */
@@ -181,30 +223,42 @@ static int attempt(struct map_slot *slot)
         return error;
     error = map_command_run(slot);
     bool again = error == 0 && is_tried_again(slot);
-    int told = map_runner_tell_end(runner, job, !again); /* I3 */
-    if (again)
-        output_discard(runner->given->output, job);
+    slot->undecided = again && slot->end != MAP_END_PUT_BACK;
+    if (slot->undecided)
+        return 1;
+    int told = conclude(slot, !again);
     if (slot->end == MAP_END_PUT_BACK)
         job->attempt--;
     return error < 0 ? error : told < 0 ? told : again;
 }
 
+/* One attempt more, if it may start and the user wants it. As `attempt`. */
+static int try_once(struct map_slot *slot)
+{
+    struct map_runner *runner = slot->runner;
+    bool passed = pass(slot), wanted = passed && is_agreed(slot);
+    int again = 0;
+    if (slot->undecided)
+        again = conclude(slot, !wanted); /* I4 */
+    if (passed && runner->idle == 0)
+        map_runner_add_slot(runner); /* I1 */
+    if (wanted && again == 0)
+        again = attempt(slot);
+    if (passed)
+        map_gate_leave(&runner->gate);
+    return again;
+}
+
 /* Until there is no other attempt. Whether it was run. */
 static bool try(struct map_slot *slot)
 {
-    struct map_runner *runner = slot->runner;
-    int again = 1;
-    bool run = false;
-    while (again > 0 && pass(slot)) {
-        if (runner->idle == 0)
-            map_runner_add_slot(runner); /* I1 */
-        again = is_agreed(slot) ? attempt(slot) : 0;
-        run |= slot->job.attempt > 0;
-        map_gate_leave(&runner->gate);
-    }
+    int again;
+    do {
+        again = try_once(slot);
+    } while (again > 0);
     if (again < 0)
-        map_runner_stop(runner, MAP_STOP_NOW, again);
-    return run;
+        map_runner_stop(slot->runner, MAP_STOP_NOW, again);
+    return slot->job.attempt > 0;
 }
 
 /* --results with replacement strings: where the output of this job goes. */
@@ -232,6 +286,8 @@ static void run_job(struct map_slot *slot)
     else if (run)
         map_runner_count(runner, &slot->job);
     int shown = output_end(given->output, &slot->job); /* I2 */
+    if (run && runner->result->exit_status == 0 && runner->result->error == 0)
+        tell_failure(slot);
     if (error == 0)
         error = shown;
     if (error < 0)
