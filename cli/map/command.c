@@ -14,7 +14,6 @@
 #include "map/command.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -304,13 +303,6 @@ static void settle(struct map_slot *slot, const salp_output *outcome)
     job->state = state_of(slot->end, job);
 }
 
-/* Is our standard output a pipe that nobody reads from any more? Jobs that write there themselves die of it, one after another. */
-static bool nobody_reads(void)
-{
-    struct pollfd output = { .fd = STDOUT_FILENO };
-    return poll(&output, 1, 0) == 1 && (output.revents & POLLERR);
-}
-
 int map_command_run(struct map_slot *slot)
 {
     struct job *job = &slot->job;
@@ -336,7 +328,5 @@ int map_command_run(struct map_slot *slot)
     runner->running--;
     salp_command_close(slot->command);
     slot->command = NULL;
-    if (error == 0 && job->state != JOB_DONE && nobody_reads())
-        error = -EPIPE;
     return error;
 }

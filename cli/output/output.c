@@ -373,12 +373,18 @@ static void stop(struct output_entry *entry)
     entry->lane = NULL;
 }
 
-/* It writes by itself. That nobody reads any more is seen by looking. */
+/* By the signal itself, or as a shell tells it of one of its commands. */
+static bool died_of_closed_pipe(const salp_output *outcome)
+{
+    return outcome->signal == SIGPIPE || outcome->exit_status == 128 + SIGPIPE;
+}
+
+/* It writes by itself. That nobody reads any more is nothing to those who write nothing: only a job that has died of it tells. */
 static int wait_for_writer(struct output *output, salp_command *command, salp_output *outcome)
 {
     struct output_screen *screen = &output->common.screen;
     int error = salp_command_wait(command, outcome);
-    if (error == 0 && !output_sink_is_read(&screen->sinks[0]))
+    if (error == 0 && died_of_closed_pipe(outcome) && !output_sink_is_read(&screen->sinks[0]))
         error = output_screen_fail(screen, "standard output", -EPIPE);
     return error;
 }
