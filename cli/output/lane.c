@@ -11,7 +11,7 @@
 
 #include "output/excerpt.h"
 
-enum { SWEEPS = 32 }; /* reads of what a pipe holds, so that somebody who goes on writing does not keep us for ever */
+enum { SWEEPS = 32, MOVED = 1024 * 1024 }; /* reads of what a pipe holds, so that somebody who goes on writing does not keep us for ever */
 
 /* ---- reading ---- */
 
@@ -64,6 +64,8 @@ static int64_t read_once(struct output_channel *ch)
         note_lines(ch, bytes, size);
     ch->lane->entry->come[ch->which] += size;
     output_text_grown(text, &common->store, size);
+    if (ch->lane->entry->come[ch->which] >= OUTPUT_MUCH)
+        output_pipe_widen(&ch->pipe);
     return got;
 }
 
@@ -82,12 +84,37 @@ static uint64_t showable(const struct output_lane *lane, int which)
     return which == 0 ? size : 0; /* errors come behind all of the output */
 }
 
+/* I4 */
+static bool is_straight(const struct output_lane *lane)
+{
+    const struct output_common *common = lane->common;
+    const struct output_entry *entry = lane->entry;
+    return common->straight && lane->channels[0].pipe.wide && common->screen.sinks[0].splices &&
+           common->screen.error == 0 && entry->number == common->turn.next && !entry->tag && entry->texts[0].size == 0;
+}
+
+/* Who has taken the screen: moves what the pipe holds. */
+static void move(struct output_lane *lane)
+{
+    struct output_pipe *pipe = &lane->channels[0].pipe;
+    for (int times = 0; times < SWEEPS && is_straight(lane); times++) {
+        int64_t moved = output_screen_splice(&lane->common->screen, 0, pipe->in, MOVED);
+        pipe->ended |= moved == 0;
+        if (moved <= 0)
+            return;
+        lane->job->out.size += (uint64_t)moved;
+        lane->entry->come[0] += (uint64_t)moved;
+        if (salp_yield() < 0)
+            return;
+    }
+}
+
 static int show(struct output_lane *lane)
 {
     struct output_common *common = lane->common;
     struct output_entry *entry = lane->entry;
     uint64_t sizes[2] = { showable(lane, 0), showable(lane, 1) };
-    if (sizes[0] + sizes[1] == 0)
+    if (sizes[0] + sizes[1] == 0 && !is_straight(lane))
         return 0;
     int error = output_screen_take(&common->screen);
     if (error < 0)
@@ -96,6 +123,7 @@ static int show(struct output_lane *lane)
     output_screen_show(&common->screen, 0, &entry->said, entry->said.size, NULL, &silent);
     for (int i = 0; i < 2; i++)
         output_screen_show(&common->screen, i, &entry->texts[i], sizes[i], entry->tag, &entry->in_line[i]);
+    move(lane);
     output_screen_give(&common->screen);
     return 0;
 }
@@ -121,6 +149,12 @@ static void on_readable(int fd, unsigned events, void *arg)
     (void)fd;
     if (!lane->job || (ch->pipe.out >= 0 && !(events & SALP_READABLE)))
         return; /* it is the end of the job before */
+    if (ch->which == 0 && is_straight(lane)) {
+        output_pipe_watch(&ch->pipe, false);
+        ch->paused = true;
+        salp_event_set(lane->news);
+        return;
+    }
     if (read_once(ch) == 0)
         output_pipe_watch(&ch->pipe, false);
     uint64_t waiting = showable(lane, ch->which);
@@ -205,9 +239,12 @@ static void wait_for_others(struct output_lane *lane)
 
 static void read_rest(struct output_lane *lane)
 {
+    for (int i = 0; i < 2; i++)
+        output_pipe_finish(&lane->channels[i].pipe);
+    if (is_straight(lane))
+        (void)show(lane);
     for (int i = 0; i < 2; i++) {
         struct output_channel *ch = &lane->channels[i];
-        output_pipe_finish(&ch->pipe);
         for (int times = 0; times < SWEEPS && read_once(ch) > 0; times++)
             continue;
     }

@@ -10,6 +10,8 @@
  * I2  A lane that is live and has more to show than it should (OUTPUT_AHEAD) is not read until it is shown: so a slow
  *     reader of ours slows the job down. One that may not show now is read on: its bytes wait in the store.
  * I3  A lane is paused only when it has something to show and its task has news.
+ * I4  Of a job that writes much and has its turn, the task moves the output from the pipe to the screen, without its being read, if
+ *     nobody else has to see the bytes: no tags, no files, no excerpts. Nothing that was read of it waits then.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,14 +29,17 @@
 #include "output/screen.h"
 #include "output/turn.h"
 
-enum { OUTPUT_AHEAD = 1024 * 1024 }; /* bytes of a live job that are not shown yet */
+enum {
+    OUTPUT_AHEAD = 1024 * 1024, /* bytes of a live job that are not shown yet */
+    OUTPUT_MUCH = 128 * 1024,   /* bytes after which a job is one that writes much */
+};
 
 /* One of the two outputs. */
 struct output_channel {
     struct output_lane *lane;
     int which; /* 0: standard output, 1: errors */
     struct output_pipe pipe;
-    bool paused; /* I2 */
+    bool paused; /* I2, I4 */
 };
 
 /* What all lanes have in common. */
@@ -45,7 +50,8 @@ struct output_common {
     struct output_turn turn;
     struct output_results results;
     uint64_t kept[2]; /* of standard output and of errors, so many bytes are kept at most */
-    bool live;        /* jobs may be shown while they run */
+    bool live;        /* jobs may be shown while they run, */
+    bool straight;    /* and nobody but the screen needs their output: I4 */
 };
 
 struct output_lane {

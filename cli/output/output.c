@@ -284,6 +284,7 @@ static void set_rules(struct output *output)
     common->live = results == OUTPUT_RESULTS_NONE &&
                    (options->way == OUTPUT_BY_LINE ||
                     (options->way == OUTPUT_GROUPED && options->keep_order && !options->tried_again));
+    common->straight = common->live && options->way == OUTPUT_GROUPED && !options->excerpts;
     output->passes = may_pass(options);
 }
 
@@ -321,7 +322,9 @@ int output_open(struct output **out, const struct output_options *options)
         free(output);
         return error;
     }
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not be larger is an error of ours, as a full disk is */
+    /* A file that may not be larger is an error of ours, as a full disk is, and a pipe that nobody reads. */
+    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
     *out = output;
     return 0;
 }

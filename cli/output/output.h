@@ -33,7 +33,8 @@ struct output_options {
     bool keep_order;    /* -k */
     bool one_at_a_time; /* never more than one job runs */
     bool tried_again;   /* --retries: what a failed attempt has written is not to be seen */
-    bool excerpts;      /* job->out and job->err are wanted also where jobs could have our own descriptors: a journal */
+    bool excerpts;      /* job->out and job->err are wanted whole: a journal. Without, their heads and tails may be missing,
+                         and where jobs have our own descriptors also their sizes */
     const char *const *names; /* of the values, which folders of results are called by; NULL: by their numbers */
     int name_count;
     const char *results;   /* --results: what is written goes there instead of being shown (output/results.h); NULL: no.
@@ -65,8 +66,8 @@ int output_begin(struct output *output, struct job *job, salp_command_options *o
 
 /*
  * The command runs (or could not be started: NULL): waits until it has ended as salp_command_wait does, and reads what it
- * writes meanwhile, and until its output is closed, but no longer than `linger` after its end. Fills in job->out and job->err,
- * and the outcome (NULL: not needed). Showing it may make it wait.
+ * writes meanwhile, and until its output is closed, but no longer than `linger` after its end. Fills in job->out and job->err
+ * (see `excerpts`), and the outcome (NULL: not needed). Showing it may make it wait.
  *
  * Returns what salp_command_wait returns; a scope that ends it leaves the command running, what it has written so far is
  * there, and another call goes on.

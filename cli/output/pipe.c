@@ -6,10 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum {
-    USUAL = 64 * 1024, /* bytes that a pipe holds */
-    WIDE = 512 * 1024, /* that of a slot whose jobs write much */
-};
+enum { USUAL = 64 * 1024, WIDE = 1024 * 1024 }; /* bytes that a pipe holds; as many as anybody may have */
 
 void output_pipe_init(struct output_pipe *pipe, salp_watch_fn *function, void *arg)
 {
@@ -65,11 +62,16 @@ int64_t output_pipe_read(struct output_pipe *pipe, void *bytes, size_t size)
     } while (got < 0 && errno == EINTR);
     if (got == 0)
         pipe->ended = true;
-    if (got >= USUAL && !pipe->wide) {
-        pipe->wide = true;
-        (void)fcntl(pipe->in, F_SETPIPE_SZ, WIDE); /* a user has so many pages in pipes, and no more */
-    }
     return got < 0 ? -errno : got;
+}
+
+void output_pipe_widen(struct output_pipe *pipe)
+{
+    if (pipe->wide)
+        return;
+    pipe->wide = true;
+    for (int size = WIDE; size > USUAL && fcntl(pipe->in, F_SETPIPE_SZ, size) < 0; size /= 2)
+        continue;
 }
 
 void output_pipe_finish(struct output_pipe *pipe)

@@ -6,6 +6,8 @@
  * touched; and that the pipe ends shows that the job has left nobody behind who holds it. One that is held is given up,
  * and the next job gets another.
  *
+ * One whose jobs write much is made wide, so that they have to wait less for us, and we are woken less often.
+ *
  * But for a moment our end is open: the pipe does not end before we look, and the loop is not woken for it.
  *
  * SPDX-License-Identifier: MIT
@@ -24,7 +26,7 @@ struct output_pipe {
     int out;      /* for the job; -1: closed */
     bool watched; /* by the loop */
     bool ended;   /* by the reader who got its end */
-    bool wide;
+    bool wide;    /* or it was tried: a user has so many pages in pipes, and no more */
     salp_watch_fn *function;
     void *arg;
 };
@@ -38,6 +40,9 @@ int output_pipe_begin(struct output_pipe *pipe);
 
 /* Reads what is there. Returns how many bytes; 0: it has ended; -EAGAIN: there is nothing now. */
 int64_t output_pipe_read(struct output_pipe *pipe, void *bytes, size_t size);
+
+/* The job writes much. */
+void output_pipe_widen(struct output_pipe *pipe);
 
 /* The job has ended: the pipe ends when nobody else holds it. */
 void output_pipe_finish(struct output_pipe *pipe);

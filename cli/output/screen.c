@@ -95,9 +95,20 @@ int output_screen_fail(struct output_screen *screen, const char *what, int error
 
 /* ---- writing ---- */
 
+static const char *const names[] = { "standard output", "standard error", "--results" };
+
+int64_t output_screen_splice(struct output_screen *screen, int which, int pipe, size_t size)
+{
+    if (screen->error < 0)
+        return screen->error;
+    int64_t moved = output_sink_splice(&screen->sinks[which], pipe, size);
+    if (moved < 0 && moved != -EAGAIN && moved != -ENOTSUP)
+        return output_screen_fail(screen, names[which], (int)moved);
+    return moved;
+}
+
 int output_screen_write(struct output_screen *screen, int which, const void *bytes, size_t size)
 {
-    static const char *const names[] = { "standard output", "standard error", "--results" };
     if (screen->error < 0)
         return screen->error;
     int error = output_sink_write(&screen->sinks[which], bytes, size);
