@@ -16,7 +16,7 @@ static const struct {
       "semaphores are not supported; flock(1) is one for scripts" },
     { " sql sql-master sqlmaster sql-worker sqlworker sql-and-worker sqlandworker ",
       "databases are not supported; --journal FILE keeps an SQLite file" },
-    { " pipe-part pipepart round-robin roundrobin round group-by groupby shard bin cat fifo tee block-timeout bt ",
+    { " round-robin roundrobin round group-by groupby shard bin cat fifo tee block-timeout bt ",
       "of --pipe there are only blocks that jobs read as their standard input" },
     { " rpl parens U filter ", "expressions in Perl are not supported" },
     { " csv ", "quoted tables are not supported; --colsep ',' splits at each comma" },

@@ -351,6 +351,8 @@ const struct map_option map_option_list[] = {
     { HEADING("Blocks of standard input") },
     { "pipe", 0, NULL, "give standard input to the jobs, in blocks of whole records", FLAG(input.pipe) },
     { "spreadstdin", 0, NULL, NULL, FLAG(input.pipe) },
+    { "pipe-part", 0, NULL, NULL, FLAG(input.pipe) },
+    { "pipepart", 0, NULL, NULL, FLAG(input.pipe) },
     { "block", 0, "SIZE", "bytes of a block, about (1M)", TAKEN(take_block) },
     { "block-size", 0, "SIZE", NULL, TAKEN(take_block) },
     { "recend", 0, "BYTES", "a record ends with this ('\\n')", TAKEN(take_record_end) },

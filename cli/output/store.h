@@ -33,7 +33,7 @@ struct output_store {
     int file; /* -1: not needed so far */
     uint64_t file_end, file_live;
     uint64_t hole_begin, hole_end; /* what was shown, and has no hole yet */
-    char *window; /* to read the file into; NULL: not needed so far */
+    char *window;                  /* to read the file into; NULL: not needed so far */
 };
 
 void output_store_open(struct output_store *store, const char *folder, size_t bound);
