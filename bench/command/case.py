@@ -33,7 +33,9 @@ def start(command, work, source, target):
     actions = [(os.POSIX_SPAWN_OPEN, 0, source or os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, target, 1),
                (os.POSIX_SPAWN_OPEN, 2, work.path("errors"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)]
     os.chdir(work.folder)
-    return os.posix_spawnp(command[0], command, os.environ, file_actions=actions, setpgroup=0)
+    # All with the same shell: that of xargs and make is this one.
+    environment = dict(os.environ, SHELL="/bin/sh", PARALLEL_SHELL="/bin/sh")
+    return os.posix_spawnp(command[0], command, environment, file_actions=actions, setpgroup=0)
 
 
 def run(command, work, source, to):
