@@ -14,7 +14,8 @@
  *
  * Who is gone             who sees it, and by what                        what happens
  * the runner              guard, SIGCHLD                                  it ends all below it, and ends as the runner did
- * the front               guard, PR_SET_PDEATHSIG; runner, end of line    the guard ends all below it, with the runner
+ * the front               guard, PR_SET_PDEATHSIG; runner, end of line    the runner ends its jobs; the guard ends who is left,
+ *                                                                         after five seconds the runner, too
  * the guard               front, SIGCHLD (and it is a subreaper, too)     the front ends all below it
  * front and runner        guard                                           the same: a signal to the whole group of the user's
  *                                                                         command (timeout -s KILL) does not reach the guard
@@ -164,6 +165,20 @@ static int watch_runner(pid_t runner, pid_t front, const sigset_t *awaited)
     }
 }
 
+/* The runner sees the same, and ends its jobs in their way. As long as it does, there are two to see to it, should we be killed, too. */
+static void let_end(pid_t runner)
+{
+    int64_t give_up = salp_now() + patience;
+    while (salp_now() < give_up) {
+        pid_t pid;
+        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+            if (pid == runner)
+                return;
+        }
+        wait_for_child();
+    }
+}
+
 static _Noreturn void guard(pid_t front, pid_t runner, map_guard_last *last, void *arg)
 {
     sigset_t awaited;
@@ -171,6 +186,8 @@ static _Noreturn void guard(pid_t front, pid_t runner, map_guard_last *last, voi
     sigaddset(&awaited, SIGCHLD);
     sigaddset(&awaited, SIGUSR1);
     int status = watch_runner(runner, front, &awaited);
+    if (status == -1)
+        let_end(runner);
     end_children(status != -1 && !WIFSIGNALED(status));
     last(arg);
     if (status == -1)
