@@ -23,6 +23,9 @@
 
 enum { JOBS_FOR_MEDIAN = 3 };
 
+static const int64_t last_words =
+    SALP_SECONDS(2); /* for what jobs have written to be shown, after the user has ended them */
+
 /* ---- those who look on ---- */
 
 void map_runner_move_watchers(struct map_runner *runner, bool away)
@@ -155,6 +158,16 @@ static const char *plural(int count)
     return count == 1 ? "" : "s";
 }
 
+static void on_hurry(void *arg)
+{
+    struct map_runner *runner = arg;
+    runner->hurries = true;
+    for (struct map_slot *slot = runner->slots; slot; slot = slot->next) {
+        if (slot->showing)
+            salp_scope_cancel(slot->showing);
+    }
+}
+
 static void on_signal(struct map_runner *runner, int number)
 {
     bool again = runner->signals++ > 0;
@@ -163,6 +176,8 @@ static void on_signal(struct map_runner *runner, int number)
     if (again || number == SIGHUP) {
         map_runner_say(runner, "ends %d job%s", runner->running, plural(runner->running));
         map_runner_stop(runner, MAP_STOP_NOW, 0);
+        (void)salp_timer_set(salp_loop_current(), &runner->hurry, salp_now() + runner->sequence.total + last_words,
+                             on_hurry, runner);
         return;
     }
     map_runner_say(runner, "no more jobs are started, %d still run%s; once more ends them", runner->running,
@@ -330,6 +345,7 @@ static void run_all(struct map_runner *runner)
         (void)salp_loop_signal(salp_loop_current(), SIGTSTP, NULL, runner);
         (void)salp_loop_watch(salp_loop_current(), runner->given->line, 0, on_line, runner);
     }
+    (void)salp_timer_cancel(salp_loop_current(), &runner->hurry);
     salp_group_cancel(&aides);
     salp_group_close(&aides);
 }

@@ -37,6 +37,7 @@ struct map_slot {
     salp_scope
         *waiting; /* open while it waits for an input or at the gate: a run that is stopped cancels it; else NULL */
     salp_scope *running; /* open while its command runs: whoever wants that to end cancels it; else NULL */
+    salp_scope *showing; /* open while what the job has written is shown; else NULL */
     enum map_end end;
     bool undecided; /* its last attempt has failed, and there may be another one or not */
     salp_command *command;
@@ -69,7 +70,9 @@ struct map_runner {
     struct map_median median; /* of the jobs that are done; with --timeout N% */
     int64_t timeout;          /* as it is now; 0: none */
     int null;                 /* /dev/null: the jobs' standard input */
-    int signals;              /* that the user has sent */
+    bool hurries;             /* the user has ended the run, and those who read what is shown had their time */
+    salp_timer hurry;
+    int signals; /* that the user has sent */
 };
 
 /* A slot's task. */

@@ -273,6 +273,18 @@ static int name_results(struct map_slot *slot)
     return 0;
 }
 
+/* Waits for those who read, save when the user has ended the run and they had their time. */
+static int show(struct map_slot *slot)
+{
+    salp_scope scope;
+    salp_scope_open(&scope, slot->runner->hurries ? 0 : SALP_FOREVER);
+    slot->showing = &scope;
+    int error = output_end(slot->runner->given->output, &slot->job);
+    slot->showing = NULL;
+    salp_scope_close(&scope);
+    return error;
+}
+
 static void run_job(struct map_slot *slot)
 {
     struct map_runner *runner = slot->runner;
@@ -285,7 +297,7 @@ static void run_job(struct map_slot *slot)
         give_up(slot);
     else if (run)
         map_runner_count(runner, &slot->job);
-    int shown = output_end(given->output, &slot->job); /* I2 */
+    int shown = show(slot); /* I2 */
     if (run && runner->result->exit_status == 0 && runner->result->error == 0)
         tell_failure(slot);
     if (error == 0)
