@@ -84,13 +84,18 @@ static uint64_t showable(const struct output_lane *lane, int which)
     return which == 0 ? size : 0; /* errors come behind all of the output */
 }
 
-/* I4 */
-static bool is_straight(const struct output_lane *lane)
+/* I4, when what was read is shown. */
+static bool may_move(const struct output_lane *lane)
 {
     const struct output_common *common = lane->common;
     const struct output_entry *entry = lane->entry;
     return common->straight && lane->channels[0].pipe.wide && common->screen.sinks[0].splices &&
-           common->screen.error == 0 && entry->number == common->turn.next && !entry->tag && entry->texts[0].size == 0;
+           common->screen.error == 0 && entry->number == common->turn.next && !entry->tag;
+}
+
+static bool is_straight(const struct output_lane *lane)
+{
+    return may_move(lane) && lane->entry->texts[0].size == 0;
 }
 
 /* Who has taken the screen: moves what the pipe holds. */
@@ -114,7 +119,7 @@ static int show(struct output_lane *lane)
     struct output_common *common = lane->common;
     struct output_entry *entry = lane->entry;
     uint64_t sizes[2] = { showable(lane, 0), showable(lane, 1) };
-    if (sizes[0] + sizes[1] == 0 && !is_straight(lane))
+    if (sizes[0] + sizes[1] == 0 && !may_move(lane))
         return 0;
     int error = output_screen_take(&common->screen);
     if (error < 0)
@@ -241,7 +246,7 @@ static void read_rest(struct output_lane *lane)
 {
     for (int i = 0; i < 2; i++)
         output_pipe_finish(&lane->channels[i].pipe);
-    if (is_straight(lane))
+    if (may_move(lane))
         (void)show(lane);
     for (int i = 0; i < 2; i++) {
         struct output_channel *ch = &lane->channels[i];

@@ -102,7 +102,7 @@ int64_t output_screen_splice(struct output_screen *screen, int which, int pipe, 
     if (screen->error < 0)
         return screen->error;
     int64_t moved = output_sink_splice(&screen->sinks[which], pipe, size);
-    if (moved < 0 && moved != -EAGAIN && moved != -ENOTSUP)
+    if (moved < 0 && moved != -EAGAIN && moved != -ENOTSUP && moved != -ECANCELED)
         return output_screen_fail(screen, names[which], (int)moved);
     return moved;
 }

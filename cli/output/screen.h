@@ -40,7 +40,8 @@ int output_screen_open_table(struct output_screen *screen, const char *path);
 /* Who has taken it: writes bytes. `which`: 0 to 2. Waits. Errors: as output_sink_write; what was told before. */
 int output_screen_write(struct output_screen *screen, int which, const void *bytes, size_t size);
 
-/* Likewise, up to `size` bytes that a pipe holds. Returns what output_sink_splice does; -EAGAIN and -ENOTSUP are no errors of the screen. */
+/* Likewise, up to `size` bytes that a pipe holds. Returns what output_sink_splice does; -EAGAIN, -ENOTSUP
+   and -ECANCELED, after which all is still in the pipe, are no errors of the screen. */
 int64_t output_screen_splice(struct output_screen *screen, int which, int pipe, size_t size);
 
 /*

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 
 #include "output/output.h"
+#include "output/sink.h"
 
 /* ---- standard output and standard error ---- */
 
@@ -488,6 +489,105 @@ static void output_that_is_larger_than_its_memory_is_put_aside_and_shown_whole(v
         expect_much(&(struct output_options){ .memory = memory, .keep_order = true, .excerpts = true });
         expect_much(&(struct output_options){ .memory = memory, .way = OUTPUT_BY_LINE, .keep_order = true });
     }
+}
+
+/* ---- straight from the job's pipe ---- */
+
+static void expect_straight(struct output_options options)
+{
+    options.keep_order = true;
+    int result = salp_run(show_much, &options);
+    restore(0);
+    assert_int_equal(result, 0);
+    expect_numbers(shown[0], NUMBERS, 3);
+}
+
+static void much_of_the_one_whose_turn_it_is_comes_whole_to_whatever_takes_it(void **state)
+{
+    (void)state;
+    for (int excerpts = 0; excerpts < 2; excerpts++) {
+        redirect_to_file(0);
+        assert_int_equal(fcntl(1, F_SETFL, O_APPEND), 0); /* which cannot be spliced to */
+        expect_straight((struct output_options){ .excerpts = excerpts });
+        redirect_to_file(0);
+        expect_straight((struct output_options){ .excerpts = excerpts, .tried_again = true });
+    }
+}
+
+/* A pipe of ours with so much in it. */
+static int fill_pipe(int ends[2], size_t size)
+{
+    static const char bytes[8192];
+    EXPECT(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    return write(ends[1], bytes, size) == (ssize_t)size ? 0 : -EIO;
+}
+
+/* Part of it, all of it, nothing, the end. */
+static int splice_to_something(void *arg)
+{
+    struct output_sink sink;
+    int ends[2];
+    (void)arg;
+    EXPECT(fill_pipe(ends, 8192) == 0);
+    EXPECT(output_sink_open(&sink, 1) == 0);
+    EXPECT(output_sink_splice(&sink, ends[0], 5000) == 5000);
+    int64_t rest = output_sink_splice(&sink, ends[0], 8192);
+    EXPECT(rest == 3192);
+    EXPECT(output_sink_splice(&sink, ends[0], 8192) == -EAGAIN);
+    close(ends[1]);
+    EXPECT(output_sink_splice(&sink, ends[0], 8192) == 0);
+    EXPECT(sink.splices);
+    close(ends[0]);
+    output_sink_close(&sink);
+    return 0;
+}
+
+/* Nothing is lost of what could not be moved. */
+static int splice_in_vain(void *arg)
+{
+    struct output_sink sink;
+    char bytes[8192];
+    int ends[2];
+    EXPECT(fill_pipe(ends, 8192) == 0);
+    EXPECT(output_sink_open(&sink, 1) == 0);
+    EXPECT(output_sink_splice(&sink, ends[0], 8192) == *(const int *)arg);
+    EXPECT(sink.splices == (*(const int *)arg != -ENOTSUP));
+    EXPECT(read(ends[0], bytes, sizeof bytes) == sizeof bytes);
+    close(ends[0]), close(ends[1]);
+    output_sink_close(&sink);
+    return 0;
+}
+
+static void what_cannot_be_spliced_to_is_found_out_and_loses_nothing(void **state)
+{
+    (void)state;
+    int no = -ENOTSUP, gone = -EPIPE;
+    signal(SIGPIPE, SIG_IGN);
+    redirect_to_file(0);
+    int result = salp_run(splice_to_something, NULL);
+    restore(0);
+    close(shown[0]);
+    assert_int_equal(result, 0);
+    redirect_to_pipe(0);
+    result = salp_run(splice_to_something, NULL);
+    restore(0);
+    close(shown[0]);
+    assert_int_equal(result, 0);
+    redirect_to(0, "/dev/full");
+    result = salp_run(splice_in_vain, &no);
+    restore(0);
+    assert_int_equal(result, 0);
+    redirect_to_file(0);
+    assert_int_equal(fcntl(1, F_SETFL, O_APPEND), 0);
+    result = salp_run(splice_in_vain, &no);
+    restore(0);
+    close(shown[0]);
+    assert_int_equal(result, 0);
+    redirect_to_pipe(0);
+    close(shown[0]);
+    result = salp_run(splice_in_vain, &gone);
+    restore(0);
+    assert_int_equal(result, 0);
 }
 
 /* ---- many that wait ---- */
@@ -1273,6 +1373,10 @@ int main(int argc, char **argv)
         TEST("each line begins with its tag", each_line_begins_with_its_tag),
         TEST("output that is larger than its memory is put aside, and shown whole",
              output_that_is_larger_than_its_memory_is_put_aside_and_shown_whole),
+        TEST("much of the one whose turn it is comes whole to whatever takes it",
+             much_of_the_one_whose_turn_it_is_comes_whole_to_whatever_takes_it),
+        TEST("what cannot be spliced to is found out, and loses nothing",
+             what_cannot_be_spliced_to_is_found_out_and_loses_nothing),
         TEST("what waits and is small has a place in the queue, and no more, beside its bound",
              what_waits_and_is_small_has_a_place_in_the_queue_and_no_more_beside_its_bound),
         TEST("what waits is shown as it came, from memory and from the file",
