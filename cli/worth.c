@@ -189,14 +189,13 @@ static void last(void *arg)
     (void)arg;
 }
 
-static int enter_guard(struct worth *w)
+static int enter_guard(struct worth *w, struct map_guard *guard)
 {
-    struct map_guard guard;
-    int error = map_guard_enter(&guard, last, NULL);
+    int error = map_guard_enter(guard, last, NULL);
     if (error < 0)
         fprintf(stderr, "salp worth: it cannot be guarded: %s\n", salp_strerror(error));
     else
-        w->line = guard.line;
+        w->line = guard->line;
     return error;
 }
 
@@ -225,9 +224,11 @@ int cli_worth(int argc, char **argv)
     if (options.function)
         misused(": a function is looked at by salp_worth of the library (salp/worth.h)", "--function");
     struct worth w = { .options = &options, .budget = wishes.budget, .memory = job_memory_new() };
-    int error = w.memory ? enter_guard(&w) : -ENOMEM;
+    struct map_guard guard = { 0 };
+    int error = w.memory ? enter_guard(&w, &guard) : -ENOMEM;
     if (error == 0)
         error = salp_run(run, &w);
+    map_guard_finish(&guard);
     if (error == 0 && w.count == 0) {
         fputs("salp worth: there are no inputs, so there is nothing to run\n", stderr);
         error = -EINVAL;

@@ -27,7 +27,9 @@
  *     waits for the front finds nothing left.
  * I2  The signals that the user sends are blocked in the front, which waits for them, and do nothing in the runner: a terminal
  *     sends them to both, kill(1) to the front alone, and each is to count once.
- * I3  Nobody waits for a process that cannot be killed for longer than five seconds.
+ * I3  An exit status is passed on only if the runner has said that it is at its end. A function that calls exit(0) in it must not
+ *     look like a run in which all was done.
+ * I4  Nobody waits for a process that cannot be killed for longer than five seconds.
  *
  * Jobs that have ended by themselves may have left others behind, as `server &` does. These live until the runner ends. Then
  * they are asked to end, and killed after a second.
@@ -43,6 +45,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -56,7 +59,7 @@
 
 static const int64_t look_again = SALP_MILLISECONDS(20);
 static const int64_t polite = SALP_SECONDS(1);
-static const int64_t patience = SALP_SECONDS(5); /* I3 */
+static const int64_t patience = SALP_SECONDS(5); /* I4 */
 
 /* What the runner is told of by the line, and does nothing about itself. */
 static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP };
@@ -206,7 +209,7 @@ static void let_go_of_standard(void)
 }
 
 /* In the guard, whose signals are all blocked. Returns in the runner. */
-static void divide(pid_t front, map_guard_last *last, void *arg)
+static void divide(pid_t front, atomic_bool *finished, map_guard_last *last, void *arg)
 {
     (void)setpgid(0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -217,9 +220,12 @@ static void divide(pid_t front, map_guard_last *last, void *arg)
             (void)setpgid(0, group);
         return;
     }
-    prctl(PR_SET_NAME, "salp-guard");
-    if (runner < 0)
+    if (runner < 0) {
+        fprintf(stderr, "salp map: it cannot be guarded: %s\n", strerror(errno));
+        *finished = true;
         _exit(MAP_EXIT_ERROR);
+    }
+    prctl(PR_SET_NAME, "salp-guard");
     let_go_of_standard();
     guard(front, runner, last, arg);
 }
@@ -232,13 +238,17 @@ static bool is_usual(int number)
     return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGPIPE;
 }
 
-static _Noreturn void leave(int status, map_guard_last *last, void *arg)
+static _Noreturn void leave(int status, bool finished, map_guard_last *last, void *arg)
 {
-    if (WIFEXITED(status) || is_usual(WTERMSIG(status)))
+    if (WIFEXITED(status) ? finished : is_usual(WTERMSIG(status)))
         end_as(status);
     end_children(false);
     last(arg);
-    fprintf(stderr, "salp map: it was ended by SIG%s; so were all jobs\n", sigabbrev_np(WTERMSIG(status)));
+    if (WIFEXITED(status))
+        fprintf(stderr, "salp map: it was ended by exit(%d) in the midst of its work; so were all jobs\n",
+                WEXITSTATUS(status));
+    else
+        fprintf(stderr, "salp map: it was ended by SIG%s; so were all jobs\n", sigabbrev_np(WTERMSIG(status)));
     _exit(MAP_EXIT_ERROR);
 }
 
@@ -250,12 +260,13 @@ static _Noreturn void leave_now(int number, map_guard_last *last, void *arg)
     end_by(number);
 }
 
-static _Noreturn void front(pid_t guard_pid, int line, const sigset_t *awaited, map_guard_last *last, void *arg)
+static _Noreturn void front(pid_t guard_pid, int line, const atomic_bool *finished, const sigset_t *awaited,
+                            map_guard_last *last, void *arg)
 {
     for (int sent = 0;;) {
         int status, number = sigwaitinfo(awaited, NULL);
         if (number == SIGCHLD && waitpid(guard_pid, &status, WNOHANG) == guard_pid)
-            leave(status, last, arg);
+            leave(status, *finished, last, arg);
         if (number <= 0 || number == SIGCHLD)
             continue;
         if (++sent == ENOUGH)
@@ -292,8 +303,14 @@ int map_guard_enter(struct map_guard *made, map_guard_last *last, void *arg)
 {
     int line[2];
     sigset_t awaited, all, before;
-    if (pipe2(line, O_CLOEXEC | O_NONBLOCK) < 0)
+    atomic_bool *finished = mmap(NULL, sizeof *finished, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (finished == MAP_FAILED)
         return -errno;
+    if (pipe2(line, O_CLOEXEC | O_NONBLOCK) < 0) {
+        int error = -errno;
+        munmap(finished, sizeof *finished);
+        return error;
+    }
     choose_signals(&awaited);
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
@@ -306,19 +323,27 @@ int map_guard_enter(struct map_guard *made, map_guard_last *last, void *arg)
             sigaddset(&others, passed_on[i]);
         sigaddset(&others, SIGCHLD);
         sigprocmask(SIG_SETMASK, &others, NULL);
-        front(pid, line[1], &awaited, last, arg);
+        front(pid, line[1], finished, &awaited, last, arg);
     }
     int error = pid < 0 ? -errno : 0;
     if (pid == 0) {
         close(line[1]);
-        divide(self, last, arg);
+        divide(self, finished, last, arg);
         made->front = self;
         made->line = line[0];
+        made->finished = finished;
         become_runner(&before);
         return 0;
     }
     close(line[0]);
     close(line[1]);
+    munmap(finished, sizeof *finished);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return error;
+}
+
+void map_guard_finish(const struct map_guard *guard)
+{
+    if (guard->finished)
+        *guard->finished = true;
 }

@@ -107,10 +107,14 @@ static void choose_slots(struct map *map)
         map->options.input.fill_slots = map->slots;
 }
 
-static void set_nice(int nice)
+static void set_nice(const struct map *map)
 {
-    if (nice != 0 && setpriority(PRIO_PROCESS, 0, nice) < 0)
-        fail("--nice", -errno);
+    int nice = map->options.nice;
+    if (nice == 0 || setpriority(PRIO_PROCESS, 0, nice) == 0)
+        return;
+    int error = -errno;
+    map_guard_finish(&map->guard);
+    fail("--nice", error);
 }
 
 /* What the last one does who lives. */
@@ -407,8 +411,9 @@ int map_main(int argc, char **argv)
     if (function && !map.options.dry_run && map_compile_is_for(function) && map_compile_open(&map.compile) < 0)
         exit(MAP_EXIT_ERROR);
     enter_guard(&map);
-    set_nice(map.options.nice);
+    set_nice(&map);
     int error = salp_run(main_task, &map);
+    map_guard_finish(&map.guard);
     if (error < 0)
         fail("it cannot run", error);
     int status = finish(&map);

@@ -59,14 +59,15 @@ static int load(struct map_plugin *plugin, const char *file)
     return -ENOEXEC;
 }
 
-/* To call a variable would crash. What cannot be told is taken for a function: some are found under other names (ifunc). */
+/* To call a variable would crash. One of which each thread has its own lies in no library. What cannot be told is taken for a
+   function: some are found under other names (ifunc). */
 static bool is_variable(const void *address)
 {
     Dl_info about;
     ElfW(Sym) *symbol = NULL;
-    if (dladdr1(address, &about, (void **)&symbol, RTLD_DL_SYMENT) == 0 || !symbol)
-        return false;
-    return (symbol->st_info & 0xf) == STT_OBJECT || (symbol->st_info & 0xf) == STT_COMMON;
+    if (dladdr1(address, &about, (void **)&symbol, RTLD_DL_SYMENT) == 0)
+        return true;
+    return symbol && ((symbol->st_info & 0xf) == STT_OBJECT || (symbol->st_info & 0xf) == STT_COMMON);
 }
 
 static int find(struct map_plugin *plugin)

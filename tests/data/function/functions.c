@@ -30,6 +30,13 @@ static salp_bytes no_bytes;
 __attribute__((constructor)) static void loaded(void)
 {
     note("loaded", no_bytes);
+    const char *way = getenv("ON_LOAD");
+    if (way && strcmp(way, "exit") == 0)
+        exit(0);
+    if (way && strcmp(way, "_exit") == 0)
+        _exit(0);
+    if (way && strcmp(way, "abort") == 0)
+        abort();
 }
 
 static int answer(salp_buffer *out, const char *text)
@@ -176,3 +183,4 @@ int count(salp_bytes in, salp_buffer *out, void *context)
 }
 
 int variable = 1;
+_Thread_local int own_variable = 1;
