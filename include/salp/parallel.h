@@ -127,7 +127,8 @@ static inline void salp_fork(salp_worker *worker, salp_fork_job *job, salp_fork_
 #ifdef SALP__SHOW_ATOMICS
     __atomic_store_n(&worker->salp__newest, newest, __ATOMIC_RELEASE);
 #else
-    worker->salp__newest = newest;
+    /* volatile: where nothing is called until the join, the compiler would leave it out, and nobody could find the job. */
+    *(salp_fork_job *volatile *)&worker->salp__newest = newest;
 #endif
 }
 

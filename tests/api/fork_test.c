@@ -57,6 +57,48 @@ static void a_job_is_taken_while_its_owner_comes_to_no_join(void **state)
     salp_pool_close(pool);
 }
 
+/* A plain look, through which the compiler sees that nobody looks at the list of jobs; ThreadSanitizer wants an atomic one. */
+static bool is_set(const int *flag)
+{
+#ifdef SALP__SHOW_ATOMICS
+    return __atomic_load_n(flag, __ATOMIC_RELAXED) != 0;
+#else
+    return *(const volatile int *)flag != 0;
+#endif
+}
+
+struct flagged {
+    salp_fork_job job;
+    int set;
+};
+
+static void set_flag(salp_worker *worker, salp_fork_job *job)
+{
+    (void)worker;
+    __atomic_store_n(&((struct flagged *)job)->set, 1, __ATOMIC_RELAXED);
+}
+
+/* Computes without a call until the job has been taken, or for very long. */
+static void compute_beside(salp_worker *worker, salp_fork_job *job)
+{
+    struct flagged *root = (struct flagged *)job, beside = { .set = 0 };
+    salp_fork(worker, &beside.job, set_flag);
+    for (uint64_t i = 0; i < (UINT64_C(1) << 33) && !is_set(&beside.set); i++)
+        ;
+    root->set = salp_join(worker, &beside.job);
+}
+
+static void a_job_is_taken_while_its_owner_calls_nothing(void **state)
+{
+    (void)state;
+    need_membarrier();
+    salp_pool *pool = pool_of(2);
+    struct flagged root = { .set = 0 };
+    assert_int_equal(salp_pool_enter(pool, compute_beside, &root.job), 0);
+    assert_true(root.set);
+    salp_pool_close(pool);
+}
+
 /* Forks `count` jobs that wait for each other, joins them, and counts those that others ran. */
 enum { MANY = 3 };
 
@@ -375,6 +417,7 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST("a recursion gives what it gives without workers", a_recursion_gives_what_it_gives_without_workers),
         TEST("a job is taken while its owner comes to no join", a_job_is_taken_while_its_owner_comes_to_no_join),
+        TEST("a job is taken while its owner calls nothing", a_job_is_taken_while_its_owner_calls_nothing),
         TEST("every worker gets a job", every_worker_gets_a_job),
         TEST("workers come for jobs that are forked late", workers_come_for_jobs_that_are_forked_late),
         TEST("what was forked before a nested run is shared during it",
