@@ -171,8 +171,11 @@ static int run_part(runner *r, size_t begin, size_t end, void *part, char *store
         if (taken) {
             if (error == 0)
                 error = right.error;
-            if (error == 0 && spread->join)
+            if (error == 0 && spread->join) {
                 error = spread->join(spread, middle, end, part, right.memory ? first_result(right.memory) : NULL);
+                if (error < 0)
+                    note_failure(spread, middle);
+            }
             salp__free(right.memory);
             r->since = 0;
             return error;

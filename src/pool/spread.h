@@ -28,7 +28,8 @@
  *
  * I1  Parts are combined with their neighbours only, left with right.
  * I2  `first_failed` never rises. A piece that begins behind it is not run. So whatever lies before the first piece
- *     that fails is run, and no other error is returned: on the way up the left one comes first.
+ *     that fails is run, and no other error is returned: on the way up the left one comes first. A join that fails is
+ *     noted, too, at the beginning of its right part, of which all is over.
  * I3  Who takes a part, and finds no memory for its result, leaves it alone; its owner then runs it as if nobody had
  *     taken it.
  *
