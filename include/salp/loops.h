@@ -159,8 +159,8 @@ typedef int salp_compare_fn(const void *a, const void *b, void *arg);
 /*
  * Sorts `count` elements of `size` bytes each. Equal ones stay in the order that they are in. What is sorted already,
  * or nearly so, takes much less time.
- * compare is called by several threads at once, with elements that may lie outside of the array. Whatever it says, the
- * array holds the same elements afterwards, also after an error: then in some order.
+ * compare is called by several threads at once, with elements that may lie outside of the array, there aligned as in it (to
+ * 64 bytes at most). Whatever it says, the array holds the same elements afterwards, also after an error: then in some order.
  * Errors: -EINVAL base is NULL and count is not 0, size is 0, or count times size is more than the memory; -ENOMEM no
  * memory for a second array of that size, and nothing was changed; else as salp_for.
  */

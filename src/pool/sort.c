@@ -50,6 +50,7 @@
 #include "pool/vigil.h"
 
 enum {
+    LINE = 64,  /* in the room elements lie on their lines as they do in the array: whatever type they are of */
     SMALL = 16, /* elements that are sorted by insertion; at least 4, so that no quarter is empty */
 #ifdef SALP_HOSTILE
     MERGED_ALONE = 8, /* elements that are merged without a fork */
@@ -374,15 +375,16 @@ int salp_sort(salp_pool *pool, void *base, size_t count, size_t size, salp_compa
         return -ENOTSUP;
     if (count < 2)
         return 0;
+    char *memory = salp__allocate_raw(bytes + LINE);
+    if (!memory)
+        return -ENOMEM;
     sort s = { .elements = base,
-               .room = salp__allocate_raw(bytes),
+               .room = memory + ((uintptr_t)base - (uintptr_t)memory) % LINE,
                .count = count,
                .size = size,
                .compare = compare,
                .arg = arg };
-    if (!s.room)
-        return -ENOMEM;
     int error = salp__vigil_enter(&s.vigil, pool, (uintptr_t)compare, count, sort_whole, &s.job);
-    salp__free(s.room);
+    salp__free(memory);
     return error;
 }
