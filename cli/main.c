@@ -92,7 +92,7 @@ static char *on_help(int key, const char *text, void *input)
     for (int i = 0; i < COMMANDS; i++)
         fprintf(file, "  %-12s %s\n", commands[i].name, commands[i].summary);
     fputs("\n'salp COMMAND --help' tells its options. The exit status is 0, or 1: it failed, or 2: the arguments are "
-          "wrong.",
+          "wrong; that of map says how many jobs have failed.",
           file);
     if (fclose(file) == 0)
         return list;

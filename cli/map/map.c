@@ -276,14 +276,18 @@ static int show_jobs(struct map *map)
         }
         char *line = NULL;
         error = template_fill(map->template, &job);
+        bool too_long = error == -E2BIG; /* was told, and is a failure of this job alone */
         int size = error < 0 ? -1 : asprintf(&line, "%s\n", job.line);
-        if (error == 0)
+        if (too_long)
+            error = 0;
+        else if (error == 0)
             error = size < 0 ? -ENOMEM : output_say(map->output, &job, 1, line, (size_t)size);
         if (error == 0)
             error = output_end(map->output, &job);
         if (size >= 0)
             free(line);
-        map->result.done++;
+        map->result.done += !too_long;
+        map->result.failed += too_long;
     }
     job_memory_free(job.memory);
     return error;

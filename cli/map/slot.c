@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "job/memory.h"
@@ -285,11 +286,40 @@ static int show(struct map_slot *slot)
     return error;
 }
 
+/* Its command is longer than the system takes, as was told: that is the failure of this job, and of no other. */
+static int fail_unmade(struct map_slot *slot)
+{
+    static const char *const none[] = { NULL };
+    struct map_runner *runner = slot->runner;
+    const struct template_options *o = &runner->given->options->template;
+    struct job *job = &slot->job;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    job->started = (int64_t)now.tv_sec * SALP_SECONDS(1) + now.tv_nsec;
+    job->argv = none;
+    job->line = o->word_count > 0 ? o->words[0] : "";
+    job->attempt = 1;
+    job->state = JOB_RUNNING;
+    int error = map_runner_tell_start(runner, job);
+    job->state = JOB_UNSTARTED;
+    job->error = -E2BIG;
+    if (error == 0)
+        error = map_runner_tell_end(runner, job, true);
+    map_runner_count(runner, job);
+    return error < 0 ? error : show(slot); /* I2 */
+}
+
 static void run_job(struct map_slot *slot)
 {
     struct map_runner *runner = slot->runner;
     const struct map_run *given = runner->given;
     int error = template_fill(given->template, &slot->job);
+    if (error == -E2BIG) {
+        error = fail_unmade(slot);
+        if (error < 0)
+            map_runner_stop(runner, MAP_STOP_NOW, error);
+        return;
+    }
     if (error == 0)
         error = name_results(slot);
     bool run = error == 0 && try(slot);

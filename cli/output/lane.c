@@ -11,7 +11,10 @@
 
 #include "output/excerpt.h"
 
-enum { SWEEPS = 32, MOVED = 1024 * 1024 }; /* reads of what a pipe holds, so that somebody who goes on writing does not keep us for ever */
+enum {
+    SWEEPS = 32,
+    MOVED = 1024 * 1024
+}; /* reads of what a pipe holds, so that somebody who goes on writing does not keep us for ever */
 
 /* ---- reading ---- */
 

@@ -32,9 +32,9 @@ struct output_options {
     enum output_way way;
     bool keep_order;    /* -k */
     bool one_at_a_time; /* never more than one job runs */
-    bool tried_again;   /* --retries: what a failed attempt has written is not to be seen, save for lines that were shown
+    bool tried_again; /* --retries: what a failed attempt has written is not to be seen, save for lines that were shown
                          as they came (OUTPUT_BY_LINE) */
-    bool excerpts;      /* job->out and job->err are wanted whole: a journal. Without, their heads and tails may be missing,
+    bool excerpts; /* job->out and job->err are wanted whole: a journal. Without, their heads and tails may be missing,
                          and where jobs have our own descriptors also their sizes */
     const char *const *names; /* of the values, which folders of results are called by; NULL: by their numbers */
     int name_count;
