@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <salp/task.h>
@@ -12,9 +13,10 @@
 #include "output/excerpt.h"
 
 enum {
-    SWEEPS = 32,
-    MOVED = 1024 * 1024
-}; /* reads of what a pipe holds, so that somebody who goes on writing does not keep us for ever */
+    SWEEPS = 32, /* reads of what a pipe holds, so that somebody who goes on writing does not keep us for ever */
+    MOVED = 1024 * 1024,
+    WORTH_MOVING = 64 * 1024,
+};
 
 /* ---- reading ---- */
 
@@ -36,6 +38,23 @@ static void note_lines(struct output_channel *ch, const char *bytes, size_t size
         entry->lines[ch->which] = entry->come[ch->which] + (uint64_t)(newline - bytes) + 1;
 }
 
+/* I5. Returns how many bytes; 0: what there is has to be read. */
+static int64_t put_aside(struct output_channel *ch)
+{
+    struct output_common *common = ch->lane->common;
+    struct output_entry *entry = ch->lane->entry;
+    int there;
+    if (!common->unread || ch->which != 0 || !ch->pipe.wide || entry->tag || common->screen.error < 0 ||
+        ioctl(ch->pipe.in, FIONREAD, &there) < 0 || there < WORTH_MOVING)
+        return 0;
+    int64_t moved = output_text_move(&entry->texts[0], &common->store, ch->pipe.in, MOVED);
+    if (moved <= 0)
+        return 0;
+    ch->lane->job->out.size += (uint64_t)moved;
+    entry->come[0] += (uint64_t)moved;
+    return moved;
+}
+
 /* Reads once. Returns more than 0: there may be more; 0: the end; -EAGAIN. An error of ours is the screen's: the job is read on. */
 static int64_t read_once(struct output_channel *ch)
 {
@@ -45,6 +64,9 @@ static int64_t read_once(struct output_channel *ch)
     struct job *job = ch->lane->job;
     char *bytes = nowhere;
     size_t room = sizeof nowhere;
+    int64_t aside = put_aside(ch);
+    if (aside > 0)
+        return aside;
     if (common->screen.error == 0) {
         int error = output_text_room(text, &common->store, &bytes, &room);
         if (error < 0) {
@@ -92,7 +114,7 @@ static bool may_move(const struct output_lane *lane)
 {
     const struct output_common *common = lane->common;
     const struct output_entry *entry = lane->entry;
-    return common->straight && lane->channels[0].pipe.wide && common->screen.sinks[0].splices &&
+    return common->unread && common->live && lane->channels[0].pipe.wide && common->screen.sinks[0].splices &&
            common->screen.error == 0 && entry->number == common->turn.next && !entry->tag;
 }
 

@@ -12,6 +12,7 @@
  * I3  A lane is paused only when it has something to show and its task has news.
  * I4  Of a job that writes much and has its turn, the task moves the output from the pipe to the screen, without its being read, if
  *     nobody else has to see the bytes: no tags, no files, no excerpts. Nothing that was read of it waits then.
+ * I5  Likewise, if it has not its turn, much at a time is moved to pipes of the store, as long as there are some.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -51,7 +52,7 @@ struct output_common {
     struct output_results results;
     uint64_t kept[2]; /* of standard output and of errors, so many bytes are kept at most */
     bool live;        /* jobs may be shown while they run, */
-    bool straight;    /* and nobody but the screen needs their output: I4 */
+    bool unread;      /* nobody but the screen needs their output: I4, I5 */
 };
 
 struct output_lane {

@@ -284,7 +284,7 @@ static void set_rules(struct output *output)
     common->live = results == OUTPUT_RESULTS_NONE &&
                    (options->way == OUTPUT_BY_LINE ||
                     (options->way == OUTPUT_GROUPED && options->keep_order && !options->tried_again));
-    common->straight = common->live && options->way == OUTPUT_GROUPED && !options->excerpts;
+    common->unread = results == OUTPUT_RESULTS_NONE && options->way == OUTPUT_GROUPED && !options->excerpts;
     output->passes = may_pass(options);
 }
 

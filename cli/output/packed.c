@@ -39,6 +39,8 @@ static int make(const struct output_store *store, const struct output_entry *ent
     *packed = NULL;
     if (from.said.size + from.texts[0].size + from.texts[1].size + from.row.size + tag_size > OUTPUT_BLOCK)
         return -E2BIG;
+    if (output_text_is_piped(&from.texts[0]))
+        return -E2BIG; /* it was one of those that write much */
     header.tag_size = (uint32_t)tag_size;
     for (int i = 0; i < TEXTS; i++)
         header.sizes[i] = (uint32_t)text_of(&from, i)->size;

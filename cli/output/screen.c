@@ -159,12 +159,30 @@ static int write_tagged(struct output_screen *screen, int which, const char *byt
     return error;
 }
 
+/* Moves bytes of a text that begins with a pipe. Returns how many, 0: they have to be read; or an error. */
+static int64_t move(struct output_screen *screen, int which, struct output_text *text, uint64_t size)
+{
+    if (!screen->sinks[which].splices || text->first->in == 0)
+        return 0;
+    size_t there = text->first->size - text->first->begin;
+    int64_t moved = output_screen_splice(screen, which, text->first->in, there < size ? there : (size_t)size);
+    if (moved > 0)
+        output_text_take(text, screen->store, (uint64_t)moved);
+    return moved == -ENOTSUP ? 0 : moved < 0 ? output_screen_fail(screen, names[which], (int)moved) : moved;
+}
+
 static int show(struct output_screen *screen, int which, struct output_text *text, uint64_t size, const char *tag,
                 bool *in_line)
 {
     int error = screen->error;
     while (size > 0 && error == 0) {
         const char *bytes;
+        int64_t moved = tag ? 0 : move(screen, which, text, size);
+        if (moved != 0) {
+            size -= moved > 0 ? (uint64_t)moved : 0;
+            error = moved < 0 ? (int)moved : 0;
+            continue;
+        }
         int64_t there = output_text_peek(text, screen->store, &bytes);
         if (there < 0)
             return output_screen_fail(screen, "output that was put aside", (int)there);

@@ -6,11 +6,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+/* A user may have 64 MiB in all of his pipes, usually; and jobs need descriptors, too. */
+enum { PIPES = 24, DESCRIPTORS_PART = 4 };
 
 void output_store_open(struct output_store *store, const char *folder, size_t bound)
 {
     *store = (struct output_store){ .folder = folder, .bound = bound, .file = -1 };
+}
+
+static void close_pipe(struct output_store *store, struct output_piece *piece)
+{
+    close(piece->in);
+    close(piece->out);
+    store->pipe_count--;
+    free(piece);
 }
 
 void output_store_close(struct output_store *store)
@@ -19,6 +32,11 @@ void output_store_close(struct output_store *store)
         struct output_piece *piece = store->spare;
         store->spare = piece->next;
         free(piece);
+    }
+    while (store->spare_pipes) {
+        struct output_piece *piece = store->spare_pipes;
+        store->spare_pipes = piece->next;
+        close_pipe(store, piece);
     }
     free(store->window);
     if (store->file >= 0)
@@ -35,6 +53,7 @@ static struct output_piece *new_piece(struct output_store *store, size_t room)
     piece->next = NULL;
     piece->begin = piece->size = 0;
     piece->room = room;
+    piece->in = piece->out = 0;
     store->used += sizeof *piece;
     return piece;
 }
@@ -65,7 +84,7 @@ void output_store_fill(struct output_store *store, struct output_piece *piece, s
 
 static void drop_memory(struct output_store *store, struct output_piece *piece)
 {
-    store->used -= sizeof *piece + (piece->room > 0 ? piece->size : 0);
+    store->used -= sizeof *piece + (piece->room > 0 || piece->in > 0 ? piece->size : 0);
     /* New memory costs more than to fill it. But what is there is not to be more than half of what may be used. */
     if (piece->room != OUTPUT_BLOCK || store->used + (store->spare_count + 1) * OUTPUT_BLOCK > store->bound / 2) {
         free(piece);
@@ -74,6 +93,85 @@ static void drop_memory(struct output_store *store, struct output_piece *piece)
     piece->next = store->spare;
     store->spare = piece;
     store->spare_count++;
+}
+
+/* ---- pipes ---- */
+
+static bool open_pipe(int ends[2])
+{
+    struct rlimit limit;
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return false;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)ends[1] < limit.rlim_cur / DESCRIPTORS_PART &&
+        fcntl(ends[0], F_SETPIPE_SZ, OUTPUT_PIPE) >= OUTPUT_PIPE)
+        return true;
+    close(ends[0]);
+    close(ends[1]);
+    return false;
+}
+
+struct output_piece *output_store_pipe(struct output_store *store)
+{
+    struct output_piece *piece = store->spare_pipes;
+    int ends[2];
+    if (output_store_is_full(store, OUTPUT_PIPE))
+        return NULL;
+    if (piece) {
+        store->spare_pipes = piece->next;
+        store->used += sizeof *piece;
+        piece->next = NULL;
+        piece->begin = piece->size = 0;
+        return piece;
+    }
+    if (store->pipe_count == PIPES || !open_pipe(ends))
+        return NULL;
+    piece = new_piece(store, 0);
+    if (!piece) {
+        close(ends[0]);
+        close(ends[1]);
+        return NULL;
+    }
+    piece->in = ends[0];
+    piece->out = ends[1];
+    store->pipe_count++;
+    return piece;
+}
+
+/* It is to be used again if all of it was shown. */
+static void drop_pipe(struct output_store *store, struct output_piece *piece)
+{
+    int left;
+    store->used -= sizeof *piece + piece->size;
+    if (ioctl(piece->in, FIONREAD, &left) < 0 || left > 0) {
+        close_pipe(store, piece);
+        return;
+    }
+    piece->next = store->spare_pipes;
+    store->spare_pipes = piece;
+}
+
+int output_store_drain(struct output_store *store, struct output_piece **piece)
+{
+    struct output_piece *held = *piece;
+    size_t size = held->size - held->begin;
+    struct output_piece *memory = output_store_small(store, size);
+    if (!memory)
+        return -ENOMEM;
+    while (memory->size < size) {
+        ssize_t got = read(held->in, memory->bytes + memory->size, size - memory->size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            int error = got < 0 ? -errno : -EIO;
+            drop_memory(store, memory);
+            return error;
+        }
+        output_store_fill(store, memory, (size_t)got);
+    }
+    memory->next = held->next;
+    drop_pipe(store, held);
+    *piece = memory;
+    return 0;
 }
 
 /* ---- the file ---- */
@@ -180,6 +278,10 @@ void output_store_leave(struct output_store *store, uint64_t at, size_t size)
 
 void output_store_drop(struct output_store *store, struct output_piece *piece)
 {
+    if (piece->in > 0) {
+        drop_pipe(store, piece);
+        return;
+    }
     if (piece->room == 0 && piece->size > 0)
         output_store_leave(store, piece->at, piece->size);
     drop_memory(store, piece);

@@ -1,6 +1,7 @@
 /*
  * Where what jobs have written is kept until it is shown: pieces of memory, up to a bound, and beyond it pieces of one file
- * without a name.
+ * without a name. Of what nobody has to see on its way to the screen, the first pieces are pipes: then it comes and goes without being
+ * copied (splice(2)). There are few of them, since the pages of all pipes of a user are counted.
  *
  * A piece in memory is a block, all of one size, which are used again; or, of what has to wait and is small, just as large as
  * it has to be. One that would be above the bound is written to the file. What is shown leaves a hole there, so
@@ -15,12 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OUTPUT_BLOCK = 256 * 1024 }; /* bytes */
+enum { OUTPUT_BLOCK = 256 * 1024, OUTPUT_PIPE = 1024 * 1024 }; /* bytes of a piece */
 
 struct output_piece {
     struct output_piece *next;
     size_t begin, size; /* bytes from `begin` to `size` are there; those before were shown */
-    size_t room;        /* bytes of memory; 0: it is in the file, from `at` on */
+    size_t room;        /* bytes of memory; 0: it is in a pipe, or in the file, from `at` on */
+    int in, out;        /* to read from the pipe and to write to it; 0: it is none */
     uint64_t at;
     char bytes[];
 };
@@ -30,7 +32,9 @@ struct output_store {
     size_t bound, used; /* bytes of memory: at most, and now; of blocks only what is filled */
     struct output_piece *spare;
     size_t spare_count;
-    int file; /* -1: not needed so far */
+    struct output_piece *spare_pipes;
+    int pipe_count; /* with those that are spare */
+    int file;       /* -1: not needed so far */
     uint64_t file_end, file_live;
     uint64_t hole_begin, hole_end; /* what was shown, and has no hole yet */
     char *window;                  /* to read the file into; NULL: not needed so far */
@@ -44,6 +48,12 @@ struct output_piece *output_store_block(struct output_store *store);
 
 /* A piece for so many bytes, and no more. NULL: no memory. */
 struct output_piece *output_store_small(struct output_store *store, size_t size);
+
+/* An empty pipe. NULL: there is to be no other one now. */
+struct output_piece *output_store_pipe(struct output_store *store);
+
+/* The same bytes in a piece of memory instead. Errors: -ENOMEM; of reading. */
+int output_store_drain(struct output_store *store, struct output_piece **piece);
 
 /* So many bytes were put into a piece, behind its `size`. */
 void output_store_fill(struct output_store *store, struct output_piece *piece, size_t size);

@@ -2,7 +2,9 @@
 #include "output/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static void append(struct output_text *text, struct output_piece *piece)
 {
@@ -77,8 +79,54 @@ int output_text_add(struct output_text *text, struct output_store *store, const 
     return 0;
 }
 
-int64_t output_text_peek(const struct output_text *text, struct output_store *store, const char **bytes)
+int64_t output_text_move(struct output_text *text, struct output_store *store, int pipe, size_t size)
 {
+    bool anew = !text->last || text->last->in == 0;
+    for (int times = 0; times < 2; times++) {
+        struct output_piece *piece = anew ? output_store_pipe(store) : text->last;
+        if (!piece)
+            return -ENOTSUP;
+        ssize_t moved = splice(pipe, NULL, piece->out, NULL, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        if (moved > 0 && anew)
+            append(text, piece);
+        if (moved > 0) {
+            output_text_grown(text, store, (size_t)moved);
+            return moved;
+        }
+        if (anew) {
+            output_store_drop(store, piece);
+            return -ENOTSUP;
+        }
+        anew = true; /* the last one may be full */
+    }
+    return -ENOTSUP;
+}
+
+bool output_text_is_piped(const struct output_text *text)
+{
+    const struct output_piece *piece = text->first;
+    while (piece && piece->in == 0)
+        piece = piece->next;
+    return piece != NULL;
+}
+
+/* The first piece is a pipe: it is read. */
+static int drain_first(struct output_text *text, struct output_store *store)
+{
+    struct output_piece *first = text->first;
+    int error = output_store_drain(store, &text->first);
+    if (text->last == first)
+        text->last = text->first;
+    if (text->before == first)
+        text->before = text->first;
+    return error;
+}
+
+int64_t output_text_peek(struct output_text *text, struct output_store *store, const char **bytes)
+{
+    int error = text->size > 0 && text->first->in > 0 ? drain_first(text, store) : 0;
+    if (error < 0)
+        return error;
     return text->size > 0 ? output_store_look(store, text->first, bytes) : 0;
 }
 

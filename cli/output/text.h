@@ -24,12 +24,18 @@ struct output_text {
 int output_text_room(struct output_text *text, struct output_store *store, char **bytes, size_t *room);
 void output_text_grown(struct output_text *text, struct output_store *store, size_t size);
 
+/* Puts up to `size` bytes at its end that another pipe holds, without reading them. Returns how many, or -ENOTSUP: that cannot be now. */
+int64_t output_text_move(struct output_text *text, struct output_store *store, int pipe, size_t size);
+
+/* Is some of it in pipes? Then it cannot be copied. */
+bool output_text_is_piped(const struct output_text *text);
+
 /* Puts a copy at its end. Errors as above, after which a part of it is there. */
 int output_text_add(struct output_text *text, struct output_store *store, const void *bytes, size_t size);
 
 /* The first bytes of it, without taking them: *bytes is good until something is done with a text. Returns how many: 0:
    there are none; an error of reading. */
-int64_t output_text_peek(const struct output_text *text, struct output_store *store, const char **bytes);
+int64_t output_text_peek(struct output_text *text, struct output_store *store, const char **bytes);
 
 /* Copies up to `size` bytes from its beginning, without taking them. Returns how many, or an error of reading. */
 int64_t output_text_copy(const struct output_text *text, const struct output_store *store, void *bytes, size_t size);
