@@ -378,17 +378,18 @@ static int on_close(struct job_watcher *watcher)
 {
     struct journal *journal = (struct journal *)watcher;
     struct tables_why why;
-    int error = journal_writer_fault(journal->writer, &why);
-    uint64_t lost = journal_writer_finish(journal->writer, &why);
+    uint64_t lost;
+    int error = journal_writer_finish(journal->writer, &lost, &why);
+    bool removed = error == -ESTALE;
     journal->db = NULL;
-    if (lost > 0)
+    if (removed)
+        tell(journal, "%s: nothing is kept", why.text);
+    else if (lost > 0)
         tell(journal,
              "%s: what has become of the last jobs is not in it (%llu notes); when it is resumed they are run again",
              why.text, (unsigned long long)lost);
     free_journal(journal);
-    if (lost == 0)
-        return 0;
-    return error < 0 ? error : -EIO;
+    return lost > 0 || removed ? error : 0;
 }
 
 struct job_watcher *journal_watcher(struct journal *journal)

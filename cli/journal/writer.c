@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -233,6 +234,16 @@ static int look_for_space(const struct journal_writer *writer, struct tables_why
     return -ENOSPC;
 }
 
+/* What is written to a file without a name is gone with the program. */
+static int look_for_name(const struct journal_writer *writer, struct tables_why *why)
+{
+    struct stat file;
+    if (fstat(writer->fd, &file) < 0 || file.st_nlink > 0)
+        return 0;
+    snprintf(why->text, sizeof why->text, "it was removed while it was written");
+    return -ESTALE;
+}
+
 static void note_fault(struct journal_writer *writer, int error, const struct tables_why *why)
 {
     pthread_mutex_lock(&writer->lock);
@@ -274,7 +285,9 @@ static void wait_for_notes(struct journal_writer *writer, int64_t earliest)
 static int write_once(struct journal_writer *writer, bool last)
 {
     struct tables_why why;
-    int error = commit(writer, last, &why);
+    int error = look_for_name(writer, &why);
+    if (error == 0)
+        error = commit(writer, last, &why);
     if (error == 0 && !last)
         error = look_for_space(writer, &why);
     if (error < 0)
@@ -427,15 +440,16 @@ int journal_writer_fault(struct journal_writer *writer, struct tables_why *why)
     return fault;
 }
 
-uint64_t journal_writer_finish(struct journal_writer *writer, struct tables_why *why)
+int journal_writer_finish(struct journal_writer *writer, uint64_t *lost, struct tables_why *why)
 {
     pthread_mutex_lock(&writer->lock);
     writer->ending = true;
     pthread_cond_signal(&writer->changed);
     pthread_mutex_unlock(&writer->lock);
     pthread_join(writer->thread, NULL);
-    uint64_t lost = writer->writing->count + writer->filling->count;
+    int fault = writer->fault;
+    *lost = writer->writing->count + writer->filling->count;
     *why = writer->fault_why;
     free_writer(writer);
-    return lost;
+    return fault;
 }

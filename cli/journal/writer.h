@@ -33,11 +33,11 @@ int journal_writer_start(struct journal_writer **writer, const struct journal_wr
  */
 int journal_writer_add(struct journal_writer *writer, const struct job *job, enum note_event event);
 
-/* Why nothing more can be written; 0: nothing has gone wrong. */
+/* Why nothing more can be written; 0: nothing has gone wrong. -ESTALE: the file was removed, and with it all that was written. */
 int journal_writer_fault(struct journal_writer *writer, struct tables_why *why);
 
-/* Writes what is not written yet, and that the run has ended; ends the thread, closes the database. Returns how many notes are
-   lost, with the reason. Frees the writer. */
-uint64_t journal_writer_finish(struct journal_writer *writer, struct tables_why *why);
+/* Writes what is not written yet, and that the run has ended; ends the thread, closes the database. Returns the first
+   fault, with the reason, or 0; *lost: how many notes could not be written in the end. Frees the writer. */
+int journal_writer_finish(struct journal_writer *writer, uint64_t *lost, struct tables_why *why);
 
 #endif
