@@ -1,15 +1,16 @@
 /* A source of C becomes a library. SPDX-License-Identifier: MIT */
 #include "map/compile.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -224,14 +225,19 @@ int map_compile_open(struct map_compile *compile)
     return 0;
 }
 
+static int remove_one(const char *path, const struct stat *file, int kind, struct FTW *place)
+{
+    (void)file;
+    (void)kind;
+    (void)place;
+    (void)remove(path); /* whatever stays, the others are not to */
+    return 0;
+}
+
+/* Compilers may have made folders in it, too. */
 void map_compile_remove(const struct map_compile *compile)
 {
-    DIR *folder = compile->folder[0] ? opendir(compile->folder) : NULL;
-    if (!folder)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(folder)) != NULL)
-        unlinkat(dirfd(folder), entry->d_name, 0); /* not "." and "..", which are folders */
-    closedir(folder);
-    rmdir(compile->folder);
+    enum { DESCRIPTORS = 8 };
+    if (compile->folder[0])
+        (void)nftw(compile->folder, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }

@@ -81,10 +81,13 @@ static void crash(void)
     *(volatile int *)0 = 1;
 }
 
-/* Crashes on "crash", leaves on "exit", hangs on "hang", aborts on "abort"; else the line. */
+/* Crashes on "crash", leaves on "exit", hangs on "hang", aborts on "abort"; else the line. Notes where "hang" hangs. */
 int fragile(salp_bytes in, salp_buffer *out, void *context)
 {
+    char process[32];
     note("ran", in);
+    if (strcmp(in.data, "hang") == 0)
+        note("process", (salp_bytes){ process, (size_t)snprintf(process, sizeof process, "%d", (int)getpid()) });
     if (strcmp(in.data, "crash") == 0)
         crash();
     if (strcmp(in.data, "abort") == 0)
