@@ -30,7 +30,10 @@
 #include "os/memory.h"
 #include "pool/spread.h"
 
-enum { ON_STACK = 1024 };
+enum {
+    LINE = 64, /* sums begin at one: whatever type they are of */
+    ON_STACK = 1024,
+};
 
 typedef struct scan {
     salp__spread spread;
@@ -97,21 +100,25 @@ static int join_part(const salp__spread *spread, size_t begin, size_t end, void 
 
 static int run_scan(scan *s)
 {
-    _Alignas(max_align_t) char stack[ON_STACK];
+    _Alignas(LINE) char stack[ON_STACK];
+    void *memory = NULL;
     size_t count = s->spread.end - s->spread.begin, grain = s->spread.grain, bytes;
     size_t blocks = count / grain + (count % grain > 0);
     s->stride = (s->size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
     if (blocks > PTRDIFF_MAX || __builtin_mul_overflow(s->stride, blocks + 2, &bytes) || bytes > PTRDIFF_MAX / 4)
         return -ENOMEM;
-    s->sums = bytes <= sizeof stack ? stack : salp__allocate_raw(bytes);
-    if (!s->sums)
-        return -ENOMEM;
+    s->sums = stack;
+    if (bytes > sizeof stack) {
+        memory = salp__allocate_raw(bytes + LINE);
+        if (!memory)
+            return -ENOMEM;
+        s->sums = (char *)(((uintptr_t)memory + LINE - 1) / LINE * LINE);
+    }
     s->neutral = s->sums + blocks * s->stride;
     s->spare = s->neutral + s->stride;
     memcpy(s->neutral, s->spread.result, s->size);
     int error = salp__spread_run(&s->spread, s->pool);
-    if (s->sums != stack)
-        salp__free(s->sums);
+    salp__free(memory);
     return error;
 }
 

@@ -3,14 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "tasks.h"
-
-static salp_pool *pool_of(int workers)
-{
-    salp_pool *pool;
-    assert_int_equal(salp_pool_open(&pool, &(salp_pool_options){ .workers = workers }), 0);
-    return pool;
-}
+#include "forks.h"
 
 /* Maps x -> a * x + b, one after the other: associative, not commutative. Numbers wrap around. */
 struct map {
@@ -114,6 +107,62 @@ static void what_others_have_summed_is_stored_in_order(void **state)
     assert_int_equal(salp_pool_close(pool), 0);
 }
 
+/* As vectors are. */
+struct wide {
+    _Alignas(64) uint64_t sum;
+};
+
+static int add_wide(size_t begin, size_t end, void *sum, bool last, void *arg)
+{
+    atomic_int *here = arg; /* [0]: how many sums lie as they must not; [1]: somebody helps */
+    struct wide *w = sum;
+    if ((uintptr_t)sum % _Alignof(struct wide) != 0)
+        atomic_fetch_add(&here[0], 1);
+    if (!last)
+        atomic_store(&here[1], 1);
+    for (size_t i = begin; i < end; i++)
+        w->sum += i;
+    return begin > 0 || reaches(&here[1], 1) ? 0 : -ETIME;
+}
+
+static void combine_wide(void *sum, const void *right, void *arg)
+{
+    (void)arg;
+    ((struct wide *)sum)->sum += ((const struct wide *)right)->sum;
+}
+
+struct wide_scan {
+    salp_fork_job job;
+    salp_pool *pool;
+    size_t count;
+    atomic_int here[2];
+    int result;
+};
+
+static void scan_wide(salp_worker *worker, salp_fork_job *job)
+{
+    struct wide_scan *s = (struct wide_scan *)job;
+    struct wide sum = { 0 };
+    (void)worker;
+    s->result = salp_scan(s->pool, 0, s->count, sizeof sum, add_wide, combine_wide, &sum, s->here, NULL);
+    if (s->result == 0 && sum.sum != s->count * (s->count - 1) / 2)
+        s->result = -EILSEQ;
+}
+
+static void sums_lie_as_their_type_has_to(void **state)
+{
+    (void)state;
+    need_membarrier();
+    salp_pool *pool = pool_of(2);
+    for (size_t count = 2; count < 40; count++) { /* several, for memory may lie right by chance */
+        struct wide_scan s = { .pool = pool, .count = count };
+        assert_int_equal(salp_pool_enter(pool, scan_wide, &s.job), 0); /* a job: so that somebody is woken before */
+        assert_int_equal(s.result, 0);
+        assert_int_equal(s.here[0], 0);
+    }
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
 static void the_first_error_is_returned(void **state)
 {
     (void)state;
@@ -160,6 +209,7 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST("each sum is that of all before", each_sum_is_that_of_all_before),
         TEST("what others have summed is stored in order", what_others_have_summed_is_stored_in_order),
+        TEST("sums lie as their type has to", sums_lie_as_their_type_has_to),
         TEST("the first error is returned", the_first_error_is_returned),
         TEST("arguments are checked", arguments_are_checked),
     };
