@@ -33,10 +33,10 @@ bool map_runner_ask(struct map_runner *runner, const char *line)
     if (error < 0)
         return false;
     if (runner->stop == MAP_GOES_ON) {
-        map_runner_move_watchers(runner, true);
+        job_audience_move(runner->given->audience, true);
         fprintf(stderr, "%s ?...", line);
         error = read_answer(answer, sizeof answer);
-        map_runner_move_watchers(runner, false);
+        job_audience_move(runner->given->audience, false);
     }
     salp_mutex_unlock(runner->gate_mutex);
     if (error < 0 && error != -ECANCELED)

@@ -91,31 +91,6 @@ static void give_back(struct jobs *jobs, struct job *job)
     jobs->spare[jobs->spare_count++] = job;
 }
 
-/* ---- those who look on ---- */
-
-static int tell_start(const struct crew *crew, struct job *job)
-{
-    const struct map_run *run = crew->run;
-    int error = 0;
-    for (int i = 0; i < run->watcher_count && error == 0; i++) {
-        if (run->watchers[i]->starts)
-            error = run->watchers[i]->starts(run->watchers[i], job);
-    }
-    return error;
-}
-
-static int tell_end(const struct crew *crew, struct job *job, bool final)
-{
-    const struct map_run *run = crew->run;
-    int error = 0;
-    /* All of them, so that each knows what has become of it. */
-    for (int i = 0; i < run->watcher_count; i++) {
-        int own = run->watchers[i]->ended ? run->watchers[i]->ended(run->watchers[i], job, final) : 0;
-        error = error < 0 ? error : own;
-    }
-    return error;
-}
-
 /* ---- the reader ---- */
 
 static size_t wanted(const struct crew *crew)
@@ -157,7 +132,7 @@ static int read_job(struct crew *crew, struct job *job)
             return wants;
         job->state = JOB_SKIPPED;
         crew->result->skipped++;
-        int error = tell_end(crew, job, true), shown = output_end(run->output, job);
+        int error = job_audience_tell_end(crew->run->audience, job, true), shown = output_end(run->output, job);
         if (error < 0 || shown < 0)
             return error < 0 ? error : shown;
         job_clear(job);
@@ -285,7 +260,7 @@ static int starts(struct carrier *carrier, size_t item, int attempt)
     if (attempt == 1)
         job->slot = choose_slot(jobs, 0);
     jobs->taken[job->slot] = true;
-    return tell_start(carrier->crew, job);
+    return job_audience_tell_start(carrier->crew->run->audience, job);
 }
 
 /* ---- out ---- */
@@ -325,7 +300,7 @@ static int end_job(struct carrier *carrier, size_t item, bool told)
     struct crew *crew = carrier->crew;
     struct jobs *jobs = crew->own;
     struct job *job = carrier->jobs[item];
-    int error = told ? tell_end(crew, job, true) : 0;
+    int error = told ? job_audience_tell_end(crew->run->audience, job, true) : 0;
     int shown = output_end(crew->run->output, job);
     if (is_alone(carrier))
         jobs->taken[job->slot] = false;
@@ -350,11 +325,11 @@ static int ended(struct carrier *carrier, size_t item, const struct batch_outcom
         enum job_state state = job->state;
         job->slot = choose_slot(crew->own, outcome->worker);
         job->state = JOB_RUNNING;
-        error = tell_start(crew, job);
+        error = job_audience_tell_start(crew->run->audience, job);
         job->state = state;
     }
     if (again) {
-        int told = tell_end(crew, job, false);
+        int told = job_audience_tell_end(crew->run->audience, job, false);
         return error < 0 ? error : told;
     }
     int given = give_output(carrier, item, outcome, described);

@@ -64,7 +64,7 @@ static struct input_records *plain_lines(const struct map_run *run)
     const struct map_options *options = run->options;
     const struct output_options *output = &options->output;
     bool shown = output->way != OUTPUT_NOT_SHOWN && !output->results && !output->files;
-    bool plain = shown && !run->journal && !run->past && run->watcher_count == 0 && !options->template.tag;
+    bool plain = shown && !run->journal && !run->past && run->audience->count == 0 && !options->template.tag;
     return plain ? input_source_records(run->source) : NULL;
 }
 
@@ -90,11 +90,7 @@ static void on_total(uint64_t total, void *arg)
 {
     struct crew *crew = arg;
     crew->result->total = total;
-    for (int i = 0; i < crew->run->watcher_count; i++) {
-        struct job_watcher *watcher = crew->run->watchers[i];
-        if (watcher->total)
-            watcher->total(watcher, total);
-    }
+    job_audience_tell_total(crew->run->audience, total);
 }
 
 static int learn_total(void *arg)
@@ -104,43 +100,11 @@ static int learn_total(void *arg)
     return 0;
 }
 
-/* The shortest that a watcher wants; 0: none does. */
-static int64_t period_of(const struct map_run *run)
-{
-    int64_t shortest = 0;
-    for (int i = 0; i < run->watcher_count; i++) {
-        int64_t period = run->watchers[i]->period;
-        if (period > 0 && (shortest == 0 || period < shortest))
-            shortest = period;
-    }
-    return shortest;
-}
-
-static int tick(void *arg)
-{
-    struct crew *crew = arg;
-    const struct map_run *run = crew->run;
-    while (salp_sleep(period_of(run)) == 0) {
-        for (int i = 0; i < run->watcher_count; i++) {
-            if (run->watchers[i]->tick)
-                run->watchers[i]->tick(run->watchers[i]);
-        }
-    }
-    return 0;
-}
-
 static void say(const struct crew *crew, const char *text)
 {
-    const struct map_run *run = crew->run;
-    for (int i = 0; i < run->watcher_count; i++) {
-        if (run->watchers[i]->gives_way)
-            run->watchers[i]->gives_way(run->watchers[i]);
-    }
+    job_audience_move(crew->run->audience, true);
     fprintf(stderr, "salp map: %s\n", text);
-    for (int i = 0; i < run->watcher_count; i++) {
-        if (run->watchers[i]->comes_back)
-            run->watchers[i]->comes_back(run->watchers[i]);
-    }
+    job_audience_move(crew->run->audience, false);
 }
 
 static void on_signal(struct crew *crew, int number)
@@ -190,8 +154,8 @@ static int add_aides(struct crew *crew, salp_group *aides)
 {
     const struct map_run *run = crew->run;
     int error = salp_go(aides, end_pool, crew);
-    if (error == 0 && period_of(run) > 0)
-        error = salp_go(aides, tick, crew);
+    if (error == 0 && job_audience_ticks(run->audience))
+        error = salp_go(aides, job_audience_tick, run->audience);
     if (error == 0 && run->learns_total)
         error = salp_go(aides, learn_total, crew);
     if (error == 0 && run->line >= 0)

@@ -36,8 +36,6 @@
 
 #include <salp/task.h>
 
-enum { WATCHERS = 6 };
-
 static const int64_t last_words = SALP_SECONDS(2); /* to be shown after the user has ended all */
 
 struct map {
@@ -53,8 +51,7 @@ struct map {
     struct output *output;
     struct journal *journal;
     struct map_past *past;
-    struct job_watcher *watchers[WATCHERS];
-    int watcher_count;
+    struct job_audience audience;
     struct map_result result;
     int lost; /* the first error of those that are closed */
 };
@@ -144,19 +141,13 @@ static void enter_guard(struct map *map)
 static void give_way(void *arg)
 {
     struct map *map = arg;
-    for (int i = 0; i < map->watcher_count; i++) {
-        if (map->watchers[i]->gives_way)
-            map->watchers[i]->gives_way(map->watchers[i]);
-    }
+    job_audience_move(&map->audience, true);
 }
 
 static void come_back(void *arg)
 {
     struct map *map = arg;
-    for (int i = 0; i < map->watcher_count; i++) {
-        if (map->watchers[i]->comes_back)
-            map->watchers[i]->comes_back(map->watchers[i]);
-    }
+    job_audience_move(&map->audience, false);
 }
 
 static void note_total(uint64_t jobs, void *template)
@@ -190,7 +181,7 @@ static int add_watcher(struct map *map, struct job_watcher *watcher)
 {
     if (!watcher)
         return -ENOMEM;
-    map->watchers[map->watcher_count++] = watcher;
+    map->audience.watchers[map->audience.count++] = watcher;
     return 0;
 }
 
@@ -302,8 +293,7 @@ static void run_jobs(struct map *map)
         .output = map->output,
         .journal = map->journal,
         .past = map->past,
-        .watchers = map->watchers,
-        .watcher_count = map->watcher_count,
+        .audience = &map->audience,
         .learns_total = shows_progress(&map->options) || map->options.halt.percent > 0,
         .slots = map->slots,
         .jobserver = map->jobserver,
@@ -335,9 +325,10 @@ static void close_all(struct map *map)
     salp_scope_open(&scope, map->result.signal != 0 ? last_words : SALP_FOREVER);
     note_loss(map, output_close(map->output));
     salp_scope_close(&scope);
-    for (int i = 0; i < map->watcher_count; i++) {
-        if (map->watchers[i]->close)
-            note_loss(map, map->watchers[i]->close(map->watchers[i]));
+    for (int i = 0; i < map->audience.count; i++) {
+        struct job_watcher *watcher = map->audience.watchers[i];
+        if (watcher->close)
+            note_loss(map, watcher->close(watcher));
     }
     map_past_free(map->past);
     template_close(map->template);

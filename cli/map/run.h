@@ -10,7 +10,7 @@
 
 #include "input/source.h"
 #include "input/template.h"
-#include "job/watcher.h"
+#include "job/audience.h"
 #include "journal/journal.h"
 #include "map/cgroup.h"
 #include "map/joblog.h"
@@ -28,8 +28,7 @@ struct map_run {
     struct output *output;
     struct journal *journal;     /* NULL: none; it is asked what is still to be run */
     const struct map_past *past; /* of a joblog: what is not to be run again; NULL: nothing is known */
-    struct job_watcher *const *watchers;
-    int watcher_count;
+    struct job_audience *audience;
     bool learns_total;                 /* how many jobs there are is wanted before all were run */
     int slots;                         /* jobs at a time at most */
     struct map_jobserver *jobserver;   /* make's; NULL: none */

@@ -28,16 +28,6 @@ static const int64_t last_words =
 
 /* ---- those who look on ---- */
 
-void map_runner_move_watchers(struct map_runner *runner, bool away)
-{
-    for (int i = 0; i < runner->given->watcher_count; i++) {
-        struct job_watcher *watcher = runner->given->watchers[i];
-        void (*move)(struct job_watcher *) = away ? watcher->gives_way : watcher->comes_back;
-        if (move)
-            move(watcher);
-    }
-}
-
 /* In one piece: jobs may write there, too. */
 void map_runner_say(struct map_runner *runner, const char *format, ...)
 {
@@ -48,76 +38,30 @@ void map_runner_say(struct map_runner *runner, const char *format, ...)
     vsnprintf(line + begun, sizeof line - begun - 1, format, arguments);
     va_end(arguments);
     strcat(line, "\n");
-    map_runner_move_watchers(runner, true);
+    job_audience_move(runner->given->audience, true);
     fputs(line, stderr);
-    map_runner_move_watchers(runner, false);
-}
-
-int map_runner_tell_start(struct map_runner *runner, const struct job *job)
-{
-    int error = 0;
-    for (int i = 0; i < runner->given->watcher_count && error == 0; i++) {
-        struct job_watcher *watcher = runner->given->watchers[i];
-        if (watcher->starts)
-            error = watcher->starts(watcher, job);
-    }
-    return error;
+    job_audience_move(runner->given->audience, false);
 }
 
 int map_runner_tell_end(struct map_runner *runner, const struct job *job, bool final)
 {
-    int first = 0;
-    for (int i = 0; i < runner->given->watcher_count; i++) {
-        struct job_watcher *watcher = runner->given->watchers[i];
-        int error = watcher->ended ? watcher->ended(watcher, job, final) : 0;
-        if (first == 0)
-            first = error;
-    }
-    if (first < 0)
-        map_runner_stop(runner, MAP_STOP_NOW, first);
-    return first;
+    int error = job_audience_tell_end(runner->given->audience, job, final);
+    if (error < 0)
+        map_runner_stop(runner, MAP_STOP_NOW, error);
+    return error;
 }
 
 static void on_total(uint64_t total, void *arg)
 {
     struct map_runner *runner = arg;
     runner->result->total = total;
-    for (int i = 0; i < runner->given->watcher_count; i++) {
-        struct job_watcher *watcher = runner->given->watchers[i];
-        if (watcher->total)
-            watcher->total(watcher, total);
-    }
+    job_audience_tell_total(runner->given->audience, total);
 }
 
 static int learn_total(void *arg)
 {
     struct map_runner *runner = arg;
     (void)input_source_learn(runner->given->source, on_total, runner);
-    return 0;
-}
-
-/* The shortest that a watcher wants; 0: none does. */
-static int64_t period_of(const struct map_runner *runner)
-{
-    int64_t shortest = 0;
-    for (int i = 0; i < runner->given->watcher_count; i++) {
-        int64_t period = runner->given->watchers[i]->period;
-        if (period > 0 && (shortest == 0 || period < shortest))
-            shortest = period;
-    }
-    return shortest;
-}
-
-static int tick(void *arg)
-{
-    struct map_runner *runner = arg;
-    while (salp_sleep(period_of(runner)) == 0) {
-        for (int i = 0; i < runner->given->watcher_count; i++) {
-            struct job_watcher *watcher = runner->given->watchers[i];
-            if (watcher->tick)
-                watcher->tick(watcher);
-        }
-    }
     return 0;
 }
 
@@ -321,8 +265,8 @@ static void add_aides(struct map_runner *runner, salp_group *aides)
 {
     const struct map_options *o = runner->given->options;
     int error = 0;
-    if (period_of(runner) > 0)
-        error = salp_go(aides, tick, runner);
+    if (job_audience_ticks(runner->given->audience))
+        error = salp_go(aides, job_audience_tick, runner->given->audience);
     if (error == 0 && (o->memory_limit > 0 || o->memory_free > 0))
         error = salp_go(aides, map_memory_watch, runner);
     if (error == 0 && runner->given->learns_total)

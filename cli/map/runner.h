@@ -90,12 +90,8 @@ void map_runner_fail(struct map_runner *runner, int error);
 /* The slot's command is to end, for this reason. */
 void map_slot_end(struct map_slot *slot, enum map_end why);
 
-/* To all watchers. An error of one of them stops the run, and is returned. */
-int map_runner_tell_start(struct map_runner *runner, const struct job *job);
+/* To all who look on. An error of one of them stops the run, and is returned. */
 int map_runner_tell_end(struct map_runner *runner, const struct job *job, bool final);
-
-/* The progress and the like make way, or may come back. */
-void map_runner_move_watchers(struct map_runner *runner, bool away);
 
 /* Shows the line of a job at the terminal, and asks whether it is to be run. No answer is a no. */
 bool map_runner_ask(struct map_runner *runner, const char *line);

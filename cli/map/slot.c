@@ -219,7 +219,7 @@ static int attempt(struct map_slot *slot)
     int error = show_command(slot);
     if (error < 0)
         return error;
-    error = map_runner_tell_start(runner, job);
+    error = job_audience_tell_start(runner->given->audience, job);
     if (error < 0)
         return error;
     error = map_command_run(slot);
@@ -300,7 +300,7 @@ static int fail_unmade(struct map_slot *slot)
     job->line = o->word_count > 0 ? o->words[0] : "";
     job->attempt = 1;
     job->state = JOB_RUNNING;
-    int error = map_runner_tell_start(runner, job);
+    int error = job_audience_tell_start(runner->given->audience, job);
     job->state = JOB_UNSTARTED;
     job->error = -E2BIG;
     if (error == 0)
