@@ -247,6 +247,16 @@ static int make_line(struct template *template)
     return error == 0 && options->context ? split_words(template) : error;
 }
 
+static bool wants_total(const struct template_text *text)
+{
+    for (int i = 0; i < text->count; i++) {
+        const struct template_piece *piece = &text->pieces[i];
+        if (piece->kind == TEMPLATE_TOTAL || (piece->kind == TEMPLATE_NUMBER && piece->zeros))
+            return true;
+    }
+    return false;
+}
+
 /* Every {N} has to be there, if it is known how many values there are. */
 static int check_indexes(const struct template *template, const struct template_text *text)
 {
@@ -350,6 +360,16 @@ static int tell_too_long(const struct job *job, size_t size, size_t limit)
                       (unsigned long long)job->number, size, limit);
 }
 
+/* Where a job has several values, as many were chosen as fit. One alone may be too long. */
+static int check_length(const struct template *template, const struct job *job, size_t size)
+{
+    size_t most = template->options.max_chars;
+    if (most == 0 || size <= most)
+        return 0;
+    return input_tell(-E2BIG, "job %llu: a command of %zu bytes is longer than -s %zu", (unsigned long long)job->number,
+                      size, most);
+}
+
 /* In arithmetic of the shell nothing stands that it would evaluate. */
 static int check_bare(const struct template *template, const struct job *job, const struct template_given *given)
 {
@@ -400,7 +420,8 @@ static int fill_line(const struct template *template, struct job *job, struct te
     argv[3] = NULL;
     job->argv = argv;
     job->line = line;
-    return check_bare(template, job, given);
+    int error = check_length(template, job, (size_t)(to - line));
+    return error < 0 ? error : check_bare(template, job, given);
 }
 
 /* One argument. A word in which nothing is replaced is the user's own, and a whole value the job's own. NULL: no memory. */
@@ -452,7 +473,7 @@ static int fill_arguments(const struct template *template, struct job *job, stru
     const char **argv = job_memory_take(job->memory, (count + 1) * sizeof *argv);
     if (!argv)
         return -ENOMEM;
-    size_t next = 0;
+    size_t next = 0, chars = 0;
     for (int i = 0; i < template->word_count; i++) {
         const struct word *word = &template->words[i];
         int repetitions = times(word, given);
@@ -465,6 +486,7 @@ static int fill_arguments(const struct template *template, struct job *job, stru
             if (size >= ARGUMENT_MAX && !template->options.unlimited)
                 return tell_too_long(job, size, ARGUMENT_MAX - 1);
             all += size + 1 + sizeof *argv;
+            chars += size + (next > 1);
         }
     }
     if (all > template->room)
@@ -472,7 +494,7 @@ static int fill_arguments(const struct template *template, struct job *job, stru
     argv[count] = NULL;
     job->argv = argv;
     job->line = line_of(argv, count, job);
-    return job->line ? 0 : -ENOMEM;
+    return job->line ? check_length(template, job, chars) : -ENOMEM;
 }
 
 int template_fill(const struct template *template, struct job *job)
@@ -513,14 +535,10 @@ bool template_uses_shell(const struct template *template)
 bool template_wants_total(const struct template *template)
 {
     for (int i = 0; i < template->word_count; i++) {
-        const struct template_text *text = &template->words[i].text;
-        for (int k = 0; k < text->count; k++) {
-            const struct template_piece *piece = &text->pieces[k];
-            if (piece->kind == TEMPLATE_TOTAL || (piece->kind == TEMPLATE_NUMBER && piece->zeros))
-                return true;
-        }
+        if (wants_total(&template->words[i].text))
+            return true;
     }
-    return false;
+    return template->has_tag && wants_total(&template->tag);
 }
 
 void template_set_total(struct template *template, uint64_t jobs)

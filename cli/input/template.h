@@ -40,8 +40,9 @@ struct template_options {
     const char *tag;          /* --tagstring; NULL: none */
     const char *const *names; /* of columns; NULL: none */
     int name_count;
-    int width; /* how many values a job has at most (input_source_width); 0: not known */
-    int slots; /* of all, for {0%} */
+    int width;        /* how many values a job has at most (input_source_width); 0: not known */
+    int slots;        /* of all, for {0%} */
+    size_t max_chars; /* -s: bytes of a command, as a line, at most; 0: what the system takes */
 };
 
 struct template;
@@ -55,7 +56,7 @@ void template_close(struct template *template); /* accepts NULL */
 
 /*
  * Fills in argv, line and tag, in the job's memory, by its values, number and slot. Errors: -ENOMEM; and of this job alone, others
- * can be run, told: -E2BIG: an argument, or all of them, are longer than the system takes; -EINVAL: a value that is no number or
+ * can be run, told: -E2BIG: an argument, or all of them, are longer than the system takes, or the line than the user wants; -EINVAL: a value that is no number or
  * name stands in arithmetic of the shell.
  */
 int template_fill(const struct template *template, struct job *job);

@@ -48,6 +48,7 @@ struct map {
 
     struct input_source *source;
     struct template *template;
+    bool counted; /* it knows how many jobs there are */
     struct output *output;
     struct journal *journal;
     struct map_past *past;
@@ -94,7 +95,8 @@ static void choose_slots(struct map *map)
     if (map->slots < 0)
         exit(MAP_EXIT_ERROR);
     if (slots->kind == MAP_SLOTS_NUMBER && slots->number > map->slots)
-        fprintf(stderr, "salp map: %d jobs at a time: there are descriptors for no more ('ulimit -n')\n", map->slots);
+        fprintf(stderr, "salp map: %d job%s at a time: there are descriptors for no more ('ulimit -n')\n", map->slots,
+                map->slots == 1 ? "" : "s");
     map->options.template.slots = map->slots;
     /* Its output is collected all the same where a line has to make way for it. */
     map->options.output.one_at_a_time = map->slots == 1 && !shows_progress(&map->options);
@@ -150,9 +152,29 @@ static void come_back(void *arg)
     job_audience_move(&map->audience, false);
 }
 
-static void note_total(uint64_t jobs, void *template)
+static void note_total(uint64_t jobs, void *arg)
 {
-    template_set_total(template, jobs);
+    struct map *map = arg;
+    template_set_total(map->template, jobs);
+    map->counted = true;
+}
+
+/* Is the number of all jobs put in somewhere? */
+static bool wants_total(const struct map *map)
+{
+    const char *results = map->options.template.plus ? map->options.output.results : NULL;
+    return template_wants_total(map->template) || (results && (strstr(results, "{##}") || strstr(results, "{0#}")));
+}
+
+static int learn_total(struct map *map)
+{
+    int error = input_source_learn(map->source, note_total, map);
+    if (error < 0 || map->counted)
+        return error;
+    fputs("salp map: {##} and {0#} cannot be had with --pipe, -X, -m and --xargs: how many jobs there are is not known "
+          "before\n",
+          stderr);
+    return -EINVAL;
 }
 
 static int open_inputs(struct map *map)
@@ -172,8 +194,8 @@ static int open_inputs(struct map *map)
     error = template_open(&map->template, &o->template);
     if (error == 0)
         input_source_set_measure(map->source, template_measure, map->template);
-    if (error == 0 && template_wants_total(map->template))
-        error = input_source_learn(map->source, note_total, map->template);
+    if (error == 0 && wants_total(map))
+        error = learn_total(map);
     return error;
 }
 

@@ -21,7 +21,7 @@ static const struct {
     { " rpl parens U filter ", "expressions in Perl are not supported" },
     { " csv ", "quoted tables are not supported; --colsep ',' splits at each comma" },
     { " tmux tmuxpane ", "jobs have no terminals of their own" },
-    { " tty o open-tty ", "jobs have no terminal as their input; with -j1 the file /dev/tty can be read: < /dev/tty" },
+    { " tty o open-tty ", "jobs cannot read the terminal" },
     { " latest-line latestline ll ", "not supported; --line-buffer shows each line when it is whole" },
     { " retry-failed ", "the commands of a joblog are not run; give the same inputs with --resume-failed" },
     { " memsuspend noswap limit ", "not supported; see --memfree, --load and --memory-limit" },

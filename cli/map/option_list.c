@@ -337,7 +337,7 @@ const struct map_option map_option_list[] = {
     { "xargs", 0, NULL, "as many inputs to a job as its command may have", FLAG(input.fill) },
     { NULL, 'm', NULL, "the same; the last ones are shared out to all slots", TAKEN(take_fill) },
     { NULL, 'X', NULL, "as -m; a word with {} in it is repeated for each input", TAKEN(take_context_replace) },
-    { "max-chars", 's', "N", "bytes of a command at most", TAKEN(take_chars) },
+    { "max-chars", 's', "N", "bytes of a command at most, with all its inputs", TAKEN(take_chars) },
     { NULL, 'E', "WORD", "an input that is this one ends its list", WORD(input.end) },
     { "eof", 'e', "[WORD]", NULL, WORD(input.end) },
     { "no-run-if-empty", 'r', NULL, "leave out inputs with nothing but blanks; say nothing if there is no input",

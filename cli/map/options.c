@@ -322,8 +322,11 @@ static void settle(struct map_options *options)
     const char *results = options->output.results, *end = results ? strrchr(results, '.') : NULL;
     if (end && strcmp(end, ".json") == 0)
         misused("--results %s: --json > %s does that", results, results);
+    if (options->json && (options->verbose_output || options->output.files))
+        misused("--json shows records and nothing else: neither -v nor --files go with it");
     if (options->json)
         options->output.way = OUTPUT_NOT_SHOWN;
+    options->template.max_chars = options->input.pipe ? 0 : options->input.max_chars;
     options->skip_if_empty = options->input.skip_empty;
     options->input.temporary = options->output.temporary;
 }
