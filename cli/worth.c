@@ -93,7 +93,7 @@ static int read_wishes(struct wishes *wishes, int argc, char **argv)
 /* ---- which jobs there are ---- */
 
 /* 1: it is kept; 0: it cannot be run, which was told, or there are enough. */
-static int fill_and_keep(struct worth *w, const struct template *template, struct job *job)
+static int fill_and_keep(struct worth *w, const struct input_template *template, struct job *job)
 {
     job->attempt = 1;
     int error = template_fill(template, job);
@@ -102,7 +102,7 @@ static int fill_and_keep(struct worth *w, const struct template *template, struc
     return error == -ENOMEM ? error : 1;
 }
 
-static int read_jobs(struct worth *w, struct input_source *source, const struct template *template)
+static int read_jobs(struct worth *w, struct input_source *source, const struct input_template *template)
 {
     struct job job = { .slot = 1, .memory = job_memory_new() };
     int result = job.memory ? 1 : -ENOMEM;
@@ -124,7 +124,7 @@ static void set_total(uint64_t jobs, void *template)
 static int open_and_read(struct worth *w)
 {
     struct input_source *source = NULL;
-    struct template *template = NULL;
+    struct input_template *template = NULL;
     struct template_options words = w->options->template;
     int error = input_source_open(&source, &w->options->input);
     if (error == 0) {

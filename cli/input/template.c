@@ -23,8 +23,7 @@
 
 enum { ARGUMENT_MAX = 128 << 10 }; /* bytes of one argument with its zero: Linux's MAX_ARG_STRLEN */
 
-struct template
-{
+struct input_template {
     struct template_options options;
     uint64_t jobs; /* of all; 0: not known */
     bool shell;
@@ -76,7 +75,7 @@ static bool is_function(const char *word)
     return size > 0 && (size_t)size < sizeof name && getenv(name);
 }
 
-static int choose_shell(struct template *template)
+static int choose_shell(struct input_template *template)
 {
     if (template->options.word_count > 0 && is_function(template->options.words[0])) {
         template->shell_path = "/bin/bash";
@@ -92,7 +91,7 @@ static int choose_shell(struct template *template)
                    : 0;
     }
     shell = getenv("SHELL");
-    template->shell_path = shell &&is_known_shell(shell) ? shell : "/bin/sh";
+    template->shell_path = (shell && is_known_shell(shell)) ? shell : "/bin/sh";
     return 0;
 }
 
@@ -116,7 +115,7 @@ static int needs_shell(const struct template_options *options, bool *needs)
 
 static const char all_values[] = "{}";
 
-static struct word *new_word(struct template *template)
+static struct word *new_word(struct input_template *template)
 {
     struct word *words = realloc(template->words, ((size_t) template->word_count + 1) * sizeof *words);
     if (!words)
@@ -127,14 +126,14 @@ static struct word *new_word(struct template *template)
 }
 
 /* One text more, of these bytes. {} is what is put at the end, whatever the user calls it. */
-static int add_text(struct template *template, const char *from, const struct template_options *options)
+static int add_text(struct input_template *template, const char *from, const struct template_options *options)
 {
     struct word *word = new_word(template);
     return word ? template_text_parse(&word->text, from, options) : -ENOMEM;
 }
 
 /* Is a value put in somewhere? Then nothing is appended. */
-static bool has_replacement(const struct template *template)
+static bool has_replacement(const struct input_template *template)
 {
     for (int i = 0; i < template->word_count; i++) {
         const struct template_text *text = &template->words[i].text;
@@ -147,7 +146,7 @@ static bool has_replacement(const struct template *template)
 }
 
 /* The words, each an argument. */
-static int make_arguments(struct template *template)
+static int make_arguments(struct input_template *template)
 {
     static const struct template_options plain;
     const struct template_options *options = &template->options;
@@ -184,7 +183,7 @@ static int write_quoted(const char *word, const struct template_options *options
 }
 
 /* The words as one line. */
-static int join_words(struct template *template)
+static int join_words(struct input_template *template)
 {
     const struct template_options *options = &template->options;
     size_t size;
@@ -204,7 +203,7 @@ static int join_words(struct template *template)
 }
 
 /* With -X each word is a text of its own, and so is what stands between them. */
-static int split_words(struct template *template)
+static int split_words(struct input_template *template)
 {
     struct template_text line = template->words[0].text;
     template->word_count = 0;
@@ -220,7 +219,7 @@ static int split_words(struct template *template)
 }
 
 /* The line for a shell. */
-static int make_line(struct template *template)
+static int make_line(struct input_template *template)
 {
     static const struct template_options plain;
     const struct template_options *options = &template->options;
@@ -258,7 +257,7 @@ static bool wants_total(const struct template_text *text)
 }
 
 /* Every {N} has to be there, if it is known how many values there are. */
-static int check_indexes(const struct template *template, const struct template_text *text)
+static int check_indexes(const struct input_template *template, const struct template_text *text)
 {
     int width = template->options.width;
     for (int i = 0; i < text->count && width > 0; i++) {
@@ -280,7 +279,7 @@ static size_t argument_room(void)
     return all > used ? all - used : 0;
 }
 
-static int make_texts(struct template *template)
+static int make_texts(struct input_template *template)
 {
     struct template_options *options = &template->options;
     if (options->word_count > 0 && !options->always_shell && is_function(options->words[0]))
@@ -303,10 +302,10 @@ static int make_texts(struct template *template)
     return error == 0 && template->has_tag ? check_indexes(template, &template->tag) : error;
 }
 
-int template_open(struct template **opened, const struct template_options *options)
+int template_open(struct input_template **opened, const struct template_options *options)
 {
     *opened = NULL;
-    struct template *template = calloc(1, sizeof *template);
+    struct input_template *template = calloc(1, sizeof *template);
     if (!template)
         return input_tell_error(-ENOMEM, "the command");
     template->options = *options;
@@ -320,7 +319,7 @@ int template_open(struct template **opened, const struct template_options *optio
     return error == -ENOMEM ? input_tell_error(error, "the command") : error;
 }
 
-void template_close(struct template *template)
+void template_close(struct input_template *template)
 {
     if (!template)
         return;
@@ -334,7 +333,7 @@ void template_close(struct template *template)
 
 /* ---- a job ---- */
 
-static struct template_given given_of(const struct template *template, const struct job *job)
+static struct template_given given_of(const struct input_template *template, const struct job *job)
 {
     bool none = template->options.no_values;
     return (struct template_given){
@@ -361,7 +360,7 @@ static int tell_too_long(const struct job *job, size_t size, size_t limit)
 }
 
 /* Where a job has several values, as many were chosen as fit. One alone may be too long. */
-static int check_length(const struct template *template, const struct job *job, size_t size)
+static int check_length(const struct input_template *template, const struct job *job, size_t size)
 {
     size_t most = template->options.max_chars;
     if (most == 0 || size <= most)
@@ -371,7 +370,7 @@ static int check_length(const struct template *template, const struct job *job, 
 }
 
 /* In arithmetic of the shell nothing stands that it would evaluate. */
-static int check_bare(const struct template *template, const struct job *job, const struct template_given *given)
+static int check_bare(const struct input_template *template, const struct job *job, const struct template_given *given)
 {
     for (int i = 0; i < template->word_count; i++) {
         const struct template_text *text = &template->words[i].text;
@@ -386,7 +385,7 @@ static int check_bare(const struct template *template, const struct job *job, co
 }
 
 /* The line for a shell, and for people. */
-static int fill_line(const struct template *template, struct job *job, struct template_given *given)
+static int fill_line(const struct input_template *template, struct job *job, struct template_given *given)
 {
     size_t size = 1;
     for (int i = 0; i < template->word_count; i++) {
@@ -465,7 +464,7 @@ static const char *line_of(const char *const *argv, size_t count, struct job *jo
     return line;
 }
 
-static int fill_arguments(const struct template *template, struct job *job, struct template_given *given)
+static int fill_arguments(const struct input_template *template, struct job *job, struct template_given *given)
 {
     size_t count = 0, all = 0;
     for (int i = 0; i < template->word_count; i++)
@@ -497,7 +496,7 @@ static int fill_arguments(const struct template *template, struct job *job, stru
     return job->line ? check_length(template, job, chars) : -ENOMEM;
 }
 
-int template_fill(const struct template *template, struct job *job)
+int template_fill(const struct input_template *template, struct job *job)
 {
     struct template_given given = given_of(template, job);
     int error = template->shell ? fill_line(template, job, &given) : fill_arguments(template, job, &given);
@@ -512,7 +511,7 @@ int template_fill(const struct template *template, struct job *job)
     return 0;
 }
 
-const char *template_expand(const struct template *template, const char *text, struct job *job)
+const char *template_expand(const struct input_template *template, const char *text, struct job *job)
 {
     struct template_given given = given_of(template, job);
     struct template_text parsed;
@@ -527,12 +526,12 @@ const char *template_expand(const struct template *template, const char *text, s
 
 /* ---- about it ---- */
 
-bool template_uses_shell(const struct template *template)
+bool template_uses_shell(const struct input_template *template)
 {
     return template->shell;
 }
 
-bool template_wants_total(const struct template *template)
+bool template_wants_total(const struct input_template *template)
 {
     for (int i = 0; i < template->word_count; i++) {
         if (wants_total(&template->words[i].text))
@@ -541,7 +540,7 @@ bool template_wants_total(const struct template *template)
     return template->has_tag && wants_total(&template->tag);
 }
 
-void template_set_total(struct template *template, uint64_t jobs)
+void template_set_total(struct input_template *template, uint64_t jobs)
 {
     template->jobs = jobs;
 }
@@ -549,7 +548,7 @@ void template_set_total(struct template *template, uint64_t jobs)
 /* A value may be put in at every place that one can be put in, whatever its index: never less than it will be. */
 size_t template_measure(const char *value, void *arg)
 {
-    const struct template *template = arg;
+    const struct input_template *template = arg;
     struct template_given given = {
         .values = &value,
         .value_count = value != NULL,

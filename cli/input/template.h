@@ -45,34 +45,34 @@ struct template_options {
     size_t max_chars; /* -s: bytes of a command, as a line, at most; 0: what the system takes */
 };
 
-struct template;
+struct input_template;
 
 /*
  * What the options point to has to stay as long as the template. Errors, told: -EINVAL: something is wrong with the words ("{3}:
  * a job has no more than 2 values"; a value that would not be one word in the shell, see input/scan.c); -ENOMEM.
  */
-int template_open(struct template **template, const struct template_options *options);
-void template_close(struct template *template); /* accepts NULL */
+int template_open(struct input_template **template, const struct template_options *options);
+void template_close(struct input_template *template); /* accepts NULL */
 
 /*
  * Fills in argv, line and tag, in the job's memory, by its values, number and slot. Errors: -ENOMEM; and of this job alone, others
  * can be run, told: -E2BIG: an argument, or all of them, are longer than the system takes, or the line than the user wants; -EINVAL: a value that is no number or
  * name stands in arithmetic of the shell.
  */
-int template_fill(const struct template *template, struct job *job);
+int template_fill(const struct input_template *template, struct job *job);
 
 /* Does the command need to know how many jobs there are in all ({##}, {0#})? And here they are, before the first is filled in. */
-bool template_wants_total(const struct template *template);
-void template_set_total(struct template *template, uint64_t jobs);
+bool template_wants_total(const struct input_template *template);
+void template_set_total(struct input_template *template, uint64_t jobs);
 
 /* How many bytes a value adds to the command; NULL: how many there are without. An input_measure. */
 size_t template_measure(const char *value, void *template);
 
 /* Is it run by the shell? */
-bool template_uses_shell(const struct template *template);
+bool template_uses_shell(const struct input_template *template);
 
 /* One text expanded by a job's values, as for --results and --tagstring, without quotes. In the job's memory; NULL: no memory. */
-const char *template_expand(const struct template *template, const char *text, struct job *job);
+const char *template_expand(const struct input_template *template, const char *text, struct job *job);
 
 /* A word as the shell has to see it to take it for one: as it is where nothing needs quoting. Appends, returns the size
    that it has or would have, as snprintf does. Bytes that are not UTF-8 stay as they are. */

@@ -47,7 +47,7 @@ struct map {
     int slots;
 
     struct input_source *source;
-    struct template *template;
+    struct input_template *template;
     bool counted; /* it knows how many jobs there are */
     struct output *output;
     struct journal *journal;

@@ -24,7 +24,7 @@ struct map_jobserver;
 struct map_run {
     const struct map_options *options;
     struct input_source *source;
-    struct template *template;
+    struct input_template *template;
     struct output *output;
     struct journal *journal;     /* NULL: none; it is asked what is still to be run */
     const struct map_past *past; /* of a joblog: what is not to be run again; NULL: nothing is known */

@@ -45,7 +45,7 @@ static int count_of(const char *const *texts)
 /* Fills in a job's command; returns the job, to be freed. */
 static struct job *fill(struct template_options *options, const char *const *words, const char *const *values)
 {
-    struct template *template;
+    struct input_template *template;
     options->words = words;
     options->word_count = count_of(words);
     assert_int_equal(template_open(&template, options), 0);
@@ -217,7 +217,7 @@ static void what_no_quotes_would_keep_apart_is_refused(void **state)
         "echo \"${x#\"{}\"}\"",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        struct template *template;
+        struct input_template *template;
         struct template_options options = { .words = &lines[i], .word_count = 1 };
         assert_int_equal(template_open(&template, &options), -EINVAL);
         assert_null(template);
@@ -228,7 +228,7 @@ static void arithmetic_takes_numbers_and_names_alone(void **state)
 {
     (void)state;
     static const char *const values[] = { "a[$(id)]", "1 2", "'", "" };
-    struct template *template;
+    struct input_template *template;
     struct template_options options = { .words = (const char *[]){ "echo $(({}))" }, .word_count = 1 };
     assert_int_equal(template_open(&template, &options), 0);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -247,7 +247,7 @@ static void what_gnu_parallel_would_replace_is_not_passed_on(void **state)
         "{/a/b}",       "{^a}",       "{,,A}",    "{uniq}", "{choose_k}",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        struct template *template;
+        struct input_template *template;
         struct template_options options = { .words = (const char *[]){ "echo", lines[i] },
                                             .word_count = 2,
                                             .plus = true };
@@ -282,7 +282,7 @@ static void functions_of_bash_are_run_by_bash(void **state)
 static void a_shell_of_another_kind_is_refused(void **state)
 {
     (void)state;
-    struct template *template;
+    struct input_template *template;
     static const char *const words[] = { "echo {};", NULL };
     struct template_options options = { .words = words, .word_count = 1, .shell = "/usr/bin/fish" };
     assert_int_equal(template_open(&template, &options), -EINVAL);
@@ -359,7 +359,7 @@ static void a_job_may_get_none_of_its_values(void **state)
 static void a_value_that_cannot_be_there_is_told(void **state)
 {
     (void)state;
-    struct template *template;
+    struct input_template *template;
     struct template_options options = { .words = (const char *[]){ "echo", "{3}" }, .word_count = 2, .width = 2 };
     assert_int_equal(template_open(&template, &options), -EINVAL);
     options.width = 3;
@@ -379,7 +379,7 @@ static void what_is_longer_than_the_system_takes_is_told(void **state)
     assert_non_null(value);
     memset(value, 'x', LIMIT);
     for (int shell = 0; shell < 2; shell++) {
-        struct template *template;
+        struct input_template *template;
         struct template_options options = { .words = (const char *[]){ "echo" },
                                             .word_count = 1,
                                             .always_shell = shell };
@@ -400,7 +400,7 @@ static void what_is_longer_than_the_system_takes_is_told(void **state)
 static void a_tag_and_texts_are_filled_in_without_quotes(void **state)
 {
     (void)state;
-    struct template *template;
+    struct input_template *template;
     struct template_options options = { .words = (const char *[]){ "true" }, .word_count = 1, .tag = "{#}:{1}|{/}" };
     assert_int_equal(template_open(&template, &options), 0);
     struct job *job = new_job((const char *[]){ "a b/c" }, 1);
@@ -525,7 +525,7 @@ static void a_measure_is_never_less_than_the_line(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         for (int context = 0; context < 2; context++) {
-            struct template *template;
+            struct input_template *template;
             struct template_options options = { .words = cases[i].words,
                                                 .word_count = count_of(cases[i].words),
                                                 .context = context };
