@@ -17,6 +17,7 @@
 
 #include "output/output.h"
 #include "output/sink.h"
+#include "output/text.h"
 
 /* ---- standard output and standard error ---- */
 
@@ -509,6 +510,7 @@ static void much_of_the_one_whose_turn_it_is_comes_whole_to_whatever_takes_it(vo
         redirect_to_file(0);
         assert_int_equal(fcntl(1, F_SETFL, O_APPEND), 0); /* which cannot be spliced to */
         expect_straight((struct output_options){ .excerpts = excerpts });
+        expect_much(&(struct output_options){ .excerpts = excerpts });
         redirect_to_file(0);
         expect_straight((struct output_options){ .excerpts = excerpts, .tried_again = true });
     }
@@ -588,6 +590,50 @@ static void what_cannot_be_spliced_to_is_found_out_and_loses_nothing(void **stat
     result = salp_run(splice_in_vain, &gone);
     restore(0);
     assert_int_equal(result, 0);
+}
+
+/* A text that is in a pipe of the store. */
+static void put_aside(struct output_text *text, struct output_store *store, const char *bytes)
+{
+    int ends[2];
+    size_t size = strlen(bytes);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(write(ends[1], bytes, size), size);
+    assert_int_equal(output_text_move(text, store, ends[0], 1024 * 1024), size);
+    assert_true(output_text_is_piped(text));
+    close(ends[0]), close(ends[1]);
+}
+
+static void what_is_kept_in_a_pipe_may_be_read_after_all_and_may_be_forgotten(void **state)
+{
+    (void)state;
+    struct output_store store;
+    struct output_text text = { 0 };
+    const char *bytes;
+    output_store_open(&store, "/tmp", 64 * 1024 * 1024);
+    put_aside(&text, &store, "one");
+    assert_int_equal(output_text_add(&text, &store, "two", 3), 0);
+    put_aside(&text, &store, "three");
+    put_aside(&text, &store, "four");
+    assert_int_equal(text.size, 15);
+    assert_int_equal(output_text_peek(&text, &store, &bytes), 3);
+    assert_memory_equal(bytes, "one", 3);
+    output_text_take(&text, &store, 3);
+    assert_int_equal(output_text_peek(&text, &store, &bytes), 3);
+    assert_memory_equal(bytes, "two", 3);
+    output_text_take(&text, &store, 3);
+    assert_int_equal(output_text_peek(&text, &store, &bytes), 9);
+    assert_memory_equal(bytes, "threefour", 9);
+    output_text_clear(&text, &store);
+    /* What was in a pipe is not in it when it is used again. */
+    put_aside(&text, &store, "five");
+    output_text_clear(&text, &store);
+    put_aside(&text, &store, "six");
+    assert_int_equal(output_text_peek(&text, &store, &bytes), 3);
+    assert_memory_equal(bytes, "six", 3);
+    output_text_clear(&text, &store);
+    assert_int_equal(store.used, 0);
+    output_store_close(&store);
 }
 
 /* ---- many that wait ---- */
@@ -1377,6 +1423,8 @@ int main(int argc, char **argv)
              much_of_the_one_whose_turn_it_is_comes_whole_to_whatever_takes_it),
         TEST("what cannot be spliced to is found out, and loses nothing",
              what_cannot_be_spliced_to_is_found_out_and_loses_nothing),
+        TEST("what is kept in a pipe may be read after all, and may be forgotten",
+             what_is_kept_in_a_pipe_may_be_read_after_all_and_may_be_forgotten),
         TEST("what waits and is small has a place in the queue, and no more, beside its bound",
              what_waits_and_is_small_has_a_place_in_the_queue_and_no_more_beside_its_bound),
         TEST("what waits is shown as it came, from memory and from the file",
