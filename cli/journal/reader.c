@@ -7,6 +7,7 @@
 #include "journal/reader.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,19 @@ static const char *text_of(sqlite3_stmt *statement, int column)
     return (const char *)sqlite3_column_text(statement, column);
 }
 
+/* A time, a size, a number. Others may have written to the file: nobody who adds two of them, or takes one from another, is to overflow. */
+static int64_t amount_of(sqlite3_stmt *row, int column)
+{
+    int64_t amount = sqlite3_column_int64(row, column);
+    return amount < 0 ? 0 : amount > JOURNAL_AMOUNT_MAX ? JOURNAL_AMOUNT_MAX : amount;
+}
+
+static int count_of(sqlite3_stmt *row, int column)
+{
+    int64_t amount = amount_of(row, column);
+    return amount > INT_MAX ? INT_MAX : (int)amount;
+}
+
 int journal_reader_word(struct journal_reader *reader, struct journal_bytes *word)
 {
     sqlite3_stmt *statement;
@@ -174,11 +188,11 @@ int journal_reader_run(struct journal_reader *reader, struct journal_run *run)
             .host = text_of(row, 2),
             .folder = text_of(row, 3),
             .process = sqlite3_column_int64(row, 4),
-            .slots = sqlite3_column_int(row, 5),
-            .memory_limit = sqlite3_column_int64(row, 6),
+            .slots = count_of(row, 5),
+            .memory_limit = amount_of(row, 6),
             .memory_limit_by = text_of(row, 7),
-            .started = sqlite3_column_int64(row, 8),
-            .ended = sqlite3_column_int64(row, 9),
+            .started = amount_of(row, 8),
+            .ended = amount_of(row, 9),
         };
     return result;
 }
@@ -201,19 +215,19 @@ int journal_reader_row(struct journal_reader *reader, enum journal_which which, 
         .run = sqlite3_column_int64(row, 1),
         .state = state < 0 ? JOB_WAITING : (enum job_state)state,
         .cause = bytes_of(row, 3),
-        .attempt = sqlite3_column_int(row, 4),
-        .slot = sqlite3_column_int(row, 5),
-        .started = sqlite3_column_int64(row, 6),
-        .ended = sqlite3_column_int64(row, 7),
+        .attempt = count_of(row, 4),
+        .slot = count_of(row, 5),
+        .started = amount_of(row, 6),
+        .ended = amount_of(row, 7),
         .exit_status = exit_status_of(row, 8),
         .signal = sqlite3_column_int(row, 9),
-        .user = sqlite3_column_int64(row, 10),
-        .system = sqlite3_column_int64(row, 11),
-        .peak_memory = sqlite3_column_int64(row, 12),
-        .out_size = (uint64_t)sqlite3_column_int64(row, 13),
-        .err_size = (uint64_t)sqlite3_column_int64(row, 14),
+        .user = amount_of(row, 10),
+        .system = amount_of(row, 11),
+        .peak_memory = amount_of(row, 12),
+        .out_size = (uint64_t)amount_of(row, 13),
+        .err_size = (uint64_t)amount_of(row, 14),
         .final = sqlite3_column_int(row, 15) != 0,
-        .number = (uint64_t)sqlite3_column_int64(row, 16),
+        .number = (uint64_t)amount_of(row, 16),
         .input = bytes_of(row, 17),
         .line = bytes_of(row, 18),
         .block_size = sqlite3_column_type(row, 19) == SQLITE_NULL ? -1 : sqlite3_column_int64(row, 19),

@@ -32,6 +32,9 @@ struct journal_bytes {
 /* The words of the command, one after the other: 1; 0: that was all. Negative error, told. So do those below. */
 int journal_reader_word(struct journal_reader *reader, struct journal_bytes *word);
 
+/* No time, no size and no number of a job that is given out is below 0 or above this, whatever the file says: two can be added. */
+#define JOURNAL_AMOUNT_MAX (INT64_MAX / 2)
+
 /* A run of salp map with this journal. Times are nanoseconds since 1970. */
 struct journal_run {
     int64_t run; /* from 1 */

@@ -165,6 +165,12 @@ int64_t report_quantile(const struct report_figures *figures, double part)
     return 0;
 }
 
+/* Stays where it can be added to another. */
+static void add_to(int64_t *sum, int64_t more)
+{
+    *sum = more > JOURNAL_AMOUNT_MAX - *sum ? JOURNAL_AMOUNT_MAX : *sum + more;
+}
+
 /* What an attempt has used, the last one or not. */
 static void add_use(struct report_figures *figures, const struct journal_row *row)
 {
@@ -174,9 +180,9 @@ static void add_use(struct report_figures *figures, const struct journal_row *ro
     if (run && (run->broken_off || run->is_running) && last > run->ended)
         run->ended = last;
     if (time > 0)
-        figures->busy += time;
-    figures->user += row->user;
-    figures->system += row->system;
+        add_to(&figures->busy, time);
+    add_to(&figures->user, row->user);
+    add_to(&figures->system, row->system);
     if (row->peak_memory > figures->peak_memory) {
         figures->peak_memory = row->peak_memory;
         figures->peak_number = row->number;
@@ -234,9 +240,10 @@ int report_figures_read(struct report_figures *figures, struct journal_reader *r
         error = read_jobs(figures, reader);
     for (int i = 0; i < figures->run_count; i++) {
         struct report_run *run = &figures->runs[i];
-        int64_t time = run->ended > run->started ? run->ended - run->started : 0;
-        figures->wall += time;
-        figures->room += time * run->slots;
+        int64_t room, time = run->ended > run->started ? run->ended - run->started : 0;
+        add_to(&figures->wall, time);
+        bool fits = !__builtin_mul_overflow(time, (int64_t)run->slots, &room);
+        add_to(&figures->room, fits ? room : JOURNAL_AMOUNT_MAX);
     }
     return error;
 }
