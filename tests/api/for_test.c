@@ -185,6 +185,31 @@ static void what_lies_behind_a_long_piece_is_run_by_others(void **state)
     assert_int_equal(salp_pool_close(pool), 0);
 }
 
+/* ---- pieces ---- */
+
+static int compute_some(size_t begin, size_t end, void *arg)
+{
+    for (size_t i = begin; i < end; i++)
+        __asm__ volatile("" ::: "memory");
+    atomic_fetch_add((atomic_int *)arg, 1);
+    return 0;
+}
+
+static void pieces_that_are_chosen_are_not_the_smallest(void **state)
+{
+    (void)state;
+#ifdef SALP_HOSTILE
+    test_skip("pieces are kept small");
+#endif
+    salp_pool *pool = pool_of(1);
+    atomic_int pieces = 0;
+    int64_t began = clock_now();
+    assert_int_equal(salp_for(pool, 0, 4000000, compute_some, &pieces, NULL), 0);
+    /* 5 microseconds are aimed at. Whatever holds the thread up, makes them longer. */
+    assert_true(clock_now() - began >= pieces * SALP_MICROSECONDS(1) / 2);
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
 /* ---- errors ---- */
 
 struct failing {
@@ -627,6 +652,7 @@ int main(int argc, char **argv)
         TEST_PROCESSES("a pool of processes runs no loop", a_pool_of_processes_runs_no_loop),
         TEST("every worker takes part", every_worker_takes_part),
         TEST("what lies behind a long piece is run by others", what_lies_behind_a_long_piece_is_run_by_others),
+        TEST("pieces that are chosen are not the smallest", pieces_that_are_chosen_are_not_the_smallest),
         TEST("the first error ends the loop as a plain one", the_first_error_ends_the_loop_as_a_plain_one),
         TEST("nothing behind an error is begun", nothing_behind_an_error_is_begun),
         TEST("loops run in loops", loops_run_in_loops),
