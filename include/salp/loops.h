@@ -30,8 +30,8 @@
  *   - Threads: any, and tasks; also jobs of this and other pools. A plain thread without a scope takes part. In a task,
  *     with a scope open, or when the pool has an initializer, threads of the pool do the work, and the caller waits.
  *   - Waits: yes; in a task only that waits. When a scope is over (-ETIMEDOUT, -ECANCELED), when the pool is terminated
- *     (-ECANCELED), and when a job that it is in has ended its run (salp_worker_end: that error), no further piece is
- *     begun, those that run end, and then the call returns: until then the arguments are in use.
+ *     (-ECANCELED), and when a job of this pool that it is in has ended its run (salp_worker_end: that error), no further
+ *     piece is begun, those that run end, and then the call returns: until then the arguments are in use.
  *   - Errors: -EINVAL pool or a function is NULL, begin > end; -ENOTSUP no engine of threads; -ENOMEM; SALP_ECLOSED;
  *     SALP_EBROKEN see salp_pool_reason; SALP_EINSIDE called by a callback of this pool or of a loop; SALP_EFORKED;
  *     -ETIMEDOUT, -ECANCELED as above.
