@@ -122,14 +122,21 @@ static double working(const model *m, double stretch, int workers, double *uncer
     return most(even, count * m->alone->mean * m->alone->busy / m->report->capacity);
 }
 
+/* Nanoseconds, of ever so many items: four of them can be added up. */
+static int64_t bounded(double time)
+{
+    const int64_t bound = INT64_MAX / 4;
+    return time < (double)bound ? (int64_t)time : bound;
+}
+
 static void set_time(salp_worth_plan *plan, double opening, double work, double handing, double off)
 {
-    plan->opening = (int64_t)opening;
-    plan->working = (int64_t)work;
-    plan->handing = (int64_t)handing;
+    plan->opening = bounded(opening);
+    plan->working = bounded(work);
+    plan->handing = bounded(handing);
     plan->time = plan->opening + plan->working + plan->handing;
-    plan->low = plan->time > (int64_t)off ? plan->time - (int64_t)off : 0;
-    plan->high = plan->time + (int64_t)off;
+    plan->low = plan->time > bounded(off) ? plan->time - bounded(off) : 0;
+    plan->high = plan->time + bounded(off);
 }
 
 /* How far the mean of the sample may be off, as a part of it. */

@@ -352,7 +352,7 @@ int salp__sample(const salp__work *work, salp__found *found)
     sheet->work = *work;
     sheet->program = salp__process_self();
     sheet->end = salp__later(work->budget);
-    sheet->place_size = (work->count + SALP__PLACES - 1) / SALP__PLACES;
+    sheet->place_size = work->count / SALP__PLACES + (work->count % SALP__PLACES > 0);
     forget_attempts(sheet);
     size_t share = work->count / 4 > 0 ? work->count / 4 : 1;
     set_rung(sheet, SALP__ALONE, 1, work->budget * 3 / 10, share, RESULTS_MOST);

@@ -127,6 +127,19 @@ static void a_job_needs_no_inputs_and_no_results(void **state)
     assert_int_equal(report.data, 0);
 }
 
+static void ever_so_many_items_take_long(void **state)
+{
+    static const size_t counts[] = { SIZE_MAX / 2, SIZE_MAX };
+    (void)state;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        salp_worth_report report;
+        assert_int_equal(salp_worth(nothing, NULL, 0, NULL, 0, counts[i], NULL, &report), 0);
+        check_report(&report, counts[i]);
+        assert_true(report.sampled > 0);
+        assert_true(report.best.low >= 0 && report.best.time > SALP_SECONDS(1000000));
+    }
+}
+
 static int add_to_context(const void *in, void *out, void *context)
 {
     (void)out;
@@ -436,6 +449,7 @@ int main(int argc, char **argv)
                        each_item_is_sampled_once_at_most_and_nothing_is_written),
         TEST_PROCESSES("one item is enough", one_item_is_enough),
         TEST_PROCESSES("a job needs no inputs and no results", a_job_needs_no_inputs_and_no_results),
+        TEST_PROCESSES("ever so many items take long", ever_so_many_items_take_long),
         TEST_PROCESSES("each worker has its own copy of a context", each_worker_has_its_own_copy_of_a_context),
         TEST_PROCESSES("items that fail are counted", items_that_fail_are_counted),
         TEST_PROCESSES("a job that always crashes is for processes", a_job_that_always_crashes_is_for_processes),
