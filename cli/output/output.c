@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 
 #include "output/excerpt.h"
 #include "output/lane.h"
@@ -256,10 +257,18 @@ static int end_in_order(struct output *output, uint64_t number, struct output_en
 
 /* ---- the calls ---- */
 
+/* Jobs are no foreground processes of the terminal: those that write to one with `stty tostop` are stopped, for ever. */
+static bool stops_writers(int fd)
+{
+    struct termios terminal;
+    return tcgetattr(fd, &terminal) == 0 && (terminal.c_lflag & TOSTOP);
+}
+
 /* Nothing has to be done with what the jobs write: they may have our own descriptors. */
 static bool may_pass(const struct output_options *options)
 {
-    bool alone = options->one_at_a_time && !options->tried_again && !options->excerpts;
+    bool alone =
+        options->one_at_a_time && !options->tried_again && !options->excerpts && !stops_writers(1) && !stops_writers(2);
     bool plain = !options->results && !options->files && options->way != OUTPUT_NOT_SHOWN;
     return plain && (options->way == OUTPUT_UNGROUPED || alone);
 }
