@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,7 +159,27 @@ static int start_there(pid_t *pid, char *const argv[], const char *folder)
     return error;
 }
 
-static int run(const struct words *words, const char *source, const char *folder)
+/* A signal of the user ends it, too: nobody waits for what is not going to be used. */
+static bool wait_for(pid_t pid, int line, int *status)
+{
+    int ended = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd both[] = { { .fd = ended, .events = POLLIN }, { .fd = line, .events = POLLIN } };
+    bool told = false;
+    while (ended >= 0 && both[0].revents == 0) {
+        if (poll(both, 2, -1) <= 0 || both[1].revents == 0)
+            continue;
+        kill(pid, SIGTERM);
+        both[1].fd = -1;
+        told = true;
+    }
+    if (ended >= 0)
+        close(ended);
+    while (waitpid(pid, status, 0) < 0 && errno == EINTR)
+        ;
+    return !told;
+}
+
+static int run(const struct words *words, const char *source, const char *folder, int line)
 {
     const char *compiler = words->word[0];
     pid_t pid;
@@ -167,8 +189,8 @@ static int run(const struct words *words, const char *source, const char *folder
         fprintf(stderr, "salp map: cannot compile '%s': cannot run '%s': %s\n", source, compiler, strerror(-error));
         return error;
     }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    if (!wait_for(pid, line, &status))
+        return -ECANCELED;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     if (WIFSIGNALED(status))
@@ -179,7 +201,7 @@ static int run(const struct words *words, const char *source, const char *folder
     return -ENOEXEC;
 }
 
-int map_compile_run(const struct map_compile *compile, const char *source)
+int map_compile_run(const struct map_compile *compile, const char *source, int line)
 {
     struct words words = { .count = 0 };
     int error = -ENOENT;
@@ -190,7 +212,7 @@ int map_compile_run(const struct map_compile *compile, const char *source)
     }
     add_all(&words, source, compile->library);
     if (words.count > 0)
-        error = run(&words, source, compile->folder);
+        error = run(&words, source, compile->folder, line);
     else
         fprintf(stderr, "salp map: cannot compile '%s': there is no cc, gcc or clang; CC may name a compiler\n",
                 source);

@@ -31,9 +31,10 @@ int map_compile_open(struct map_compile *compile);
 
 /*
  * Compiles into the folder. Waits until the compiler has ended, which has written to standard error what it has to say, and
- * holds the thread up. 0, or a negative error, which was told.
+ * holds the thread up. Something to read in `line` (map/guard.h; -1: none) ends the compiler: -ECANCELED, and it stays to be read.
+ * 0, or another negative error, which was told.
  */
-int map_compile_run(const struct map_compile *compile, const char *source);
+int map_compile_run(const struct map_compile *compile, const char *source, int line);
 
 /* Removes the folder with all that is in it. In any process that has this; again does no harm. */
 void map_compile_remove(const struct map_compile *compile);

@@ -281,6 +281,14 @@ static void close_objects(struct crew *crew)
     salp_mutex_close(crew->mutex);
 }
 
+/* The one that has ended the compiler, unless the front is gone. */
+static void note_signal(const struct map_run *run, struct map_result *result)
+{
+    unsigned char number;
+    if (read(run->line, &number, 1) == 1)
+        result->signal = number;
+}
+
 void map_function_run(const struct map_run *run, struct map_result *result)
 {
     struct crew crew = { .run = run, .result = result };
@@ -289,7 +297,9 @@ void map_function_run(const struct map_run *run, struct map_result *result)
         result->error = -EINVAL;
         return;
     }
-    result->error = map_plugin_open(&crew.plugin, run->options->function, run->compile);
+    result->error = map_plugin_open(&crew.plugin, run->options->function, run->compile, run->line);
+    if (result->error == -ECANCELED)
+        note_signal(run, result);
     if (result->error < 0)
         return;
     crew.workers = count_workers(run);

@@ -84,7 +84,7 @@ static int find(struct map_plugin *plugin)
     return -ENOENT;
 }
 
-int map_plugin_open(struct map_plugin **plugin, const char *what, const struct map_compile *compile)
+int map_plugin_open(struct map_plugin **plugin, const char *what, const struct map_compile *compile, int line)
 {
     *plugin = NULL;
     struct map_plugin *made = calloc(1, sizeof *made);
@@ -93,7 +93,7 @@ int map_plugin_open(struct map_plugin **plugin, const char *what, const struct m
     int error = split(made, what);
     bool compiled = error == 0 && compile->folder[0];
     if (compiled)
-        error = map_compile_run(compile, made->file);
+        error = map_compile_run(compile, made->file, line);
     if (error == 0)
         error = load(made, compiled ? compile->library : made->file);
     if (error == 0)

@@ -19,7 +19,7 @@ struct map_plugin;
  * Loads it, its constructors run now, and once. Waits for the compiler, if there is a folder for that, and the loop stands still
  * meanwhile. 0, or a negative error that was told, with what the library has instead if it does not have the function.
  */
-int map_plugin_open(struct map_plugin **plugin, const char *what, const struct map_compile *compile);
+int map_plugin_open(struct map_plugin **plugin, const char *what, const struct map_compile *compile, int line);
 
 /* The library stays loaded. Accepts NULL. */
 void map_plugin_close(struct map_plugin *plugin);
