@@ -17,7 +17,8 @@ struct map_plugin;
 
 /*
  * Loads it, its constructors run now, and once. Waits for the compiler, if there is a folder for that, and the loop stands still
- * meanwhile. 0, or a negative error that was told, with what the library has instead if it does not have the function.
+ * meanwhile; `line` is as for map_compile_run. 0, -ECANCELED, or another negative error that was told, with what the library
+ * has instead if it does not have the function.
  */
 int map_plugin_open(struct map_plugin **plugin, const char *what, const struct map_compile *compile, int line);
 
