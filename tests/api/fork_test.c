@@ -417,7 +417,6 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST("a recursion gives what it gives without workers", a_recursion_gives_what_it_gives_without_workers),
         TEST("a job is taken while its owner comes to no join", a_job_is_taken_while_its_owner_comes_to_no_join),
-        TEST("a job is taken while its owner calls nothing", a_job_is_taken_while_its_owner_calls_nothing),
         TEST("every worker gets a job", every_worker_gets_a_job),
         TEST("workers come for jobs that are forked late", workers_come_for_jobs_that_are_forked_late),
         TEST("what was forked before a nested run is shared during it",
@@ -426,6 +425,7 @@ int main(int argc, char **argv)
         TEST("many jobs are forked one after another", many_jobs_are_forked_one_after_another),
         TEST("a recursion is as deep as the stack", a_recursion_is_as_deep_as_the_stack),
         TEST("a job that is not joined ends the run", a_job_that_is_not_joined_ends_the_run),
+        TEST("a job is taken while its owner calls nothing", a_job_is_taken_while_its_owner_calls_nothing),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
