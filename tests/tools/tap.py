@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: MIT
 """TAP for the tests that are Python scripts."""
 
+import signal
 import subprocess
 import sys
+
+# Programs that are tried get signals as at a terminal, also where the tests run in the background of a script.
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(_number, signal.SIG_DFL)
 
 _failed = 0
 _count = 0
