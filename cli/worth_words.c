@@ -109,8 +109,8 @@ static void say_doubts(struct reason *reason, const struct worth *w)
     const salp_worth_report *r = &w->report;
     size_t ran = count_marks(w, false), failed = count_marks(w, true);
     if (r->count < 2 * (size_t)r->processors)
-        say(reason, " There are only %zu jobs left: more at a time than that cannot help, and chance has much to say.",
-            r->count);
+        say(reason, " There %s only %zu job%s left: more at a time than that cannot help, and chance has much to say.",
+            r->count == 1 ? "is" : "are", r->count, r->count == 1 ? "" : "s");
     else if (r->best.workers > 1 && !r->best.stretched)
         say(reason, " How so many jobs get on beside each other was not tried: a longer --budget tells.");
     if (r->skewed)

@@ -208,8 +208,8 @@ static int begin(struct journal *journal, const struct journal_options *options)
     if (look_at_jobs(journal, &count) != SQLITE_OK)
         return tell_database(journal);
     if (count > 0 && !options->resume && !options->resume_failed) {
-        tell(journal, "it has %llu jobs: go on with them by --resume or --resume-failed, or name another file",
-             (unsigned long long)count);
+        tell(journal, "it has %llu job%s: go on with %s by --resume or --resume-failed, or name another file",
+             (unsigned long long)count, count == 1 ? "" : "s", count == 1 ? "it" : "them");
         return -EEXIST;
     }
     if (count > 0) {
