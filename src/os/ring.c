@@ -93,9 +93,9 @@ int salp__ring_open(salp__ring **out)
     salp__ring *ring = salp__allocate(sizeof *ring);
     if (!ring)
         return -ENOMEM;
-    note_opening();
     struct io_uring_params parameters;
     int error = open_in_some_way(&ring->uring, &parameters);
+    note_opening(); /* it lies where it lies now; who lay there has closed before */
     if (error == 0 && (parameters.features & needed) != needed) {
         io_uring_queue_exit(&ring->uring);
         error = -ENOSYS;

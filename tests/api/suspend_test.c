@@ -627,6 +627,8 @@ static int cancel_scope(void *arg)
     while (atomic_load(&barrier->inside) == 0)
         EXPECT(salp_sleep(SALP_MICROSECONDS(100)) == 0);
     salp_scope_cancel(arg);
+    for (int i = 0; i < 100; i++)
+        EXPECT(salp_yield() == 0);   /* who opens looks at its scope before the pool may be open */
     atomic_store(&barrier->open, 1); /* a steward that has not begun cannot be told to end */
     return 0;
 }
