@@ -219,6 +219,7 @@ pub struct Ways {
     product: extern "C" fn(&Product),
     quicksort: unsafe extern "C" fn(*mut c_int, usize),
     sort: unsafe extern "C" fn(*mut c_int, usize),
+    mergesort: Option<unsafe extern "C" fn(*mut c_int, usize)>, // it is salp_sort's twin alone
     squares: unsafe extern "C" fn(*mut c_int, usize),
     sum: unsafe extern "C" fn(*const f64, usize) -> f64,
     skewed: extern "C" fn(usize) -> u64,
@@ -238,6 +239,7 @@ pub static bench_ways: Ways = Ways {
     product,
     quicksort,
     sort,
+    mergesort: None,
     squares,
     sum,
     skewed,
