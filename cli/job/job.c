@@ -9,8 +9,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <salp/error.h>
+#include <salp/time.h>
 
 #include "job/memory.h"
 
@@ -50,6 +52,13 @@ void job_clear(struct job *job)
     job->note = (struct job_note){ 0 };
     job->memory = memory;
     job->slot = slot;
+}
+
+int64_t job_clock(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    return SALP_SECONDS(time.tv_sec) + time.tv_nsec;
 }
 
 const char *job_state_name(enum job_state state)

@@ -85,6 +85,9 @@ struct job {
 /* Forgets the inputs and the outcome; the memory stays, for the next one. */
 void job_clear(struct job *job);
 
+/* What the clock shows now, as in `started`. */
+int64_t job_clock(void);
+
 /* One word for a state, as in the journal and in JSON: "done", "failed", ... */
 const char *job_state_name(enum job_state state);
 

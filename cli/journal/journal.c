@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <salp/error.h>
@@ -138,13 +137,6 @@ static int write_words(struct journal *journal, const struct journal_options *op
 
 /* ---- opening ---- */
 
-static int64_t now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_REALTIME, &time);
-    return (int64_t)time.tv_sec * SALP_SECONDS(1) + time.tv_nsec;
-}
-
 /* The row of this run. An SQLite result. */
 static int write_run(struct journal *journal, const struct journal_options *options)
 {
@@ -164,7 +156,7 @@ static int write_run(struct journal *journal, const struct journal_options *opti
     bad |= sqlite3_bind_int(run, 5, options->slots);
     bad |= options->memory_limit > 0 ? sqlite3_bind_int64(run, 6, options->memory_limit) : sqlite3_bind_null(run, 6);
     bad |= sqlite3_bind_text(run, 7, options->memory_limit_by, -1, SQLITE_STATIC);
-    bad |= sqlite3_bind_int64(run, 8, now());
+    bad |= sqlite3_bind_int64(run, 8, job_clock());
     sqlite3_step(run);
     int result = sqlite3_finalize(run);
     journal->run = sqlite3_last_insert_rowid(journal->db);

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "input/template.h"
@@ -96,13 +95,6 @@ static int open_block(const struct job *job)
         at += (size_t)count;
     }
     return fd;
-}
-
-static int64_t real_time(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_REALTIME, &time);
-    return SALP_SECONDS(time.tv_sec) + time.tv_nsec;
 }
 
 /* ---- starting ---- */
@@ -310,7 +302,7 @@ int map_command_run(struct map_slot *slot)
     salp_output outcome = { .exit_status = -1 };
     snprintf(slot->sequence, SEQUENCE_SIZE, "PARALLEL_SEQ=%llu", (unsigned long long)job->number);
     slot->command = NULL;
-    job->started = real_time();
+    job->started = job_clock();
     slot->started = salp_now();
     job->exit_status = -1;
     job->signal = job->error = 0;

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "job/memory.h"
 #include "map/crew.h"
@@ -42,13 +41,6 @@ static int choose_slot(const struct jobs *jobs, int wanted)
     while (slot < SALP_WORKERS_MAX && jobs->taken[slot])
         slot++;
     return slot;
-}
-
-static int64_t real_now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_REALTIME, &time);
-    return time.tv_sec * SALP_SECONDS(1) + time.tv_nsec;
 }
 
 /* ---- jobs and their memory ---- */
@@ -253,7 +245,7 @@ static int starts(struct carrier *carrier, size_t item, int attempt)
     struct job *job = carrier->jobs[item];
     job->attempt = attempt;
     job->state = JOB_RUNNING;
-    job->started = real_now();
+    job->started = job_clock();
     if (!is_alone(carrier))
         return 0;
     struct jobs *jobs = carrier->crew->own;

@@ -22,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "job/memory.h"
@@ -293,9 +292,7 @@ static int fail_unmade(struct map_slot *slot)
     struct map_runner *runner = slot->runner;
     const struct template_options *o = &runner->given->options->template;
     struct job *job = &slot->job;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    job->started = (int64_t)now.tv_sec * SALP_SECONDS(1) + now.tv_nsec;
+    job->started = job_clock();
     job->argv = none;
     job->line = o->word_count > 0 ? o->words[0] : "";
     job->attempt = 1;
