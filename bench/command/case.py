@@ -2,7 +2,7 @@
 """case.py WORK PEER SALP [name=value...] - one work, done by one program: how long it took, and its memory.
 
 Prints "wall" (picoseconds; with the work "function" those of a line) for each time; with the work "waiting" instead "first":
-from the start of the program to that of its first job, and "memory": bytes at most, of the program itself. What came out is
+from the start of the program to that of its first job, and "memory": bytes at most, of all its processes but the jobs. What came out is
 checked each time.
 
     count=   inputs            size=    bytes of an input's output, or of the input
@@ -74,8 +74,9 @@ def check_output(work, peer):
                 raise Wrong(f"a torn output after {len(seen)} jobs of {peer}")
             seen.append(piece[0])
     expected = [number % 251 + 1 for number in range(work.count)]
-    if (seen if peer in ("cat", "salp-ordered") else sorted(seen)) != (
-            expected if peer in ("cat", "salp-ordered") else sorted(expected)):
+    if peer not in ("cat", "cat-cat", "salp-ordered"):
+        seen, expected = sorted(seen), sorted(expected)
+    if seen != expected:
         raise Wrong(f"{len(seen)} outputs of {peer} are not those of the jobs")
 
 
@@ -111,7 +112,7 @@ def wait(command, work, source, note):
     while (now := processor_time(process)) != spent:
         spent = now
         time.sleep(0.3)
-    memory = peak_memory(process)
+    memory = sum(map(peak_memory, family(process)))
     os.killpg(process, signal.SIGKILL)
     os.waitpid(process, 0)
     for number in noted(notes, 1):
@@ -137,6 +138,18 @@ def stop(process):
 def processor_time(process):
     with open(f"/proc/{process}/stat", encoding="ascii") as file:
         return [int(word) for word in file.read().rpartition(")")[2].split()[11:13]]
+
+
+def family(process):
+    """The processes that execute the same program, from that one on: not their jobs."""
+    def program(number):
+        return os.readlink(f"/proc/{number}/exe")
+
+    members = [process]
+    for member in members:
+        with open(f"/proc/{member}/task/{member}/children", encoding="ascii") as file:
+            members += [child for child in map(int, file.read().split()) if program(child) == program(process)]
+    return members
 
 
 def peak_memory(process):

@@ -58,10 +58,10 @@ class Work:
 
 
 def true(work, peer):
-    """Each input a run of /bin/true."""
+    """Each input a run of /bin/true with that input: without an argument it does less, and takes three quarters of the time."""
     numbers = [str(number) for number in range(work.count)]
     if peer == "make":
-        return work.makefile(["/bin/true"] * work.count), None
+        return work.makefile([f"/bin/true {number}" for number in numbers]), None
     if peer == "moreutils":
         return [*work.moreutils(), "/bin/true", "--", *numbers], None
     ways = {
@@ -104,6 +104,8 @@ def output(work, peer):
     ways = {"salp": work.salp_map(), "salp-ordered": work.salp_map("-k"), "xargs": work.xargs("-n1"), "gnu": work.gnu()}
     if peer == "cat":
         return ["cat", *names], None
+    if peer == "cat-cat":
+        return ["/bin/sh", "-c", 'cat "$@" | cat', "sh", *names], None
     return [*ways[peer], "cat"], work.list(names)
 
 
