@@ -1,6 +1,6 @@
 /* salp map, as main knows it. SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
-#include "map/map.h"
+#include "cli/map.h"
 
 int cli_map(int argc, char **argv)
 {

@@ -2,7 +2,7 @@
  * A job of salp map: one run of the command, with what it is given and what has become of it.
  *
  * A job is made by the source of inputs (input/source.h), gets its command from the template (input/template.h), is run by
- * a slot (map/slot.h), its output is collected and shown by output/output.h, and what has become of it is told to the
+ * a slot (command/runner.h), its output is collected and shown by output/output.h, and what has become of it is told to the
  * watchers: the journal, the progress line, --joblog, --json, the summary.
  *
  * SPDX-License-Identifier: MIT

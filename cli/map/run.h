@@ -12,11 +12,11 @@
 #include "input/template.h"
 #include "job/audience.h"
 #include "journal/journal.h"
-#include "map/cgroup.h"
 #include "map/joblog.h"
 #include "map/options.h"
 #include "output/output.h"
 
+struct map_cgroups;
 struct map_compile;
 struct map_jobserver;
 
@@ -33,7 +33,7 @@ struct map_run {
     int slots;                         /* jobs at a time at most */
     struct map_jobserver *jobserver;   /* make's; NULL: none */
     struct map_cgroups *cgroups;       /* for --memory-limit; NULL: the memory is watched */
-    const struct map_compile *compile; /* of a function's source (map/compile.h) */
+    const struct map_compile *compile; /* of a function's source (function/compile.h) */
     int line;                          /* bytes: signals that the user sends (map/guard.h); -1: none */
     pid_t front;                       /* the process that the user has started */
 };

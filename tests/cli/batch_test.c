@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-#include "map/batch.h"
+#include "function/batch.h"
 
 enum { INPUTS = 5000 };
 

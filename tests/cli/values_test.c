@@ -7,8 +7,8 @@
 
 #include <signal.h>
 
+#include "command/median.h"
 #include "map/halt.h"
-#include "map/median.h"
 #include "map/slots.h"
 #include "map/stop.h"
 #include "map/values.h"

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "map/function.h"
+#include "function/function.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include <salp/loop.h>
 #include <salp/task.h>
 
-#include "map/crew.h"
+#include "function/crew.h"
 #include "map/jobserver.h"
 #include "map/slots.h"
 

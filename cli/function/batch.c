@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "map/batch.h"
+#include "function/batch.h"
 
 #include <errno.h>
 #include <fcntl.h>

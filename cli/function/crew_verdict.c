@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "map/crew.h"
+#include "function/crew.h"
 
 #include <errno.h>
 #include <signal.h>

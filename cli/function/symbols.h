@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CLI_MAP_SYMBOLS_H
-#define CLI_MAP_SYMBOLS_H
+#ifndef CLI_FUNCTION_SYMBOLS_H
+#define CLI_FUNCTION_SYMBOLS_H
 
 #include <stddef.h>
 

@@ -1,12 +1,12 @@
 /*
- * Runs the jobs: slots (map/slot.c), and beside them who watches the memory, the time, and what the user sends.
+ * Runs the jobs: slots (command/slot.c), and beside them who watches the memory, the time, and what the user sends.
  *
  * Ctrl-C (SIGINT) or SIGTERM once: no more jobs are started. Twice, or SIGHUP: those that run are ended. What the user sends
  * comes as bytes from the front (map/guard.h), so that each counts once. A third time the front ends everything by itself.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "map/runner.h"
+#include "command/runner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command/command.h"
 #include "job/memory.h"
-#include "map/command.h"
 #include "map/halt.h"
 
 enum { JOBS_FOR_MEDIAN = 3 };

@@ -21,8 +21,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CLI_MAP_BATCH_H
-#define CLI_MAP_BATCH_H
+#ifndef CLI_FUNCTION_BATCH_H
+#define CLI_FUNCTION_BATCH_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
  *     fetch   its turn at the source; what a journal knows as done is skipped
  *     fill    the command
  *     pass    the gate: --delay, --load, --memfree, tokens        <------.
- *     run     map/command.h                                              | --retries, or put back
+ *     run     command/command.h                                          | --retries, or put back
  *     end     watchers are told; shown, or forgotten and tried again ----'
  *
  * I1  One slot at a time waits at the source, one at the gate. A slot that has got through both makes the next one, if all
@@ -24,9 +24,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command/command.h"
+#include "command/runner.h"
 #include "job/memory.h"
-#include "map/command.h"
-#include "map/runner.h"
 #include "map/slots.h"
 #include "map/visible.h"
 

@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "map/gate.h"
+#include "command/gate.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "function/crew.h"
 #include "job/memory.h"
-#include "map/crew.h"
 
 /* A struct job has some KiB, so there are not too many in all batches together. */
 enum { ALL_MOST = 1024, BATCH_MOST = 256, READY_MOST = 2 * BATCH_MOST };

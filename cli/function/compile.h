@@ -11,8 +11,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CLI_MAP_COMPILE_H
-#define CLI_MAP_COMPILE_H
+#ifndef CLI_FUNCTION_COMPILE_H
+#define CLI_FUNCTION_COMPILE_H
 
 #include <limits.h>
 #include <stdbool.h>

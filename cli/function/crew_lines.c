@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "map/crew.h"
+#include "function/crew.h"
 
 enum {
     WAITING = 1024,                   /* batches that are run or wait for their turn, at most; a power of two */

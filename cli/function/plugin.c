@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: MIT
  */
-#include "map/plugin.h"
+#include "function/plugin.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "map/symbols.h"
+#include "function/symbols.h"
 
 struct map_plugin {
     void *library;

@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "map/symbols.h"
+#include "function/symbols.h"
 
 #include <dlfcn.h>
 #include <elf.h>

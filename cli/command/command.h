@@ -3,10 +3,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CLI_MAP_COMMAND_H
-#define CLI_MAP_COMMAND_H
+#ifndef CLI_COMMAND_COMMAND_H
+#define CLI_COMMAND_COMMAND_H
 
-#include "map/runner.h"
+#include "command/runner.h"
 
 /*
  * Runs the command of the slot's job, and fills in what has become of it. The output is collected and not shown. Returns 0,

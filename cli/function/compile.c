@@ -1,5 +1,5 @@
 /* A source of C becomes a library. SPDX-License-Identifier: MIT */
-#include "map/compile.h"
+#include "function/compile.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CLI_MAP_MAP_H
-#define CLI_MAP_MAP_H
+#ifndef CLI_MAP_H
+#define CLI_MAP_H
 
 /* The command of cli/cli.h. Does not return in the processes that are not the runner's (map/guard.h). */
 int map_main(int argc, char **argv);

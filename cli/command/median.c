@@ -1,5 +1,5 @@
 /* The median of how long jobs have taken. SPDX-License-Identifier: MIT */
-#include "map/median.h"
+#include "command/median.h"
 
 enum { FINE = 6 };
 

@@ -11,7 +11,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "map/command.h"
+#include "command/command.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "command/cgroup.h"
 #include "input/template.h"
 #include "job/job.h"
 #include "job/memory.h"

@@ -1,17 +1,17 @@
 /*
  * The function of --function FILE:NAME, found and loaded.
  *
- * FILE is a library, or a source of C (its name ends with ".c"), which is compiled first (map/compile.h). One without a slash
+ * FILE is a library, or a source of C (its name ends with ".c"), which is compiled first (function/compile.h). One without a slash
  * in its name is looked for in the current folder, and then where the system has its libraries.
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CLI_MAP_PLUGIN_H
-#define CLI_MAP_PLUGIN_H
+#ifndef CLI_FUNCTION_PLUGIN_H
+#define CLI_FUNCTION_PLUGIN_H
 
 #include <salp/pool.h>
 
-#include "map/compile.h"
+#include "function/compile.h"
 
 struct map_plugin;
 

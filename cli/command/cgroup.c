@@ -6,7 +6,7 @@
  * The groups are made beside us or below us: where the memory controller is there for new groups (version 2: named in
  * cgroup.subtree_control; a group with processes in it can have no children with limits, so often only our parent will do), and
  * where we may make a folder. Whether that is so is found out by trying. In a container or a session of systemd it may be;
- * elsewhere it takes an administrator. Who may not has the memory watched (map/memory_watch.c).
+ * elsewhere it takes an administrator. Who may not has the memory watched (command/memory_watch.c).
  *
  * I1  The names begin alike and with what no other program has. So whoever is the last to go, the guard if we are killed, finds
  *     those that are left, and knows no more of them.
@@ -14,7 +14,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "map/cgroup.h"
+#include "command/cgroup.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,16 +1,18 @@
 /*
  * Looks at the memory while jobs run: of each tree of processes (--memory-limit), and of the machine (--memfree).
  *
- * Jobs in control groups (map/cgroup.h) have their limit by the kernel, which kills one of a job's processes at least; the rest of
- * the tree is ended here. Without groups, what a job has is what its processes have in memory, added up. Pages that several of them share, as after a fork, count for
- * each, so a limit is met rather early than late. A job that takes and uses much between two looks is seen by the second.
+ * Jobs in control groups (command/cgroup.h) have their limit by the kernel, which kills one of a job's processes at least; the
+ * rest of the tree is ended here. Without groups, what a job has is what its processes have in memory, added up. Pages that several
+ * of them share, as after a fork, count for each, so a limit is met rather early than late. A job that takes and uses much between
+ * two looks is seen by the second.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
 
+#include "command/cgroup.h"
+#include "command/runner.h"
 #include "map/process_table.h"
-#include "map/runner.h"
 
 static const int64_t look_again = SALP_MILLISECONDS(100);
 

@@ -11,7 +11,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "map/map.h"
+#include "cli/map.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -22,10 +22,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "command/cgroup.h"
+#include "function/compile.h"
+#include "function/function.h"
 #include "job/memory.h"
-#include "map/cgroup.h"
-#include "map/compile.h"
-#include "map/function.h"
 #include "map/guard.h"
 #include "map/halt.h"
 #include "map/joblog.h"

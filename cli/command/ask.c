@@ -7,7 +7,7 @@
 
 #include <salp/stream.h>
 
-#include "map/runner.h"
+#include "command/runner.h"
 
 /* Opened anew, so that it is ours alone and may be set not to block. */
 static int read_answer(char *answer, size_t room)

@@ -27,8 +27,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CLI_MAP_FUNCTION_H
-#define CLI_MAP_FUNCTION_H
+#ifndef CLI_FUNCTION_FUNCTION_H
+#define CLI_FUNCTION_FUNCTION_H
 
 #include "map/run.h"
 

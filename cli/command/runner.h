@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CLI_MAP_RUNNER_H
-#define CLI_MAP_RUNNER_H
+#ifndef CLI_COMMAND_RUNNER_H
+#define CLI_COMMAND_RUNNER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,8 +14,8 @@
 #include <salp/sync.h>
 #include <salp/task.h>
 
-#include "map/gate.h"
-#include "map/median.h"
+#include "command/gate.h"
+#include "command/median.h"
 #include "map/run.h"
 #include "map/stop.h"
 

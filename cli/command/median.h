@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CLI_MAP_MEDIAN_H
-#define CLI_MAP_MEDIAN_H
+#ifndef CLI_COMMAND_MEDIAN_H
+#define CLI_COMMAND_MEDIAN_H
 
 #include <stdint.h>
 

@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CLI_MAP_CGROUP_H
-#define CLI_MAP_CGROUP_H
+#ifndef CLI_COMMAND_CGROUP_H
+#define CLI_COMMAND_CGROUP_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  *     fill -> run -> deliver -> fill -> ...          a carrier, with a batch of its own
  *             run -> deliver -> fill -> run -> ...   another one
  *
- * What is filled and how it is delivered differs: whole jobs (map/crew_jobs.c), with all that the command knows of jobs;
- * or plain lines (map/crew_lines.c), when nobody looks at single jobs. Both give the same output.
+ * What is filled and how it is delivered differs: whole jobs (function/crew_jobs.c), with all that the command knows of
+ * jobs; or plain lines (function/crew_lines.c), when nobody looks at single jobs. Both give the same output.
  *
  * The batches grow while they are over in less than a few milliseconds, and shrink when they take longer, down to `least`
  * items. Then no more carriers are at work than it takes to give something to each worker.
@@ -14,8 +14,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CLI_MAP_CREW_H
-#define CLI_MAP_CREW_H
+#ifndef CLI_FUNCTION_CREW_H
+#define CLI_FUNCTION_CREW_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,9 +25,9 @@
 #include <salp/sync.h>
 #include <salp/task.h>
 
+#include "function/batch.h"
+#include "function/plugin.h"
 #include "input/records.h"
-#include "map/batch.h"
-#include "map/plugin.h"
 #include "map/run.h"
 
 struct crew;
