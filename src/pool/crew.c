@@ -105,7 +105,7 @@ void salp__crew_join(salp__crew *crew)
 
 void salp__crew_leave(salp__crew *crew)
 {
-    atomic_fetch_sub_explicit(&crew->present, 1, memory_order_relaxed);
+    atomic_fetch_sub(&crew->present, 1); /* seq_cst: entrance I3 */
 }
 
 bool salp__crew_is_busy(const salp__crew *crew)
@@ -115,9 +115,9 @@ bool salp__crew_is_busy(const salp__crew *crew)
 
 void salp__crew_summon(salp__crew *crew)
 {
-    /* relaxed: hints. At worst one too many is woken, or one too few, until the lookout looks. */
-    if (atomic_load_explicit(&crew->present, memory_order_relaxed) < crew->workers &&
-        atomic_load_explicit(&crew->searching, memory_order_relaxed) == 0)
+    /* seq_cst, both, and where they are changed: of one who leaves while the last one ends its search, one sees that there is
+       a place, and nobody who looks. At worst one too many is woken. */
+    if (atomic_load(&crew->present) < crew->workers && atomic_load(&crew->searching) == 0)
         salp__wake(crew->work, 1, false);
 }
 
@@ -569,14 +569,14 @@ static salp_fork_job *search(salp__member *self, salp__member **owner)
 bool salp__crew_help(salp__crew *crew, int index)
 {
     salp__member *self = crew->members[index], *owner;
-    if (atomic_fetch_add_explicit(&crew->present, 1, memory_order_relaxed) >= crew->workers) {
+    if (atomic_fetch_add(&crew->present, 1) >= crew->workers) {
         salp__crew_leave(crew);
         return false;
     }
-    atomic_fetch_add_explicit(&crew->searching, 1, memory_order_relaxed);
+    atomic_fetch_add(&crew->searching, 1);
     settle(self);
     salp_fork_job *job = search(self, &owner);
-    bool last = atomic_fetch_sub_explicit(&crew->searching, 1, memory_order_relaxed) == 1;
+    bool last = atomic_fetch_sub(&crew->searching, 1) == 1;
     if (job) {
         /* Where one job was there may be more, now or later: so the next one is woken to look, and not all of them at once. If
            it finds nothing, it stays as the lookout, which this one may have been. */

@@ -103,6 +103,7 @@ static int run_here(salp_pool *pool, salp__entrance *entrance, int worker, salp_
             salp__crew_summon(crew);
         run_as(pool, member, &entry, run, job);
         salp__crew_leave(crew);
+        salp__entrance_summon(entrance);
     } else {
         salp__member alone = { .crew = crew, .alone = true, .face.salp__signal = 1 };
         run_as(pool, &alone, &entry, run, job);
@@ -247,6 +248,14 @@ bool salp__entrance_is_lively(const salp__entrance *entrance, int64_t now, int64
 void salp__entrance_watch(salp__entrance *entrance, bool watched)
 {
     atomic_store(&entrance->watched, watched); /* seq_cst: I2 */
+}
+
+void salp__entrance_summon(salp__entrance *entrance)
+{
+    salp__crew *crew = look_for_crew(entrance);
+    /* seq_cst: after `present` was lowered, or the lookout has left its post. */
+    if (crew && salp__crew_is_busy(crew) && !atomic_load(&entrance->watched))
+        salp__crew_summon(crew);
 }
 
 bool salp__entrance_is_quiet(salp__entrance *entrance)

@@ -13,6 +13,9 @@
  *     once the entrance is closed: who closes it ends those that run only once, and then tells those that wait.
  * I2  `watched` is set before the lookout looks for the last time whether somebody is there, and `present` of the crew is
  *     raised before a guest looks at `watched`; all are sequentially consistent, so one of the two sees the other.
+ * I3  While somebody is here who may have jobs, and a thread of the pool may help, one looks for them: it searches, or is the
+ *     lookout. Who has found one wakes the next one (crew.h), unless as many are here as there are workers. So a guest that
+ *     leaves wakes one, and so does a thread of the pool that takes up something else, if there is no lookout.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -52,6 +55,10 @@ bool salp__entrance_serve(salp__entrance *entrance, salp_pool *pool, int index);
 /* Whether somebody is there, or was within the last so many nanoseconds: so that a lookout is worth it. */
 bool salp__entrance_is_lively(const salp__entrance *entrance, int64_t now, int64_t within);
 void salp__entrance_watch(salp__entrance *entrance, bool watched);
+
+/* The caller has left, or is about to do something else for a while: somebody looks for jobs in its stead, if there is somebody
+   here. I3 */
+void salp__entrance_summon(salp__entrance *entrance);
 
 /* Whether nothing is left here for a thread of the pool to do. */
 bool salp__entrance_is_quiet(salp__entrance *entrance);

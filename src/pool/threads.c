@@ -376,6 +376,8 @@ static void *worker_main(void *arg)
         salp__lock_release(&e->lock);
         if (wake)
             salp__wake(&e->work, e->pool->options.workers, false);
+        else
+            salp__entrance_summon(&e->entrance); /* it may have been the lookout */
         salp__pace pace;
         salp__pace_open(&pace, call->engine.threads.units.fixed);
         ran += work(e, call, self->index, limit > 0 ? limit - ran : SIZE_MAX, 0, &pace);

@@ -181,6 +181,130 @@ static void what_was_forked_before_a_nested_run_is_shared_during_it(void **state
     salp_pool_close(pool);
 }
 
+/* ---- somebody looks for jobs as long as there may be some ---- */
+
+/* Those who have found nothing sleep by then, save for one, who looks every now and then. */
+static void let_them_sleep(void)
+{
+    doze(SALP_MILLISECONDS(30));
+}
+
+struct leaving {
+    salp_fork_job job;
+    atomic_int may_leave;
+};
+
+static void stay(salp_worker *worker, salp_fork_job *job)
+{
+    (void)worker;
+    reaches(&((struct leaving *)job)->may_leave, 1);
+}
+
+/* Forks one job while another guest is there, and one when that has left. They wait for each other. */
+struct remaining {
+    salp_fork_job job;
+    struct leaving *other;
+    struct guest *guest;
+    bool met;
+};
+
+static void fork_before_and_after(salp_worker *worker, salp_fork_job *job)
+{
+    struct remaining *r = (struct remaining *)job;
+    atomic_int here = 0;
+    struct encounter before = { .here = &here, .wanted = 2 }, after = before;
+    let_them_sleep();
+    salp_fork(worker, &before.job, meet);
+    r->met = reaches(&here, 1);
+    atomic_store(&r->other->may_leave, 1);
+    r->met = join_guest(r->guest) == 0 && r->met;
+    salp_fork(worker, &after.job, meet);
+    r->met = reaches(&here, 2) && r->met;
+    r->met = salp_join(worker, &after.job) && after.met && r->met;
+    r->met = salp_join(worker, &before.job) && before.met && r->met;
+}
+
+static void a_worker_comes_when_a_guest_has_left(void **state)
+{
+    (void)state;
+    need_membarrier();
+    salp_pool *pool = pool_of(3); /* as many as there are until then */
+    for (int i = 0; i < 5; i++) {
+        struct leaving other = { .may_leave = 0 };
+        struct guest guest;
+        struct remaining r = { .other = &other, .guest = &guest };
+        start_guest(&guest, pool, stay, &other.job);
+        assert_int_equal(salp_pool_enter(pool, fork_before_and_after, &r.job), 0);
+        assert_true(r.met);
+    }
+    salp_pool_close(pool);
+}
+
+/* Forks a job when it may, and waits until somebody has begun it. */
+struct asking {
+    salp_fork_job job;
+    atomic_int may_fork, here;
+    bool met;
+};
+
+static void fork_when_told(salp_worker *worker, salp_fork_job *job)
+{
+    struct asking *a = (struct asking *)job;
+    struct encounter one = { .here = &a->here, .wanted = 1 };
+    reaches(&a->may_fork, 1);
+    salp_fork(worker, &one.job, meet);
+    a->met = reaches(&a->here, 1);
+    salp_join(worker, &one.job);
+}
+
+static int pass_gate(const void *in, void *out, void *context)
+{
+    (void)in;
+    (void)out;
+    return gate_pass(*(struct gate **)context);
+}
+
+static salp_future *begin_item(salp_pool *pool, struct gate *gate)
+{
+    static const char item;
+    salp_future *future;
+    const salp_map_options options = { .context = &gate, .context_size = sizeof gate };
+    assert_int_equal(salp_map_async(&future, pool, pass_gate, &item, 1, NULL, 0, 1, &options), 0);
+    assert_true(reaches(&gate->inside, 1));
+    return future;
+}
+
+static void end_item(struct gate *gate, salp_future *future)
+{
+    atomic_store(&gate->open, 1);
+    assert_int_equal(salp_future_wait(future), 0);
+    salp_future_free(future);
+}
+
+/* One of two workers sleeps, and the one who looks every now and then is called away. */
+static void a_worker_comes_when_another_one_works_on_a_map(void **state)
+{
+    (void)state;
+    need_membarrier();
+    salp_pool *pool = pool_of(2);
+    for (int i = 0; i < 20; i++) {
+        struct gate first = { .open = 0 }, second = first;
+        struct asking a = { .may_fork = 0 };
+        struct guest guest;
+        start_guest(&guest, pool, fork_when_told, &a.job);
+        let_them_sleep();
+        end_item(&first, begin_item(pool, &first));
+        doze(SALP_MILLISECONDS(1));
+        salp_future *future = begin_item(pool, &second);
+        doze(SALP_MILLISECONDS(1));
+        atomic_store(&a.may_fork, 1);
+        assert_int_equal(join_guest(&guest), 0);
+        assert_true(a.met);
+        end_item(&second, future);
+    }
+    salp_pool_close(pool);
+}
+
 /* ---- who joins helps, and only with what it waits for ---- */
 
 struct helping {
@@ -421,6 +545,8 @@ int main(int argc, char **argv)
         TEST("workers come for jobs that are forked late", workers_come_for_jobs_that_are_forked_late),
         TEST("what was forked before a nested run is shared during it",
              what_was_forked_before_a_nested_run_is_shared_during_it),
+        TEST("a worker comes when a guest has left", a_worker_comes_when_a_guest_has_left),
+        TEST("a worker comes when another one works on a map", a_worker_comes_when_another_one_works_on_a_map),
         TEST("who joins runs nothing but what it waits for", who_joins_runs_nothing_but_what_it_waits_for),
         TEST("many jobs are forked one after another", many_jobs_are_forked_one_after_another),
         TEST("a recursion is as deep as the stack", a_recursion_is_as_deep_as_the_stack),
