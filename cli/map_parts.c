@@ -32,6 +32,7 @@
 #include "map/jobserver.h"
 #include "map/run.h"
 #include "map/slots.h"
+#include "map/spool.h"
 #include "map/watchers.h"
 
 #include <salp/task.h>
@@ -43,6 +44,7 @@ struct map {
     struct map_jobserver *jobserver;
     struct map_cgroups *cgroups;
     struct map_compile compile;
+    struct map_spool spool;
     struct map_guard guard;
     int slots;
 
@@ -106,6 +108,20 @@ static void choose_slots(struct map *map)
         map->options.input.fill_slots = map->slots;
 }
 
+/* Where blocks are files. */
+static void open_spool(struct map *map)
+{
+    struct map_options *o = &map->options;
+    if (!o->cat && !o->fifo)
+        return;
+    int error = map_spool_name(&map->spool, o->output.temporary);
+    if (error == 0 && !o->dry_run)
+        error = map_spool_make(&map->spool);
+    if (error < 0)
+        exit(MAP_EXIT_ERROR);
+    o->template.blocks = map->spool.folder;
+}
+
 static void set_nice(const struct map *map)
 {
     int nice = map->options.nice;
@@ -124,6 +140,7 @@ static void tidy_up(void *arg)
         map_jobserver_give_all(map->jobserver);
     map_cgroups_remove(map->cgroups);
     map_compile_remove(&map->compile);
+    map_spool_remove(&map->spool);
 }
 
 static void enter_guard(struct map *map)
@@ -427,9 +444,11 @@ int map_main(int argc, char **argv)
     const char *function = map.options.function;
     if (function && !map.options.dry_run && map_compile_is_for(function) && map_compile_open(&map.compile) < 0)
         exit(MAP_EXIT_ERROR);
+    open_spool(&map);
     enter_guard(&map);
     set_nice(&map);
     int error = salp_run(main_task, &map);
+    map_spool_remove(&map.spool); /* nobody else may be left to do it */
     map_guard_finish(&map.guard);
     if (error < 0)
         fail("it cannot run", error);

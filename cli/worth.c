@@ -223,6 +223,8 @@ int cli_worth(int argc, char **argv)
     map_options_read(&options, argc - first + 1, argv + first - 1);
     if (options.function)
         misused(": a function is looked at by salp_worth of the library (salp/worth.h)", "--function");
+    if (options.cat || options.fifo)
+        misused(": blocks are given to standard input only here", options.cat ? "--cat" : "--fifo");
     struct worth w = { .options = &options, .budget = wishes.budget, .memory = job_memory_new() };
     struct map_guard guard = { 0 };
     int error = w.memory ? enter_guard(&w, &guard) : -ENOMEM;

@@ -2,12 +2,9 @@
  * One attempt of a job.
  *
  *   output_begin    pipes
- *   start           /dev/null or the block as its input; the environment with PARALLEL_SEQ and so on
+ *   start           /dev/null or the block as its input (map/feed.h); the environment with PARALLEL_SEQ and so on
  *   output_collect  until it has ended -- the scope `running` is over: end_tree, and collects what it still writes
  *   settle          the state of the job, by why it has ended
- *
- * A block of --pipe is a file without a name, and not a pipe that is written to while the job reads: nobody has to wait, a job
- * that does not read all of it harms nobody, and one that is tried again begins at the beginning.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,13 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "command/cgroup.h"
 #include "input/template.h"
 #include "job/job.h"
 #include "job/memory.h"
+#include "map/feed.h"
 #include "output/output.h"
 
 static const int64_t gone_within = SALP_SECONDS(8); /* after the last signal; the library gives up after five */
@@ -80,24 +77,6 @@ void map_command_forget(struct map_slot *slot)
     free(slot->environment);
 }
 
-/* A descriptor, or an error. */
-static int open_block(const struct job *job)
-{
-    int fd = memfd_create("salp-block", MFD_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    for (size_t at = 0; at < job->block_size;) {
-        ssize_t count = pwrite(fd, (const char *)job->block + at, job->block_size - at, (off_t)at);
-        if (count < 0) {
-            int error = -errno;
-            close(fd);
-            return error;
-        }
-        at += (size_t)count;
-    }
-    return fd;
-}
-
 /* ---- starting ---- */
 
 enum { DOORKEEPER = 5 }; /* words */
@@ -126,12 +105,13 @@ static const char *const *enter_group(const struct map_slot *slot, const char *d
 }
 
 /* It may go away when others have ended. */
-static bool is_shortage(int error)
+static bool is_shortage(const struct map_slot *slot, int error)
 {
-    return error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+    bool no_room = error == -ENOSPC && slot->input < 0; /* for its block */
+    return error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOMEM || no_room;
 }
 
-static int start_once(struct map_slot *slot, int input)
+static int start_fed(struct map_slot *slot)
 {
     struct map_runner *runner = slot->runner;
     const struct map_options *o = runner->given->options;
@@ -139,7 +119,7 @@ static int start_once(struct map_slot *slot, int input)
         .cwd = o->folder,
         .env = slot->environment,
         .in = SALP_DESCRIPTOR,
-        .in_fd = input,
+        .in_fd = slot->input,
         .kill_after = runner->sequence.kill_after,
     };
     if (runner->given->jobserver)
@@ -160,22 +140,23 @@ static int start_once(struct map_slot *slot, int input)
     return error;
 }
 
+static int start_once(struct map_slot *slot)
+{
+    int error = map_feed_open(slot);
+    return error < 0 ? error : start_fed(slot);
+}
+
 /* As often as others run who may leave room when they end. */
 static int start(struct map_slot *slot)
 {
-    struct map_runner *runner = slot->runner;
-    int input = slot->job.block ? open_block(&slot->job) : runner->null;
-    int error = input < 0 ? input : start_once(slot, input);
-    while (is_shortage(error) && runner->running > 1 && slot->end == MAP_END_NONE) {
+    int error = start_once(slot);
+    while (is_shortage(slot, error) && slot->runner->running > 1 && slot->end == MAP_END_NONE) {
         int waited = salp_sleep(short_of_room);
         if (waited < 0)
             break;
-        if (slot->job.block && input < 0)
-            input = open_block(&slot->job);
-        error = input < 0 ? input : start_once(slot, input);
+        error = start_once(slot);
     }
-    if (slot->job.block && input >= 0)
-        close(input);
+    map_feed_give(slot);
     return error;
 }
 
@@ -232,17 +213,31 @@ void map_command_limit(struct map_slot *slot)
         (void)salp_timer_set(salp_loop_current(), &slot->timer, slot->started + timeout, on_time_out, slot);
 }
 
+/* Collects what it writes, and gives it meanwhile what it reads. */
+static int collect(struct map_slot *slot, salp_output *outcome)
+{
+    struct map_runner *runner = slot->runner;
+    salp_group feeding;
+    salp_group_open(&feeding);
+    int error = map_feed_goes_on(slot) ? salp_go(&feeding, map_feed_run, slot) : 0;
+    if (error < 0)
+        map_runner_fail(runner, error);
+    error = output_collect(runner->given->output, &slot->job, slot->command, outcome);
+    salp_group_cancel(&feeding);
+    salp_group_close(&feeding);
+    return error;
+}
+
 /* Until it has ended, by itself or by us. */
 static int attend(struct map_slot *slot, salp_output *outcome)
 {
-    struct map_runner *runner = slot->runner;
     salp_scope scope;
     salp_scope_open(&scope, SALP_FOREVER);
     slot->running = &scope;
     if (slot->end != MAP_END_NONE)
         salp_scope_cancel(&scope);
     map_command_limit(slot);
-    int error = output_collect(runner->given->output, &slot->job, slot->command, outcome);
+    int error = collect(slot, outcome);
     (void)salp_timer_cancel(salp_loop_current(), &slot->timer);
     slot->running = NULL;
     bool over = salp_scope_close(&scope) < 0;
@@ -303,6 +298,7 @@ int map_command_run(struct map_slot *slot)
     salp_output outcome = { .exit_status = -1 };
     snprintf(slot->sequence, SEQUENCE_SIZE, "PARALLEL_SEQ=%llu", (unsigned long long)job->number);
     slot->command = NULL;
+    slot->input = -1;
     job->started = job_clock();
     slot->started = salp_now();
     job->exit_status = -1;
@@ -321,5 +317,6 @@ int map_command_run(struct map_slot *slot)
     runner->running--;
     salp_command_close(slot->command);
     slot->command = NULL;
+    map_feed_close(slot);
     return error;
 }

@@ -335,10 +335,12 @@ void template_close(struct input_template *template)
 
 static struct template_given given_of(const struct input_template *template, const struct job *job)
 {
-    bool none = template->options.no_values;
+    bool none = template->options.no_values, named = job->block_name != NULL;
     return (struct template_given){
-        .values = job->values,
-        .value_count = none ? 0 : job->value_count,
+        .values = named ? &job->block_name : job->values,
+        .value_count = none    ? 0
+                       : named ? 1
+                               : job->value_count,
         .only = -1,
         .number = job->number,
         .slot = job->slot > 0 ? job->slot : 0,
@@ -496,8 +498,23 @@ static int fill_arguments(const struct input_template *template, struct job *job
     return job->line ? check_length(template, job, chars) : -ENOMEM;
 }
 
+static int name_block(const struct input_template *template, struct job *job)
+{
+    enum { DIGITS = 20 };
+    const char *folder = template->options.blocks;
+    size_t size = strlen(folder) + DIGITS + 2;
+    char *name = job_memory_take(job->memory, size);
+    if (!name)
+        return -ENOMEM;
+    snprintf(name, size, "%s/%llu", folder, (unsigned long long)job->number);
+    job->block_name = name;
+    return 0;
+}
+
 int template_fill(const struct input_template *template, struct job *job)
 {
+    if (template->options.blocks && name_block(template, job) < 0)
+        return -ENOMEM;
     struct template_given given = given_of(template, job);
     int error = template->shell ? fill_line(template, job, &given) : fill_arguments(template, job, &given);
     if (error < 0 || !template->has_tag)

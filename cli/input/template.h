@@ -29,15 +29,16 @@ struct template_options {
     int word_count;
     const char *replace; /* -I: instead of "{}"; likewise the others. NULL: as above */
     const char *replace_noext, *replace_base, *replace_dir, *replace_basenoext, *replace_number, *replace_slot;
-    bool context;             /* -X: a word with a replacement string is repeated for each value */
-    bool always_shell;        /* --shell: by the shell, whatever the words are */
-    bool quote;               /* -q: the words are quoted for that shell */
-    const char *shell;        /* NULL: PARALLEL_SHELL, SHELL, or /bin/sh */
-    bool no_append;           /* with --pipe: nothing is put at the end */
-    bool unlimited;           /* nothing is executed (--function): no word is too long */
-    bool plus;                /* --plus: the longer list of replacement strings */
-    bool no_values;           /* -n 0: a job is run for each value, and gets none */
-    const char *tag;          /* --tagstring; NULL: none */
+    bool context;       /* -X: a word with a replacement string is repeated for each value */
+    bool always_shell;  /* --shell: by the shell, whatever the words are */
+    bool quote;         /* -q: the words are quoted for that shell */
+    const char *shell;  /* NULL: PARALLEL_SHELL, SHELL, or /bin/sh */
+    bool no_append;     /* with --pipe: nothing is put at the end */
+    const char *blocks; /* with --cat and --fifo: {} is a file of that folder, named by the job's number; NULL: no */
+    bool unlimited;     /* nothing is executed (--function): no word is too long */
+    bool plus;          /* --plus: the longer list of replacement strings */
+    bool no_values;     /* -n 0: a job is run for each value, and gets none */
+    const char *tag;    /* --tagstring; NULL: none */
     const char *const *names; /* of columns; NULL: none */
     int name_count;
     int width;        /* how many values a job has at most (input_source_width); 0: not known */
@@ -55,7 +56,7 @@ int template_open(struct input_template **template, const struct template_option
 void template_close(struct input_template *template); /* accepts NULL */
 
 /*
- * Fills in argv, line and tag, in the job's memory, by its values, number and slot. Errors: -ENOMEM; and of this job alone, others
+ * Fills in argv, line and tag (and block_name), in the job's memory, by its values, number and slot. Errors: -ENOMEM; and of this job alone, others
  * can be run, told: -E2BIG: an argument, or all of them, are longer than the system takes, or the line than the user wants; -EINVAL: a value that is no number or
  * name stands in arithmetic of the shell.
  */

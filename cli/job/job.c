@@ -37,6 +37,7 @@ void job_clear(struct job *job)
     job->value_count = 0;
     job->block = NULL;
     job->block_size = 0;
+    job->block_name = NULL;
     job->argv = NULL;
     job->line = NULL;
     job->results = NULL;

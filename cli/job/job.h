@@ -50,6 +50,8 @@ struct job {
     /* With --pipe: what goes to its standard input, until the job has ended for good. */
     const void *block;
     size_t block_size;
+    const char
+        *block_name; /* with --cat and --fifo: the file that has the block instead, which {} is; NULL: none has */
 
     /* What is run, ends with NULL; and the same as a line for people (and for --dry-run), quoted for the shell. */
     const char *const *argv;

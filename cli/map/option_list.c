@@ -353,6 +353,8 @@ const struct map_option map_option_list[] = {
     { "spreadstdin", 0, NULL, NULL, FLAG(input.pipe) },
     { "pipe-part", 0, NULL, NULL, FLAG(input.pipe) },
     { "pipepart", 0, NULL, NULL, FLAG(input.pipe) },
+    { "cat", 0, NULL, "a block is a file, {}, and not standard input", FLAG(cat) },
+    { "fifo", 0, NULL, "a block is a fifo, {}, that can be read once", FLAG(fifo) },
     { "block", 0, "SIZE", "bytes of a block, about (1M)", TAKEN(take_block) },
     { "block-size", 0, "SIZE", NULL, TAKEN(take_block) },
     { "recend", 0, "BYTES", "a record ends with this ('\\n')", TAKEN(take_record_end) },

@@ -284,10 +284,21 @@ static void read_words(struct map_options *options, int argc, char **argv, int a
 
 /* ---- what they mean together ---- */
 
+/* They are ways of --pipe, which need not be said. */
+static void settle_ways(struct map_options *options)
+{
+    if (options->cat && options->fifo)
+        misused("a block is a file or a fifo: --cat and --fifo do not go together");
+    if ((options->cat || options->fifo) && options->function)
+        misused("a function gets the bytes of its block: --%s does not go with --function",
+                options->cat ? "cat" : "fifo");
+    options->input.pipe |= options->cat || options->fifo;
+}
+
 static void settle_pipe(struct map_options *options)
 {
     struct input_options *input = &options->input;
-    options->template.no_append = true;
+    options->template.no_append = !options->cat && !options->fifo;
     input->block_records = input->max_args;
     input->block_lines = (uint64_t)input->max_lines;
     input->max_args = input->max_lines = 0;
@@ -301,6 +312,7 @@ static void settle_pipe(struct map_options *options)
 
 static void settle(struct map_options *options)
 {
+    settle_ways(options);
     if (options->input.pipe)
         settle_pipe(options);
     else if (options->header && strcmp(options->header, ":") != 0)

@@ -126,6 +126,18 @@ static void some_options_mean_other_things_with_pipe(void **state)
     map_options_free(&o);
 }
 
+static void what_is_a_way_of_pipe_need_not_say_so(void **state)
+{
+    (void)state;
+    struct map_options o = READ("--cat", "-N", "3", "wc");
+    assert_true(o.cat && !o.fifo && o.input.pipe && !o.template.no_append);
+    assert_int_equal(o.input.block_records, 3);
+    map_options_free(&o);
+    o = READ("--fifo", "--pipe", "wc");
+    assert_true(o.fifo && !o.cat && o.input.pipe && !o.template.no_append);
+    map_options_free(&o);
+}
+
 static void delimiters_replace_each_other(void **state)
 {
     (void)state;
@@ -196,6 +208,7 @@ int main(int argc, char **argv)
         TEST("lists follow the command", lists_follow_the_command),
         TEST("letters and names mean the same", letters_and_names_mean_the_same),
         TEST("some options mean other things with --pipe", some_options_mean_other_things_with_pipe),
+        TEST("what is a way of --pipe need not say so", what_is_a_way_of_pipe_need_not_say_so),
         TEST("delimiters replace each other", delimiters_replace_each_other),
         TEST("options that are not there have a reason", options_that_are_not_there_have_a_reason),
         TEST("each name and letter is there once", each_name_and_letter_is_there_once),

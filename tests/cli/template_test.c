@@ -515,6 +515,18 @@ static void quoting_tells_how_much_room_it_needs(void **state)
     assert_string_equal(text, "''");
 }
 
+static void a_block_with_a_name_is_the_value(void **state)
+{
+    (void)state;
+    static const struct line_case cases[] = {
+        { { "wc", "-l", "{}" }, { NULL }, "wc -l '/a b/7'" },
+        { { "wc {} > {/}.{1/}.{#}" }, { NULL }, "wc '/a b/7' > 7.7.7" },
+        { { "wc" }, { NULL }, "wc '/a b/7'" },
+        { { "wc", "{2}" }, { NULL }, "wc ''" },
+    };
+    CHECK_LINES(cases, .blocks = "/a b", .shell = "/bin/sh");
+}
+
 static void a_measure_is_never_less_than_the_line(void **state)
 {
     (void)state;
@@ -570,6 +582,7 @@ int main(int argc, char **argv)
         TEST("a tag and texts are filled in without quotes", a_tag_and_texts_are_filled_in_without_quotes),
         TEST_LIMIT("every byte comes back from every shell", every_byte_comes_back_from_every_shell, 120),
         TEST("quoting tells how much room it needs", quoting_tells_how_much_room_it_needs),
+        TEST("a block with a name is the value", a_block_with_a_name_is_the_value),
         TEST("a measure is never less than the line", a_measure_is_never_less_than_the_line),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
