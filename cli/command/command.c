@@ -2,7 +2,7 @@
  * One attempt of a job.
  *
  *   output_begin    pipes
- *   start           /dev/null or the block as its input (map/feed.h); the environment with PARALLEL_SEQ and so on
+ *   start           /dev/null or the block as its input (command/feed.h); the environment with PARALLEL_SEQ and so on
  *   output_collect  until it has ended -- the scope `running` is over: end_tree, and collects what it still writes
  *   settle          the state of the job, by why it has ended
  *
@@ -21,7 +21,7 @@
 #include "input/template.h"
 #include "job/job.h"
 #include "job/memory.h"
-#include "map/feed.h"
+#include "command/feed.h"
 #include "output/output.h"
 
 static const int64_t gone_within = SALP_SECONDS(8); /* after the last signal; the library gives up after five */

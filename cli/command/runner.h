@@ -41,7 +41,7 @@ struct map_slot {
     enum map_end end;
     bool undecided; /* its last attempt has failed, and there may be another one or not */
     salp_command *command;
-    int input;       /* its standard input (map/feed.h); -1: it has none yet */
+    int input;       /* its standard input (command/feed.h); -1: it has none yet */
     uint64_t group;  /* its control group, if it has one */
     int64_t started; /* by salp_now() */
     salp_timer timer;

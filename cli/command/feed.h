@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CLI_MAP_FEED_H
-#define CLI_MAP_FEED_H
+#ifndef CLI_COMMAND_FEED_H
+#define CLI_COMMAND_FEED_H
 
 #include <stdbool.h>
 

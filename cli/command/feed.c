@@ -11,7 +11,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "map/feed.h"
+#include "command/feed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 #include <salp/file.h>
 #include <salp/stream.h>
 
-#include "map/runner.h"
+#include "command/runner.h"
 
 static const int64_t soonest = SALP_MILLISECONDS(1) / 4, latest = SALP_MILLISECONDS(100);
 
