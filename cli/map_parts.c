@@ -5,7 +5,7 @@
  *   guard                                          two forks (map/guard.h)
  *   nice, a loop, and in its main task:            in the runner
  *     inputs, template, watchers, output           opened
- *     map_run                                      runs all
+ *     command or function                          runs all
  *     output, watchers                             closed, what is left of what they have to say is said
  *   exit status, or the signal that has ended it
  *
@@ -23,17 +23,24 @@
 #include <unistd.h>
 
 #include "command/cgroup.h"
+#include "command/commands.h"
 #include "function/compile.h"
 #include "function/function.h"
+#include "input/source.h"
+#include "input/template.h"
+#include "job/audience.h"
 #include "job/memory.h"
+#include "journal/journal.h"
 #include "map/guard.h"
 #include "map/halt.h"
 #include "map/joblog.h"
 #include "map/jobserver.h"
+#include "map/options.h"
 #include "map/run.h"
 #include "map/slots.h"
 #include "map/spool.h"
 #include "map/watchers.h"
+#include "output/output.h"
 
 #include <salp/task.h>
 
@@ -346,7 +353,7 @@ static void run_jobs(struct map *map)
     else if (map->options.function)
         map_function_run(&run, &map->result);
     else
-        map_run(&run, &map->result);
+        map_commands_run(&run, &map->result);
 }
 
 /* ---- closing ---- */

@@ -8,6 +8,7 @@
 #include <salp/stream.h>
 
 #include "command/runner.h"
+#include "job/audience.h"
 
 /* Opened anew, so that it is ours alone and may be set not to block. */
 static int read_answer(char *answer, size_t room)
@@ -40,6 +41,6 @@ bool map_runner_ask(struct map_runner *runner, const char *line)
     }
     salp_mutex_unlock(runner->gate_mutex);
     if (error < 0 && error != -ECANCELED)
-        map_runner_say(runner, "no answer from the terminal: %s", salp_strerror(error));
+        map_run_say(runner->given, "no answer from the terminal: %s", salp_strerror(error));
     return error == 0 && (answer[0] == 'y' || answer[0] == 'Y');
 }

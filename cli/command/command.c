@@ -18,10 +18,11 @@
 #include <unistd.h>
 
 #include "command/cgroup.h"
+#include "command/feed.h"
 #include "input/template.h"
 #include "job/job.h"
 #include "job/memory.h"
-#include "command/feed.h"
+#include "map/options.h"
 #include "output/output.h"
 
 static const int64_t gone_within = SALP_SECONDS(8); /* after the last signal; the library gives up after five */

@@ -12,6 +12,7 @@
 
 #include "command/cgroup.h"
 #include "command/runner.h"
+#include "map/options.h"
 #include "map/process_table.h"
 
 static const int64_t look_again = SALP_MILLISECONDS(100);

@@ -1,8 +1,5 @@
 /*
- * Runs the jobs: slots (command/slot.c), and beside them who watches the memory, the time, and what the user sends.
- *
- * Ctrl-C (SIGINT) or SIGTERM once: no more jobs are started. Twice, or SIGHUP: those that run are ended. What the user sends
- * comes as bytes from the front (map/guard.h), so that each counts once. A third time the front ends everything by itself.
+ * Runs the jobs: slots (command/slot.c), and beside them who watches the memory, and those whom each run needs (map/aides.h).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,37 +8,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "command/command.h"
+#include "command/commands.h"
+#include "job/audience.h"
 #include "job/memory.h"
+#include "map/aides.h"
 #include "map/halt.h"
+#include "map/options.h"
 
 enum { JOBS_FOR_MEDIAN = 3 };
 
 static const int64_t last_words =
     SALP_SECONDS(2); /* for what jobs have written to be shown, after the user has ended them */
 
-/* ---- those who look on ---- */
-
-/* In one piece: jobs may write there, too. */
-void map_runner_say(struct map_runner *runner, const char *format, ...)
-{
-    char line[1024] = "salp map: ";
-    va_list arguments;
-    va_start(arguments, format);
-    size_t begun = strlen(line);
-    vsnprintf(line + begun, sizeof line - begun - 1, format, arguments);
-    va_end(arguments);
-    strcat(line, "\n");
-    job_audience_move(runner->given->audience, true);
-    fputs(line, stderr);
-    job_audience_move(runner->given->audience, false);
-}
+/* ---- stopping ---- */
 
 int map_runner_tell_end(struct map_runner *runner, const struct job *job, bool final)
 {
@@ -50,22 +33,6 @@ int map_runner_tell_end(struct map_runner *runner, const struct job *job, bool f
         map_runner_stop(runner, MAP_STOP_NOW, error);
     return error;
 }
-
-static void on_total(uint64_t total, void *arg)
-{
-    struct map_runner *runner = arg;
-    runner->result->total = total;
-    job_audience_tell_total(runner->given->audience, total);
-}
-
-static int learn_total(void *arg)
-{
-    struct map_runner *runner = arg;
-    (void)input_source_learn(runner->given->source, on_total, runner);
-    return 0;
-}
-
-/* ---- stopping ---- */
 
 void map_slot_end(struct map_slot *slot, enum map_end why)
 {
@@ -93,7 +60,7 @@ void map_runner_stop(struct map_runner *runner, enum map_runner_stop how, int er
 /* What has gone wrong is ours, and nobody else tells it. */
 void map_runner_fail(struct map_runner *runner, int error)
 {
-    map_runner_say(runner, "it cannot go on: %s", salp_strerror(error));
+    map_run_say(runner->given, "it cannot go on: %s", salp_strerror(error));
     map_runner_stop(runner, MAP_STOP_NOW, error);
 }
 
@@ -112,21 +79,24 @@ static void on_hurry(void *arg)
     }
 }
 
-static void on_signal(struct map_runner *runner, int number)
+static void stop(void *arg, bool now)
 {
-    bool again = runner->signals++ > 0;
-    if (runner->result->signal == 0)
-        runner->result->signal = number;
-    if (again || number == SIGHUP) {
-        map_runner_say(runner, "ends %d job%s", runner->running, plural(runner->running));
+    struct map_runner *runner = arg;
+    if (now) {
+        map_run_say(runner->given, "ends %d job%s", runner->running, plural(runner->running));
         map_runner_stop(runner, MAP_STOP_NOW, 0);
         (void)salp_timer_set(salp_loop_current(), &runner->hurry, salp_now() + runner->sequence.total + last_words,
                              on_hurry, runner);
         return;
     }
-    map_runner_say(runner, "no more jobs are started, %d still run%s; once more ends them", runner->running,
-                   runner->running == 1 ? "s" : "");
+    map_run_say(runner->given, "no more jobs are started, %d still run%s; once more ends them", runner->running,
+                runner->running == 1 ? "s" : "");
     map_runner_stop(runner, MAP_STOP_SOON, 0);
+}
+
+static void abandon(void *arg)
+{
+    map_runner_stop(arg, MAP_STOP_NOW, -ECANCELED);
 }
 
 /*
@@ -142,20 +112,6 @@ static void on_suspend(int number, void *arg)
     raise(SIGSTOP);
     for (struct map_slot *slot = runner->slots; slot; slot = slot->next)
         map_command_signal(slot, SIGCONT);
-}
-
-static void on_line(int fd, unsigned events, void *arg)
-{
-    struct map_runner *runner = arg;
-    (void)events;
-    unsigned char numbers[16];
-    ssize_t count = read(fd, numbers, sizeof numbers);
-    for (ssize_t i = 0; i < count; i++)
-        on_signal(runner, numbers[i]);
-    if (count != 0)
-        return;
-    (void)salp_loop_watch(salp_loop_current(), fd, 0, on_line, runner);
-    map_runner_stop(runner, MAP_STOP_NOW, -ECANCELED); /* the front has been killed */
 }
 
 /* ---- what has become of jobs ---- */
@@ -184,13 +140,8 @@ void map_runner_count(struct map_runner *runner, const struct job *job)
     else
         result->failed++;
     restrict_time(runner, job);
-    if (runner->stop != MAP_GOES_ON || !map_halt_reached(halt, result, result->total))
-        return;
-    result->halted = true;
-    result->halting_status = job->state == JOB_FAILED ? job->exit_status
-                             : job->signal != 0       ? 128 + job->signal
-                                                      : MAP_EXIT_ERROR;
-    map_runner_stop(runner, halt->when == MAP_HALT_NOW ? MAP_STOP_NOW : MAP_STOP_SOON, 0);
+    if (runner->stop == MAP_GOES_ON && map_halt_due(halt, result, job))
+        map_runner_stop(runner, halt->when == MAP_HALT_NOW ? MAP_STOP_NOW : MAP_STOP_SOON, 0);
 }
 
 /* ---- slots ---- */
@@ -260,38 +211,30 @@ static void run_slots(struct map_runner *runner)
     }
 }
 
-/* Those who are needed as long as jobs run. */
-static void add_aides(struct map_runner *runner, salp_group *aides)
+static int add_aides(struct map_runner *runner, struct map_aides *aides)
 {
     const struct map_options *o = runner->given->options;
-    int error = 0;
-    if (job_audience_ticks(runner->given->audience))
-        error = salp_go(aides, job_audience_tick, runner->given->audience);
+    int error = map_aides_start(aides);
     if (error == 0 && (o->memory_limit > 0 || o->memory_free > 0))
-        error = salp_go(aides, map_memory_watch, runner);
-    if (error == 0 && runner->given->learns_total)
-        error = salp_go(aides, learn_total, runner);
-    if (error == 0 && runner->given->line >= 0)
-        error = salp_loop_watch(salp_loop_current(), runner->given->line, SALP_READABLE, on_line, runner);
+        error = salp_go(&aides->group, map_memory_watch, runner);
     if (error == 0 && runner->given->line >= 0)
         error = salp_loop_signal(salp_loop_current(), SIGTSTP, on_suspend, runner);
-    if (error < 0)
-        map_runner_fail(runner, error);
+    return error;
 }
 
 static void run_all(struct map_runner *runner)
 {
-    salp_group aides;
-    salp_group_open(&aides);
-    add_aides(runner, &aides);
+    struct map_aides aides = {
+        .run = runner->given, .result = runner->result, .stop = stop, .abandon = abandon, .arg = runner
+    };
+    int error = add_aides(runner, &aides);
+    if (error < 0)
+        map_runner_fail(runner, error);
     run_slots(runner);
-    if (runner->given->line >= 0) {
+    if (runner->given->line >= 0)
         (void)salp_loop_signal(salp_loop_current(), SIGTSTP, NULL, runner);
-        (void)salp_loop_watch(salp_loop_current(), runner->given->line, 0, on_line, runner);
-    }
     (void)salp_timer_cancel(salp_loop_current(), &runner->hurry);
-    salp_group_cancel(&aides);
-    salp_group_close(&aides);
+    map_aides_end(&aides);
 }
 
 static int open_runner(struct map_runner *runner)
@@ -318,7 +261,7 @@ static void close_runner(struct map_runner *runner)
         close(runner->null);
 }
 
-void map_run(const struct map_run *run, struct map_result *result)
+void map_commands_run(const struct map_run *run, struct map_result *result)
 {
     *result = (struct map_result){ 0 };
     struct map_runner *runner = calloc(1, sizeof *runner);

@@ -16,6 +16,7 @@
 
 #include "command/gate.h"
 #include "command/median.h"
+#include "job/job.h"
 #include "map/run.h"
 #include "map/stop.h"
 
@@ -73,7 +74,6 @@ struct map_runner {
     int null;                 /* /dev/null: the jobs' standard input */
     bool hurries;             /* the user has ended the run, and those who read what is shown had their time */
     salp_timer hurry;
-    int signals; /* that the user has sent */
 };
 
 /* A slot's task. */
@@ -82,7 +82,7 @@ int map_slot_live(void *slot);
 /* One more slot, if there may be. */
 void map_runner_add_slot(struct map_runner *runner);
 
-/* No more jobs are started; with MAP_STOP_NOW those that run are ended. `error` is told by `map_run`'s result; 0: none. */
+/* No more jobs are started; with MAP_STOP_NOW those that run are ended. `error` is told by the run's result; 0: none. */
 void map_runner_stop(struct map_runner *runner, enum map_runner_stop how, int error);
 
 /* The same, for an error that was not told. */
@@ -96,9 +96,6 @@ int map_runner_tell_end(struct map_runner *runner, const struct job *job, bool f
 
 /* Shows the line of a job at the terminal, and asks whether it is to be run. No answer is a no. */
 bool map_runner_ask(struct map_runner *runner, const char *line);
-
-/* A line to standard error, the progress out of the way. */
-__attribute__((format(printf, 2, 3))) void map_runner_say(struct map_runner *runner, const char *format, ...);
 
 /* A job has ended for good: counts it, stops the run if that was asked for. */
 void map_runner_count(struct map_runner *runner, const struct job *job);

@@ -26,9 +26,14 @@
 
 #include "command/command.h"
 #include "command/runner.h"
+#include "input/source.h"
+#include "input/template.h"
+#include "job/audience.h"
 #include "job/memory.h"
+#include "map/options.h"
 #include "map/slots.h"
 #include "map/visible.h"
+#include "output/output.h"
 
 enum { SKIPS = 256 }; /* that follow each other, before other tasks have their turn */
 
@@ -55,15 +60,13 @@ static int ask_source(struct map_slot *slot)
         int got = input_source_next(given->source, &slot->job);
         if (got <= 0)
             return got;
-        int wanted = given->journal ? journal_wants(given->journal, &slot->job) : 1;
-        if (wanted == 1 && given->past && map_past_has(given->past, slot->job.number))
-            wanted = 0;
-        if (wanted == 0)
-            wanted = skip(slot) < 0 ? -ECANCELED : 0;
-        if (wanted == 0 && skipped % SKIPS == 0)
-            wanted = salp_yield();
-        if (wanted != 0)
-            return wanted;
+        if (map_run_wants(given, &slot->job))
+            return 1;
+        int error = skip(slot) < 0 ? -ECANCELED : 0;
+        if (error == 0 && skipped % SKIPS == 0)
+            error = salp_yield();
+        if (error < 0)
+            return error;
     }
 }
 
@@ -167,10 +170,10 @@ static void give_up(struct map_slot *slot)
     bool missing = slot->job.error == -ENOENT, none = missing && !is_there(slot, name);
     runner->result->exit_status = none ? MAP_EXIT_NO_COMMAND : MAP_EXIT_NOT_RUN;
     if (none)
-        map_runner_say(runner, "there is no command '%s'", name);
+        map_run_say(runner->given, "there is no command '%s'", name);
     else
-        map_runner_say(runner, "'%s' cannot be executed: %s", name,
-                       missing ? "its interpreter is not there" : salp_strerror(slot->job.error));
+        map_run_say(runner->given, "'%s' cannot be executed: %s", name,
+                    missing ? "its interpreter is not there" : salp_strerror(slot->job.error));
     map_runner_stop(runner, MAP_STOP_NOW, 0);
 }
 
@@ -185,7 +188,7 @@ static void tell_failure(struct map_slot *slot)
     locale_t letters = map_letters_new();
     map_visible(line, sizeof line, job->line, sizeof line, letters);
     map_letters_free(letters);
-    map_runner_say(slot->runner, "job %llu: %s: %s", (unsigned long long)job->number, why, line);
+    map_run_say(slot->runner->given, "job %llu: %s: %s", (unsigned long long)job->number, why, line);
 }
 
 static bool is_tried_again(const struct map_slot *slot)

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "input/source.h"
 #include "map/halt.h"
+#include "map/options.h"
 
 enum { WANT_MOST = 1 << 16 };
 
@@ -76,12 +78,8 @@ void crew_count(struct crew *crew, const struct job *job)
         result->done++;
     else
         result->failed++;
-    if (result->halted || !map_halt_reached(halt, result, result->total))
+    if (result->halted || !map_halt_due(halt, result, job))
         return;
-    result->halted = true;
-    result->halting_status = job->state == JOB_FAILED ? job->exit_status
-                             : job->signal != 0       ? 128 + job->signal
-                                                      : MAP_EXIT_ERROR;
     if (halt->when == MAP_HALT_NOW)
         crew_end(crew);
     else

@@ -18,7 +18,10 @@
 #include <string.h>
 
 #include "function/crew.h"
+#include "input/template.h"
+#include "job/audience.h"
 #include "job/memory.h"
+#include "output/output.h"
 
 /* A struct job has some KiB, so there are not too many in all batches together. */
 enum { ALL_MOST = 1024, BATCH_MOST = 256, READY_MOST = 2 * BATCH_MOST };
@@ -117,11 +120,8 @@ static int read_job(struct crew *crew, struct job *job)
     for (;;) {
         if (crew_next(crew, job) <= 0)
             return 0;
-        int wants = run->journal ? journal_wants(run->journal, job) : 1;
-        if (wants == 1 && run->past && map_past_has(run->past, job->number))
-            wants = 0;
-        if (wants != 0)
-            return wants;
+        if (map_run_wants(run, job))
+            return 1;
         job->state = JOB_SKIPPED;
         crew->result->skipped++;
         int error = job_audience_tell_end(crew->run->audience, job, true), shown = output_end(run->output, job);

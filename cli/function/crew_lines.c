@@ -13,6 +13,8 @@
 #include <stdlib.h>
 
 #include "function/crew.h"
+#include "map/options.h"
+#include "output/output.h"
 
 enum {
     WAITING = 1024,                   /* batches that are run or wait for their turn, at most; a power of two */

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "map/options.h"
+
 static enum job_state state_of_loss(const struct crew *crew, const struct batch_outcome *outcome, struct job *job)
 {
     const struct batch_loss *loss = outcome->loss;

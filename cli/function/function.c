@@ -6,18 +6,21 @@
 #include "function/function.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <salp/loop.h>
 #include <salp/task.h>
 
 #include "function/crew.h"
+#include "input/source.h"
+#include "job/audience.h"
+#include "map/aides.h"
 #include "map/jobserver.h"
+#include "map/options.h"
 #include "map/slots.h"
+#include "output/output.h"
 
 enum { CARRIERS_LEAST = 4, CARRIERS_MOST = 32 };
 
@@ -86,53 +89,20 @@ static int count_workers(const struct map_run *run)
 
 /* ---- those who look on, and the user ---- */
 
-static void on_total(uint64_t total, void *arg)
+static void stop(void *arg, bool now)
 {
     struct crew *crew = arg;
-    crew->result->total = total;
-    job_audience_tell_total(crew->run->audience, total);
-}
-
-static int learn_total(void *arg)
-{
-    struct crew *crew = arg;
-    (void)input_source_learn(crew->run->source, on_total, crew);
-    return 0;
-}
-
-static void say(const struct crew *crew, const char *text)
-{
-    job_audience_move(crew->run->audience, true);
-    fprintf(stderr, "salp map: %s\n", text);
-    job_audience_move(crew->run->audience, false);
-}
-
-static void on_signal(struct crew *crew, int number)
-{
-    bool again = crew->result->signal != 0;
-    if (!again)
-        crew->result->signal = number;
-    if (again || number == SIGHUP) {
-        say(crew, "ends what is run");
+    map_run_say(crew->run, "%s",
+                now ? "ends what is run" : "no more inputs are begun; once more ends those that are run");
+    if (now)
         crew_end(crew);
-        return;
-    }
-    say(crew, "no more inputs are begun; once more ends those that are run");
-    crew_stop(crew);
+    else
+        crew_stop(crew);
 }
 
-/* Bytes from the front (map/guard.h): signals that the user has sent. Their end: it has been killed. */
-static void on_line(int fd, unsigned events, void *arg)
+static void abandon(void *arg)
 {
     struct crew *crew = arg;
-    (void)events;
-    unsigned char numbers[16];
-    ssize_t count = read(fd, numbers, sizeof numbers);
-    for (ssize_t i = 0; i < count; i++)
-        on_signal(crew, numbers[i]);
-    if (count != 0)
-        return;
-    (void)salp_loop_watch(salp_loop_current(), fd, 0, on_line, crew);
     crew_fail(crew, -ECANCELED);
     crew_end(crew);
 }
@@ -148,19 +118,6 @@ static int end_pool(void *arg)
     if (crew->result->signal != 0 && salp_sleep(last_words) == 0)
         salp_group_cancel(&crew->group);
     return 0;
-}
-
-static int add_aides(struct crew *crew, salp_group *aides)
-{
-    const struct map_run *run = crew->run;
-    int error = salp_go(aides, end_pool, crew);
-    if (error == 0 && job_audience_ticks(run->audience))
-        error = salp_go(aides, job_audience_tick, run->audience);
-    if (error == 0 && run->learns_total)
-        error = salp_go(aides, learn_total, crew);
-    if (error == 0 && run->line >= 0)
-        error = salp_loop_watch(salp_loop_current(), run->line, SALP_READABLE, on_line, crew);
-    return error;
 }
 
 /* ---- the whole ---- */
@@ -225,16 +182,16 @@ static int run_carriers(struct crew *crew)
 
 static int run_all(struct crew *crew)
 {
-    int line = crew->run->line;
-    salp_group aides;
-    salp_group_open(&aides);
-    int error = crew_tell(cannot_run, add_aides(crew, &aides));
+    struct map_aides aides = {
+        .run = crew->run, .result = crew->result, .stop = stop, .abandon = abandon, .arg = crew
+    };
+    int error = map_aides_start(&aides);
+    if (error == 0)
+        error = salp_go(&aides.group, end_pool, crew);
+    crew_tell(cannot_run, error);
     if (error == 0)
         error = run_carriers(crew);
-    if (line >= 0)
-        (void)salp_loop_watch(salp_loop_current(), line, 0, on_line, crew);
-    salp_group_cancel(&aides);
-    salp_group_close(&aides);
+    map_aides_end(&aides);
     return error;
 }
 

@@ -32,7 +32,8 @@
 
 #include "map/run.h"
 
-/* Instead of map_run, when options->function is set. Called in a task. Returns when all has ended; nothing of it runs then. */
+/* Instead of map_commands_run, when options->function is set. Called in a task. Returns when all has ended; nothing of it runs
+   then. */
 void map_function_run(const struct map_run *run, struct map_result *result);
 
 #endif

@@ -23,6 +23,17 @@ bool map_halt_reached(const struct map_halt *halt, const struct map_result *resu
     return total > 0 && count > 0 && (double)count * 100 >= halt->percent * (double)total;
 }
 
+bool map_halt_due(const struct map_halt *halt, struct map_result *result, const struct job *job)
+{
+    if (!map_halt_reached(halt, result, result->total))
+        return false;
+    result->halted = true;
+    result->halting_status = job->state == JOB_FAILED ? job->exit_status
+                             : job->signal != 0       ? 128 + job->signal
+                                                      : MAP_EXIT_ERROR;
+    return true;
+}
+
 int map_halt_exit_status(const struct map_halt *halt, const struct map_result *result, uint64_t total)
 {
     if (result->halted && halt->on == MAP_HALT_SUCCESS)

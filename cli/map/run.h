@@ -1,24 +1,26 @@
 /*
- * Runs the jobs: so many at a time as there are slots, with what the user wants of time-outs, retries, halts and limits.
+ * A run: what is given to whoever runs the jobs (command/commands.h, function/function.h), and what has become of them.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef CLI_MAP_RUN_H
 #define CLI_MAP_RUN_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
-#include "input/source.h"
-#include "input/template.h"
-#include "job/audience.h"
-#include "journal/journal.h"
-#include "map/joblog.h"
-#include "map/options.h"
-#include "output/output.h"
-
+struct input_source;
+struct input_template;
+struct job;
+struct job_audience;
+struct journal;
 struct map_cgroups;
 struct map_compile;
 struct map_jobserver;
+struct map_options;
+struct map_past;
+struct output;
 
 /* All of it is the caller's. */
 struct map_run {
@@ -49,7 +51,10 @@ struct map_result {
     uint64_t total;     /* jobs in all; 0: not known */
 };
 
-/* Called in a task. Returns when all has ended; nothing that it started runs then. */
-void map_run(const struct map_run *run, struct map_result *result);
+/* Is the job still to be run, by what the journal or the joblog of an earlier run says? To be asked once for each job. */
+bool map_run_wants(const struct map_run *run, struct job *job);
+
+/* A line to standard error, the progress out of the way. */
+void map_run_say(const struct map_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif
