@@ -3,12 +3,7 @@
  *
  *   output_begin     an entry; the pipes of the slot's lane            (or our own descriptors: nothing is collected)
  *   output_collect   lane: the text of the entry grows
- *   output_end       no order:  shown now
- *                    in order:  put into the turn; whoever brings the one whose turn it is shows it and all that follow it,
- *                               and then tells the lane whose job has the turn that it may show while it runs
- *
- * I1  One task at a time moves the turn (turn.moving). What others bring meanwhile, it shows.
- * I2  What waits in the turn for others, having ended, is as small as can be, and depends on nothing of its job.
+ *   output_end       the entry is shown, now or when it is its turn (output/entries.h)
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,9 +15,9 @@
 #include <string.h>
 #include <termios.h>
 
+#include "output/entries.h"
 #include "output/excerpt.h"
 #include "output/lane.h"
-#include "output/packed.h"
 #include "output/table.h"
 
 enum { MEMORY = 64 * 1024 * 1024 };
@@ -31,231 +26,12 @@ struct output {
     struct output_common common;
     struct output_lane **lanes; /* by slot */
     int lane_count;
-    struct output_entry *spare; /* entries */
-    struct output_entry *early; /* of jobs that something was said of before they were begun; where there is no turn */
-    bool passes;                /* jobs have our own descriptors */
-    int table;                  /* the screen's sink that the table of results goes to */
-    struct output_text title;   /* of that, until its first row is shown */
-    bool titled;
+    struct output_entries entries;
+    bool passes; /* jobs have our own descriptors */
+    bool titled; /* the table of results has its title */
 };
 
-/* ---- entries ---- */
-
-static struct output_entry *new_entry(struct output *output, uint64_t number)
-{
-    struct output_entry *entry = output->spare;
-    if (entry)
-        output->spare = entry->next;
-    else
-        entry = malloc(sizeof *entry);
-    if (entry) {
-        *entry = (struct output_entry){ .number = number };
-        output_copies_init(&entry->copies);
-    }
-    return entry;
-}
-
-/* Where the pointer to an entry of that number is, among those that their jobs do not know. */
-static struct output_entry **find_early(struct output *output, uint64_t number)
-{
-    struct output_entry **link = &output->early;
-    while (*link && (*link)->number != number)
-        link = &(*link)->next;
-    return link;
-}
-
-/* That of a job; NULL: it has none so far. */
-static struct output_entry *find_entry(struct output *output, const struct job *job)
-{
-    if (job->output)
-        return job->output;
-    return output->common.options.keep_order ? output_turn_find(&output->common.turn, job->number)
-                                             : *find_early(output, job->number);
-}
-
-/* That of a job, which gets one. NULL: no memory. */
-static struct output_entry *take_entry(struct output *output, const struct job *job)
-{
-    struct output_entry *entry = find_entry(output, job);
-    if (entry)
-        return entry;
-    entry = new_entry(output, job->number);
-    if (!entry)
-        return NULL;
-    if (!output->common.options.keep_order) {
-        entry->next = output->early;
-        output->early = entry;
-    } else if (output_turn_set(&output->common.turn, job->number, output_place_of(entry)) < 0) {
-        entry->next = output->spare;
-        output->spare = entry;
-        return NULL;
-    }
-    return entry;
-}
-
-/* The job knows its entry, or has ended. */
-static void adopt(struct output *output, const struct output_entry *entry)
-{
-    struct output_entry **link = find_early(output, entry->number);
-    if (*link == entry)
-        *link = entry->next;
-}
-
-static void forget(struct output *output, struct output_entry *entry)
-{
-    for (int i = 0; i < 2; i++) {
-        output_text_clear(&entry->texts[i], &output->common.store);
-        entry->come[i] = entry->lines[i] = 0;
-        entry->in_line[i] = false;
-    }
-}
-
-static void release(struct output *output, struct output_entry *entry)
-{
-    forget(output, entry);
-    output_text_clear(&entry->said, &output->common.store);
-    output_text_clear(&entry->row, &output->common.store);
-    output_copies_free(&entry->copies);
-    free(entry->own_tag);
-}
-
-static void give_entry(struct output *output, struct output_entry *entry)
-{
-    if (entry == &output_nothing)
-        return;
-    release(output, entry);
-    entry->next = output->spare;
-    output->spare = entry;
-}
-
-static bool has_something(const struct output_entry *entry)
-{
-    return entry->said.size + entry->texts[0].size + entry->texts[1].size + entry->row.size > 0;
-}
-
-/* ---- showing ---- */
-
-static int show(struct output *output, struct output_entry *entry)
-{
-    struct output_screen *screen = &output->common.screen;
-    if (!has_something(entry))
-        return screen->error;
-    bool shown = output->common.options.way != OUTPUT_NOT_SHOWN, in_line = false, in_row = false;
-    int error = output_screen_take(screen);
-    if (error < 0)
-        return output_screen_fail(screen, "output of a job", error);
-    output_screen_show(screen, 0, &entry->said, entry->said.size, NULL, &in_line);
-    for (int i = 0; i < 2 && shown; i++)
-        output_screen_show(screen, i, &entry->texts[i], entry->texts[i].size, entry->tag, &entry->in_line[i]);
-    if (entry->row.size > 0)
-        output_screen_show(screen, output->table, &output->title, output->title.size, NULL, &in_row);
-    output_screen_show(screen, output->table, &entry->row, entry->row.size, NULL, &in_row);
-    output_screen_give(screen);
-    return screen->error;
-}
-
-/* What is packed in its place gets an entry again; after an error it has nothing to show. Returns it, or NULL: there is none. */
-static struct output_entry *unpack(struct output *output, output_place place)
-{
-    struct output_common *common = &output->common;
-    if (!output_is_packed(place))
-        return (struct output_entry *)(uintptr_t)place;
-    struct output_entry own = { .number = common->turn.next }, *entry = new_entry(output, common->turn.next);
-    output_copies_init(&own.copies);
-    int error = output_unpack(&common->store, place, entry ? entry : &own);
-    if (entry && error == 0)
-        return entry;
-    output_screen_fail(&common->screen, "output that was put aside", error < 0 ? error : -ENOMEM);
-    if (entry)
-        give_entry(output, entry);
-    else
-        release(output, &own);
-    return &output_nothing;
-}
-
-/* Shows those that have ended, from the one whose turn it is on. */
-static int move_turn(struct output *output)
-{
-    struct output_turn *turn = &output->common.turn;
-    struct output_entry *entry;
-    if (turn->moving)
-        return output->common.screen.error; /* I1 */
-    turn->moving = true;
-    while ((entry = unpack(output, output_turn_at(turn, turn->next))) && entry->ended) {
-        show(output, entry);
-        output_turn_move(turn);
-        give_entry(output, entry);
-    }
-    turn->moving = false;
-    if (entry && entry->lane)
-        salp_event_set(entry->lane->news);
-    return output->common.screen.error;
-}
-
-/* Of what is much, only the last piece. */
-static int pack_texts(struct output *output, struct output_entry *entry)
-{
-    struct output_text *texts[] = { &entry->said, &entry->texts[0], &entry->texts[1], &entry->row };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        int error = output_text_pack(texts[i], &output->common.store);
-        if (error < 0)
-            return error;
-    }
-    if (entry->tag)
-        entry->tag = entry->own_tag = strdup(entry->tag);
-    return entry->own_tag || !entry->tag ? 0 : -ENOMEM;
-}
-
-/* I2. Returns what is to be in its place. */
-static output_place pack(struct output *output, struct output_entry *entry)
-{
-    output_place place = output_place_of(entry);
-    if (output->common.options.way == OUTPUT_NOT_SHOWN)
-        forget(output, entry);
-    int error = output_pack(&output->common.store, entry, &place);
-    if (error == 0)
-        give_entry(output, entry);
-    else if (error == -E2BIG)
-        error = pack_texts(output, entry);
-    if (error < 0)
-        output_screen_fail(&output->common.screen, "output that is put aside", error);
-    return place;
-}
-
-/* Our output is read more slowly than it comes: who brings more waits until something was shown. */
-static void wait_for_reader(struct output_screen *screen)
-{
-    if (output_screen_take(screen) == 0)
-        output_screen_give(screen);
-}
-
-static int end_in_order(struct output *output, uint64_t number, struct output_entry *entry)
-{
-    struct output_turn *turn = &output->common.turn;
-    bool waits = turn->moving || number != turn->next;
-    if (!entry)
-        entry = &output_nothing;
-    if (entry != &output_nothing && !has_something(entry)) {
-        give_entry(output, entry);
-        entry = &output_nothing;
-    }
-    if (entry != &output_nothing)
-        entry->ended = true;
-    int error = output_turn_set(turn, number, output_place_of(entry));
-    if (error < 0) {
-        give_entry(output, entry);
-        return output_screen_fail(&output->common.screen, "output that is put aside", error);
-    }
-    if (!waits)
-        return move_turn(output);
-    if (entry != &output_nothing)
-        (void)output_turn_set(turn, number, pack(output, entry)); /* it has its place */
-    if (turn->moving && output_store_is_full(&output->common.store, output->common.store.bound / 2))
-        wait_for_reader(&output->common.screen);
-    return output->common.screen.error;
-}
-
-/* ---- the calls ---- */
+/* ---- opening ---- */
 
 /* Jobs are no foreground processes of the terminal: those that write to one with `stty tostop` are stopped, for ever. */
 static bool stops_writers(int fd)
@@ -303,7 +79,7 @@ static int open_table(struct output *output)
     if (results->kind != OUTPUT_RESULTS_TABLE || strcmp(results->path, "-.csv") == 0 ||
         strcmp(results->path, "-.tsv") == 0)
         return 0;
-    output->table = 2;
+    output->entries.table = 2;
     return output_screen_open_table(&output->common.screen, results->path);
 }
 
@@ -317,6 +93,7 @@ int output_open(struct output **out, const struct output_options *options)
     temporary = temporary ? temporary : "/tmp";
     common->options = *options;
     output_results_open(&common->results, options, temporary);
+    output->entries.common = common;
     set_rules(output);
     output_store_open(&common->store, temporary, options->memory > 0 ? options->memory : MEMORY);
     output_turn_open(&common->turn, &common->store);
@@ -337,6 +114,8 @@ int output_open(struct output **out, const struct output_options *options)
     *out = output;
     return 0;
 }
+
+/* ---- while a job runs ---- */
 
 static struct output_lane *find_lane(struct output *output, int slot)
 {
@@ -361,11 +140,11 @@ int output_begin(struct output *output, struct job *job, salp_command_options *o
         return 0;
     }
     struct output_lane *lane = find_lane(output, job->slot);
-    struct output_entry *entry = take_entry(output, job);
+    struct output_entry *entry = output_entries_take(&output->entries, job);
     if (!lane || !entry)
         return -ENOMEM;
     if (!job->output)
-        adopt(output, entry);
+        output_entries_adopt(&output->entries, entry);
     job->output = entry;
     int error = output_lane_begin(lane, job, entry);
     if (error < 0)
@@ -422,13 +201,13 @@ int output_collect(struct output *output, struct job *job, salp_command *command
 static struct output_entry *begin_giving(struct output *output, struct job *job)
 {
     struct output_common *common = &output->common;
-    struct output_entry *entry = take_entry(output, job);
+    struct output_entry *entry = output_entries_take(&output->entries, job);
     if (!entry) {
         output_screen_fail(&common->screen, "output that is put aside", -ENOMEM);
         return NULL;
     }
     if (!job->output)
-        adopt(output, entry);
+        output_entries_adopt(&output->entries, entry);
     job->output = entry;
     entry->tag = job->tag;
     if (entry->given)
@@ -467,9 +246,11 @@ void output_discard(struct output *output, struct job *job)
     struct output_entry *entry = job->output;
     if (!entry)
         return;
-    forget(output, entry);
+    output_entries_forget(&output->entries, entry);
     entry->given = false;
 }
+
+/* ---- its end ---- */
 
 /* What is told of a job in place of its output. */
 static int tell_results(struct output *output, const struct job *job, struct output_entry *entry)
@@ -479,7 +260,7 @@ static int tell_results(struct output *output, const struct job *job, struct out
     int error = output_copies_close(&entry->copies);
     if (error == 0 && results->kind == OUTPUT_RESULTS_TABLE && job->state != JOB_SKIPPED) {
         if (!output->titled)
-            error = output_table_title(&output->title, store, job->value_count, results->separator);
+            error = output_table_title(&output->entries.title, store, job->value_count, results->separator);
         output->titled = true;
         if (error == 0)
             error = output_table_row(&entry->row, store, job, entry->texts, results->separator);
@@ -500,25 +281,20 @@ static bool was_run(const struct job *job)
 
 int output_end(struct output *output, struct job *job)
 {
-    struct output_entry *entry = find_entry(output, job);
+    struct output_entry *entry = output_entries_find(&output->entries, job);
     if (!entry && output->common.results.kind != OUTPUT_RESULTS_NONE && was_run(job))
         entry = begin_giving(output, job);
     if (entry && !job->output)
-        adopt(output, entry);
+        output_entries_adopt(&output->entries, entry);
     job->output = NULL;
     if (entry && entry->lane)
         stop(entry);
     if (entry && output->common.results.kind != OUTPUT_RESULTS_NONE)
         tell_results(output, job, entry);
-    if (output->common.options.keep_order)
-        return end_in_order(output, job->number, entry);
-    int error = output->common.screen.error;
-    if (entry) {
-        error = show(output, entry);
-        give_entry(output, entry);
-    }
-    return error;
+    return output_entries_end(&output->entries, job->number, entry);
 }
+
+/* ---- what is said beside it ---- */
 
 /* What is said of a job comes with what it writes, unless that is shown line by line, or not by us. */
 static bool comes_with_job(const struct output *output, const struct job *job)
@@ -533,7 +309,7 @@ int output_say(struct output *output, const struct job *job, int fd, const void 
 {
     struct output_screen *screen = &output->common.screen;
     if (fd == 1 && comes_with_job(output, job)) {
-        struct output_entry *entry = take_entry(output, job);
+        struct output_entry *entry = output_entries_take(&output->entries, job);
         int error = entry ? output_text_add(&entry->said, &output->common.store, bytes, size) : -ENOMEM;
         return error < 0 ? output_screen_fail(screen, "output that is put aside", error) : 0;
     }
@@ -550,33 +326,12 @@ int output_close(struct output *output)
     if (!output)
         return 0;
     struct output_common *common = &output->common;
-    struct output_turn *turn = &common->turn;
-    /* Jobs that never came leave gaps. */
-    for (uint64_t left = turn->room; left > 0; left--) {
-        struct output_entry *entry = unpack(output, output_turn_at(turn, turn->next));
-        if (entry) {
-            show(output, entry);
-            give_entry(output, entry);
-        }
-        output_turn_move(turn);
-    }
+    output_entries_close(&output->entries);
     for (int i = 0; i < output->lane_count; i++)
         output_lane_free(output->lanes[i]);
     free(output->lanes);
-    output_text_clear(&output->title, &common->store);
-    while (output->early) {
-        struct output_entry *entry = output->early;
-        output->early = entry->next;
-        show(output, entry);
-        give_entry(output, entry);
-    }
-    while (output->spare) {
-        struct output_entry *entry = output->spare;
-        output->spare = entry->next;
-        free(entry);
-    }
     int error = common->screen.error;
-    output_turn_close(turn);
+    output_turn_close(&common->turn);
     output_screen_close(&common->screen);
     output_store_close(&common->store);
     free(output);
