@@ -6,7 +6,7 @@
 #ifndef SALP__CLI_H
 #define SALP__CLI_H
 
-/* Exit statuses of all commands but salp map, whose own tell more (map/run.h). */
+/* Exit statuses of all commands but salp map, whose own tell more (map/options.h). */
 enum {
     CLI_DONE = 0,
     CLI_FAILED = 1,  /* standard error says why */

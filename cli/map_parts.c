@@ -1,168 +1,35 @@
 /*
- * salp map: puts its parts together.
- *
- *   read the options, open make's jobserver        in the process that the user has started
- *   guard                                          two forks (map/guard.h)
- *   nice, a loop, and in its main task:            in the runner
- *     inputs, template, watchers, output           opened
- *     command or function                          runs all
- *     output, watchers                             closed, what is left of what they have to say is said
- *   exit status, or the signal that has ended it
+ * The parts of a run of salp map: opened, put together, closed.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "cli/map.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include "command/cgroup.h"
-#include "command/commands.h"
-#include "function/compile.h"
-#include "function/function.h"
-#include "input/source.h"
-#include "input/template.h"
-#include "job/audience.h"
-#include "job/memory.h"
-#include "journal/journal.h"
-#include "map/guard.h"
-#include "map/halt.h"
-#include "map/joblog.h"
-#include "map/jobserver.h"
-#include "map/options.h"
-#include "map/run.h"
-#include "map/slots.h"
-#include "map/spool.h"
-#include "map/watchers.h"
-#include "output/output.h"
 
 #include <salp/task.h>
 
-static const int64_t last_words = SALP_SECONDS(2); /* to be shown after the user has ended all */
+#include "command/commands.h"
+#include "function/function.h"
+#include "input/source.h"
+#include "input/template.h"
+#include "job/memory.h"
+#include "journal/journal.h"
+#include "map/joblog.h"
+#include "map/watchers.h"
+#include "output/output.h"
 
-struct map {
-    struct map_options options;
-    struct map_jobserver *jobserver;
-    struct map_cgroups *cgroups;
-    struct map_compile compile;
-    struct map_spool spool;
-    struct map_guard guard;
-    int slots;
+/* ---- opening ---- */
 
-    struct input_source *source;
-    struct input_template *template;
-    bool counted; /* it knows how many jobs there are */
-    struct output *output;
-    struct journal *journal;
-    struct map_past *past;
-    struct job_audience audience;
-    struct map_result result;
-    int lost; /* the first error of those that are closed */
-};
-
-static _Noreturn void fail(const char *what, int error)
-{
-    fprintf(stderr, "salp map: %s: %s\n", what, salp_strerror(error));
-    exit(MAP_EXIT_ERROR);
-}
-
-/* ---- before there is a loop ---- */
-
-static void check_folder(const char *folder)
-{
-    struct stat status;
-    int error = stat(folder, &status) < 0 ? -errno : S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
-    if (error == 0 && access(folder, X_OK) < 0)
-        error = -errno;
-    if (error < 0)
-        fail(folder, error);
-}
-
-/* By itself not where jobs write to the terminal by themselves: it would be in their way. */
-static bool shows_progress(const struct map_options *o)
+bool cli_map_shows_progress(const struct map_options *o)
 {
     bool fits = o->output.way != OUTPUT_UNGROUPED && map_progress_fits();
     return !o->dry_run && (o->progress == MAP_PROGRESS_BAR || (o->progress == MAP_PROGRESS_AUTO && fits));
 }
-
-static void choose_slots(struct map *map)
-{
-    struct map_slots *slots = &map->options.slots;
-    int found = 0;
-    if (slots->kind == MAP_SLOTS_ALLOWED)
-        found = map_jobserver_open(&map->jobserver, getenv("MAKEFLAGS"));
-    if (found < 0)
-        *slots = (struct map_slots){ .kind = MAP_SLOTS_NUMBER, .number = 1 };
-    /* With tokens, make bounds them. */
-    map->slots = map_slots_count(found > 0 ? &(struct map_slots){ .kind = MAP_SLOTS_NUMBER } : slots);
-    if (map->slots < 0)
-        exit(MAP_EXIT_ERROR);
-    if (slots->kind == MAP_SLOTS_NUMBER && slots->number > map->slots)
-        fprintf(stderr, "salp map: %d job%s at a time: there are descriptors for no more ('ulimit -n')\n", map->slots,
-                map->slots == 1 ? "" : "s");
-    map->options.template.slots = map->slots;
-    /* Its output is collected all the same where a line has to make way for it. */
-    map->options.output.one_at_a_time = map->slots == 1 && !shows_progress(&map->options);
-    map->options.output.tried_again = map->options.tries > 1 || map->options.memory_free > 0;
-    map->options.output.excerpts = map->options.journal != NULL;
-    if (map->options.shares_out)
-        map->options.input.fill_slots = map->slots;
-}
-
-/* Where blocks are files. */
-static void open_spool(struct map *map)
-{
-    struct map_options *o = &map->options;
-    if (!o->cat && !o->fifo)
-        return;
-    int error = map_spool_name(&map->spool, o->output.temporary);
-    if (error == 0 && !o->dry_run)
-        error = map_spool_make(&map->spool);
-    if (error < 0)
-        exit(MAP_EXIT_ERROR);
-    o->template.blocks = map->spool.folder;
-}
-
-static void set_nice(const struct map *map)
-{
-    int nice = map->options.nice;
-    if (nice == 0 || setpriority(PRIO_PROCESS, 0, nice) == 0)
-        return;
-    int error = -errno;
-    map_guard_finish(&map->guard);
-    fail("--nice", error);
-}
-
-/* What the last one does who lives. */
-static void tidy_up(void *arg)
-{
-    const struct map *map = arg;
-    if (map->jobserver)
-        map_jobserver_give_all(map->jobserver);
-    map_cgroups_remove(map->cgroups);
-    map_compile_remove(&map->compile);
-    map_spool_remove(&map->spool);
-}
-
-static void enter_guard(struct map *map)
-{
-    map->guard.line = -1;
-    map->guard.front = getpid();
-    int error = map->options.dry_run ? 0 : map_guard_enter(&map->guard, tidy_up, map);
-    if (error < 0)
-        tidy_up(map);
-    if (error < 0)
-        fail("it cannot be guarded", error);
-    signal(SIGPIPE, SIG_IGN); /* a closed output is an error that is seen where it is written to */
-}
-
-/* ---- opening ---- */
 
 static void give_way(void *arg)
 {
@@ -279,7 +146,7 @@ static int open_watchers(struct map *map)
         error = open_joblog(map);
     if (error == 0 && o->json && !o->dry_run)
         error = add_watcher(map, map_records_new(&map->output));
-    if (error == 0 && shows_progress(o))
+    if (error == 0 && cli_map_shows_progress(o))
         error = add_watcher(map, map_progress_new());
     if (error == 0 && shows_summary(o))
         error = add_watcher(map, map_summary_new(map->slots));
@@ -340,7 +207,7 @@ static void run_jobs(struct map *map)
         .journal = map->journal,
         .past = map->past,
         .audience = &map->audience,
-        .learns_total = shows_progress(&map->options) || map->options.halt.percent > 0,
+        .learns_total = cli_map_shows_progress(&map->options) || map->options.halt.percent > 0,
         .slots = map->slots,
         .jobserver = map->jobserver,
         .cgroups = map->cgroups,
@@ -368,7 +235,7 @@ static void note_loss(struct map *map, int error)
 static void close_all(struct map *map)
 {
     salp_scope scope;
-    salp_scope_open(&scope, map->result.signal != 0 ? last_words : SALP_FOREVER);
+    salp_scope_open(&scope, map->result.signal != 0 ? MAP_LAST_WORDS : SALP_FOREVER);
     note_loss(map, output_close(map->output));
     salp_scope_close(&scope);
     for (int i = 0; i < map->audience.count; i++) {
@@ -387,7 +254,7 @@ static void warn_of_terminal(const struct map_options *o)
         fputs("salp map: reads the inputs from the terminal, one a line; Ctrl-D ends them\n", stderr);
 }
 
-static int main_task(void *arg)
+int cli_map_run(void *arg)
 {
     struct map *map = arg;
     warn_of_terminal(&map->options);
@@ -402,66 +269,4 @@ static int main_task(void *arg)
         map->result.error = error;
     close_all(map);
     return 0;
-}
-
-/* ---- the end ---- */
-
-/* By the signal, so that whoever has started us sees that it was one: a shell ends its loop after Ctrl-C. */
-static void end_by(int number)
-{
-    sigset_t set;
-    signal(number, SIG_DFL);
-    sigemptyset(&set);
-    sigaddset(&set, number);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
-    raise(number);
-}
-
-static bool had_nothing(const struct map_result *result)
-{
-    return result->done + result->failed + result->skipped == 0;
-}
-
-static int finish(struct map *map)
-{
-    const struct map_result *result = &map->result;
-    int error = result->error < 0 ? result->error : map->lost;
-    if (result->signal != 0)
-        end_by(result->signal);
-    if (error == -EPIPE)
-        end_by(SIGPIPE);
-    if (error < 0)
-        return MAP_EXIT_ERROR;
-    if (result->exit_status != 0)
-        return result->exit_status;
-    if (had_nothing(result) && !map->options.skip_if_empty)
-        fputs("salp map: there were no inputs: nothing was run\n", stderr);
-    return map_halt_exit_status(&map->options.halt, result, result->total);
-}
-
-int map_main(int argc, char **argv)
-{
-    struct map map = { 0 };
-    map_options_read(&map.options, argc, argv);
-    if (map.options.folder)
-        check_folder(map.options.folder);
-    choose_slots(&map);
-    if (map.options.memory_limit > 0 && !map.options.function && !map.options.dry_run)
-        map.cgroups = map_cgroups_open(map.options.memory_limit);
-    const char *function = map.options.function;
-    if (function && !map.options.dry_run && map_compile_is_for(function) && map_compile_open(&map.compile) < 0)
-        exit(MAP_EXIT_ERROR);
-    open_spool(&map);
-    enter_guard(&map);
-    set_nice(&map);
-    int error = salp_run(main_task, &map);
-    map_spool_remove(&map.spool); /* nobody else may be left to do it */
-    map_guard_finish(&map.guard);
-    if (error < 0)
-        fail("it cannot run", error);
-    int status = finish(&map);
-    map_jobserver_close(map.jobserver);
-    map_cgroups_close(map.cgroups);
-    map_options_free(&map.options);
-    return status;
 }

@@ -21,9 +21,6 @@
 
 enum { JOBS_FOR_MEDIAN = 3 };
 
-static const int64_t last_words =
-    SALP_SECONDS(2); /* for what jobs have written to be shown, after the user has ended them */
-
 /* ---- stopping ---- */
 
 int map_runner_tell_end(struct map_runner *runner, const struct job *job, bool final)
@@ -85,7 +82,7 @@ static void stop(void *arg, bool now)
     if (now) {
         map_run_say(runner->given, "ends %d job%s", runner->running, plural(runner->running));
         map_runner_stop(runner, MAP_STOP_NOW, 0);
-        (void)salp_timer_set(salp_loop_current(), &runner->hurry, salp_now() + runner->sequence.total + last_words,
+        (void)salp_timer_set(salp_loop_current(), &runner->hurry, salp_now() + runner->sequence.total + MAP_LAST_WORDS,
                              on_hurry, runner);
         return;
     }

@@ -25,7 +25,6 @@
 enum { CARRIERS_LEAST = 4, CARRIERS_MOST = 32 };
 
 static const char cannot_run[] = "the function cannot be run";
-static const int64_t last_words = SALP_SECONDS(2); /* to be shown after the user has ended all */
 
 /* ---- what is asked for ---- */
 
@@ -115,7 +114,7 @@ static int end_pool(void *arg)
     if (salp_event_wait(crew->ends) < 0)
         return 0;
     salp_pool_terminate(crew->pool);
-    if (crew->result->signal != 0 && salp_sleep(last_words) == 0)
+    if (crew->result->signal != 0 && salp_sleep(MAP_LAST_WORDS) == 0)
         salp_group_cancel(&crew->group);
     return 0;
 }

@@ -10,6 +10,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <salp/time.h>
+
+/* For what jobs have written to be shown, after the user has ended them. */
+#define MAP_LAST_WORDS SALP_SECONDS(2)
+
 struct input_source;
 struct input_template;
 struct job;
