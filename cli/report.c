@@ -18,8 +18,8 @@
 
 #include "cli/cli.h"
 #include "cli/report_drawing.h"
+#include "job/visible.h"
 #include "journal/reader.h"
-#include "map/visible.h"
 #include "report/figures.h"
 #include "report/json.h"
 #include "report/page.h"
@@ -71,10 +71,10 @@ static int draw(const struct wish *wish, const struct report_figures *figures, s
                  : terminal && window.ws_row > 1 ? window.ws_row - 1
                                                  : 23,
         .failures = wish->failures,
-        .letters = map_letters_new(),
+        .letters = job_letters_new(),
     };
     int error = cli_report_draw(stdout, figures, reader, &style);
-    map_letters_free(style.letters);
+    job_letters_free(style.letters);
     return error;
 }
 

@@ -22,7 +22,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "map/visible.h"
+#include "job/visible.h"
 #include "report/text.h"
 
 enum {
@@ -42,7 +42,7 @@ struct drawing {
 static void draw_text(struct drawing *drawing, int indent, const char *label, const char *text)
 {
     char shown[TEXT_SIZE];
-    map_visible(shown, sizeof shown, text, drawing->style->columns - indent, drawing->style->letters);
+    job_visible(shown, sizeof shown, text, drawing->style->columns - indent, drawing->style->letters);
     fprintf(drawing->file, "%*s%-*s%s\n", indent < 2 ? 0 : 2, "", indent < 2 ? 0 : indent - 2, label, shown);
     drawing->lines++;
 }

@@ -14,7 +14,7 @@
 #include <salp/time.h>
 
 #include "job/json.h"
-#include "map/visible.h"
+#include "job/visible.h"
 
 enum { SHOWN = 10, REASON_SIZE = 1024, TIME_SIZE = 32 };
 
@@ -188,7 +188,7 @@ static void write_run(FILE *file, const struct worth *w)
         if (w->marks[index] == WORTH_NOT_RUN)
             continue;
         char line[256];
-        map_visible(line, sizeof line, w->jobs[index].line, 100, NULL);
+        job_visible(line, sizeof line, w->jobs[index].line, 100, NULL);
         fprintf(file, "%10" PRIu64 "  %s%s\n", w->jobs[index].number, line, words[w->marks[index]]);
         shown++;
     }

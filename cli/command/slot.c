@@ -30,9 +30,9 @@
 #include "input/template.h"
 #include "job/audience.h"
 #include "job/memory.h"
+#include "job/visible.h"
 #include "map/options.h"
 #include "map/slots.h"
-#include "map/visible.h"
 #include "output/output.h"
 
 enum { SKIPS = 256 }; /* that follow each other, before other tasks have their turn */
@@ -185,9 +185,9 @@ static void tell_failure(struct map_slot *slot)
     if (job->state != JOB_UNSTARTED && job->state != JOB_TIMED_OUT && job->state != JOB_OVER_MEMORY)
         return;
     job_describe(job, why, sizeof why);
-    locale_t letters = map_letters_new();
-    map_visible(line, sizeof line, job->line, sizeof line, letters);
-    map_letters_free(letters);
+    locale_t letters = job_letters_new();
+    job_visible(line, sizeof line, job->line, sizeof line, letters);
+    job_letters_free(letters);
     map_run_say(slot->runner->given, "job %llu: %s: %s", (unsigned long long)job->number, why, line);
 }
 

@@ -34,8 +34,8 @@
 
 #include <salp/time.h>
 
+#include "job/visible.h"
 #include "map/estimate.h"
-#include "map/visible.h"
 #include "map/watchers.h"
 
 enum {
@@ -162,7 +162,7 @@ static void draw(struct progress *p, int64_t now)
     char line[MAP_PROGRESS_SIZE], bytes[COLUMNS_MOST + MAP_PROGRESS_SIZE + CONTROL_BYTES];
     if (p->away || now - p->drawn_at < pace || now - p->begun < patience || !may_write(p))
         return;
-    int columns = map_terminal_columns(p->options.fd);
+    int columns = job_terminal_columns(p->options.fd);
     if (columns <= 0 || columns > COLUMNS_MOST)
         columns = LINE_COLUMNS;
     look(p, now);
@@ -319,7 +319,7 @@ static int close_progress(struct job_watcher *watcher)
         erase(p);
     else if (p->view.ended > 0)
         write_line(p, p->options.now());
-    map_letters_free(p->options.letters);
+    job_letters_free(p->options.letters);
     free(p->slots);
     free(p);
     return 0;
@@ -358,7 +358,7 @@ bool map_progress_fits(void)
 struct job_watcher *map_progress_new(void)
 {
     const char *no_colour = getenv("NO_COLOR");
-    locale_t letters = map_letters_new();
+    locale_t letters = job_letters_new();
     struct job_watcher *watcher = map_progress_open(&(struct map_progress_options){
         .fd = STDERR_FILENO,
         .redrawn = map_progress_fits(),
@@ -367,6 +367,6 @@ struct job_watcher *map_progress_new(void)
         .now = map_now,
     });
     if (!watcher)
-        map_letters_free(letters);
+        job_letters_free(letters);
     return watcher;
 }

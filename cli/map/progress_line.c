@@ -16,7 +16,7 @@
 
 #include <salp/time.h>
 
-#include "map/visible.h"
+#include "job/visible.h"
 
 enum field { PERCENT, BAR, COUNT, RUNNING, FAILED, RATE, ELAPSED, LEFT, NAME, FIELDS };
 
@@ -125,7 +125,7 @@ int map_progress_line(const struct map_progress_view *view, int columns, bool co
     }
     int room = columns - width - 2;
     if (view->name && width > 0 && room >= NAME_LEAST) {
-        int taken = map_visible(name, sizeof name, view->name, room < NAME_MOST ? room : NAME_MOST, letters);
+        int taken = job_visible(name, sizeof name, view->name, room < NAME_MOST ? room : NAME_MOST, letters);
         shown[NAME] = taken > 0;
         width += taken > 0 ? taken + 2 : 0;
     }

@@ -25,8 +25,8 @@
 
 #include <salp/time.h>
 
+#include "job/visible.h"
 #include "map/progress.h"
-#include "map/visible.h"
 #include "map/watchers.h"
 
 enum {
@@ -180,7 +180,7 @@ __attribute__((format(printf, 3, 4))) static void say(const struct summary *s, c
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    map_visible(shown, sizeof shown, text, s->options.columns - LABEL, s->options.letters);
+    job_visible(shown, sizeof shown, text, s->options.columns - LABEL, s->options.letters);
     fprintf(s->options.file, "  %-*s%s\n", LABEL - 2, label, shown);
 }
 
@@ -300,7 +300,7 @@ static int close_summary(struct job_watcher *watcher)
         say_slowest(s);
     }
     fflush(s->options.file);
-    map_letters_free(s->options.letters);
+    job_letters_free(s->options.letters);
     free(s);
     return 0;
 }
@@ -319,8 +319,8 @@ struct job_watcher *map_summary_open(const struct map_summary_options *options)
 struct job_watcher *map_summary_new(int slots)
 {
     enum { COLUMNS = 160, LEAST = 40 }; /* in a file; of a window for which lines are cut instead of wrapped by it */
-    locale_t letters = map_letters_new();
-    int columns = map_terminal_columns(STDERR_FILENO);
+    locale_t letters = job_letters_new();
+    int columns = job_terminal_columns(STDERR_FILENO);
     struct job_watcher *watcher = map_summary_open(&(struct map_summary_options){
         .file = stderr,
         .columns = columns >= LEAST ? columns : COLUMNS,
@@ -329,6 +329,6 @@ struct job_watcher *map_summary_new(int slots)
         .now = map_now,
     });
     if (!watcher)
-        map_letters_free(letters);
+        job_letters_free(letters);
     return watcher;
 }

@@ -13,9 +13,9 @@
 #include <termios.h>
 #include <wchar.h>
 
+#include "job/visible.h"
 #include "map/estimate.h"
 #include "map/progress.h"
-#include "map/visible.h"
 
 /* ---- a terminal ---- */
 
@@ -325,15 +325,15 @@ static void names_become_harmless(void **state)
     assert_non_null(letters);
     char text[100];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_true(map_visible(text, sizeof text, cases[i].text, cases[i].columns, NULL) <= cases[i].columns);
+        assert_true(job_visible(text, sizeof text, cases[i].text, cases[i].columns, NULL) <= cases[i].columns);
         assert_string_equal(text, cases[i].ascii);
-        assert_true(map_visible(text, sizeof text, cases[i].text, cases[i].columns, letters) <= cases[i].columns);
+        assert_true(job_visible(text, sizeof text, cases[i].text, cases[i].columns, letters) <= cases[i].columns);
         assert_string_equal(text, cases[i].utf8);
     }
     /* Few bytes rather than few columns. */
     for (size_t size = 1; size < sizeof text; size++) {
         memset(text, 1, sizeof text);
-        map_visible(text, size, "\u6f22\u5b57\u6f22\u5b57 and e\u0301\u0301\u0301\u0301\u0301\u0301\u0301", 50,
+        job_visible(text, size, "\u6f22\u5b57\u6f22\u5b57 and e\u0301\u0301\u0301\u0301\u0301\u0301\u0301", 50,
                     letters);
         assert_true(strlen(text) < size);
         assert_true(size == sizeof text || text[size] == 1);
@@ -347,17 +347,17 @@ static void letters_are_what_the_environment_says(void **state)
     unsetenv("LC_ALL");
     unsetenv("LC_CTYPE");
     setenv("LANG", "de_DE.UTF-8", 1);
-    locale_t letters = map_letters_new();
+    locale_t letters = job_letters_new();
     assert_non_null(letters);
-    map_letters_free(letters);
+    job_letters_free(letters);
     setenv("LC_ALL", "C", 1);
-    assert_null(map_letters_new());
+    assert_null(job_letters_new());
     setenv("LC_ALL", "", 1);
     setenv("LC_CTYPE", "en_US.utf8", 1);
-    letters = map_letters_new();
+    letters = job_letters_new();
     assert_non_null(letters);
-    map_letters_free(letters);
-    map_letters_free(NULL);
+    job_letters_free(letters);
+    job_letters_free(NULL);
 }
 
 static void a_person_sees_how_far_it_is(void **state)

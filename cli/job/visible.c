@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "map/visible.h"
+#include "job/visible.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -22,7 +22,7 @@ static bool names_utf8(const char *locale)
     return dot && (strncasecmp(dot + 1, "UTF-8", 5) == 0 || strncasecmp(dot + 1, "UTF8", 4) == 0);
 }
 
-locale_t map_letters_new(void)
+locale_t job_letters_new(void)
 {
     static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -33,7 +33,7 @@ locale_t map_letters_new(void)
     return NULL;
 }
 
-void map_letters_free(locale_t letters)
+void job_letters_free(locale_t letters)
 {
     if (letters)
         freelocale(letters);
@@ -73,7 +73,7 @@ static struct letter next_letter(const char *text, locale_t letters)
     return (struct letter){ size, NULL, columns };
 }
 
-int map_visible(char *to, size_t size, const char *text, int columns, locale_t letters)
+int job_visible(char *to, size_t size, const char *text, int columns, locale_t letters)
 {
     const char *ellipsis = letters ? "\u2026" : "...";
     int ellipsis_columns = letters ? 1 : 3;
@@ -107,7 +107,7 @@ int map_visible(char *to, size_t size, const char *text, int columns, locale_t l
     return width;
 }
 
-int map_terminal_columns(int fd)
+int job_terminal_columns(int fd)
 {
     struct winsize window;
     return ioctl(fd, TIOCGWINSZ, &window) == 0 ? window.ws_col : 0;
