@@ -18,6 +18,7 @@
 
 #include "input/message.h"
 #include "input/scan.h"
+#include "input/shell.h"
 #include "input/text.h"
 #include "job/memory.h"
 
@@ -39,77 +40,6 @@ struct input_template {
     bool has_tag;
     size_t room; /* bytes of arguments that execve takes */
 };
-
-/* ---- which shell ---- */
-
-static const char *last_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-/* Does it read quotes as Bourne's shell does? */
-static bool is_known_shell(const char *path)
-{
-    static const char *const known[] = {
-        "sh", "bash", "dash", "zsh", "ksh", "ksh93", "mksh", "ash", "yash", "busybox"
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (strcmp(last_name(path), known[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool is_foreign_shell(const char *path)
-{
-    const char *name = last_name(path);
-    return strcmp(name, "fish") == 0 || strcmp(name, "csh") == 0 || strcmp(name, "tcsh") == 0;
-}
-
-/* Is it a function that bash has exported? Then it is for bash to run it. */
-static bool is_function(const char *word)
-{
-    char name[256];
-    int size = snprintf(name, sizeof name, "BASH_FUNC_%s%%%%", word);
-    return size > 0 && (size_t)size < sizeof name && getenv(name);
-}
-
-static int choose_shell(struct input_template *template)
-{
-    if (template->options.word_count > 0 && is_function(template->options.words[0])) {
-        template->shell_path = "/bin/bash";
-        return 0;
-    }
-    const char *shell = template->options.shell;
-    if (!shell)
-        shell = getenv("PARALLEL_SHELL");
-    if (shell && *shell) {
-        template->shell_path = shell;
-        return is_foreign_shell(shell)
-                   ? input_tell(-EINVAL, "%s reads quotes in its own way; a shell like sh is needed", shell)
-                   : 0;
-    }
-    shell = getenv("SHELL");
-    template->shell_path = (shell && is_known_shell(shell)) ? shell : "/bin/sh";
-    return 0;
-}
-
-/* Is it a single word that means something to a shell, apart from what is replaced? */
-static int needs_shell(const struct template_options *options, bool *needs)
-{
-    *needs = options->always_shell || options->word_count == 0;
-    if (options->word_count != 1 || options->quote || *needs)
-        return 0;
-    struct template_text text;
-    int error = template_text_parse(&text, options->words[0], options);
-    for (int i = 0; error == 0 && i < text.count; i++) {
-        const struct template_piece *piece = &text.pieces[i];
-        *needs |= piece->kind == TEMPLATE_LITERAL && template_means_something(piece->text, piece->size);
-    }
-    template_text_free(&text);
-    return error;
-}
 
 /* ---- opening ---- */
 
@@ -282,11 +212,11 @@ static size_t argument_room(void)
 static int make_texts(struct input_template *template)
 {
     struct template_options *options = &template->options;
-    if (options->word_count > 0 && !options->always_shell && is_function(options->words[0]))
+    if (options->word_count > 0 && !options->always_shell && input_shell_has(options->words[0]))
         options->always_shell = options->quote = true; /* its words are words, as those of a program */
-    int error = needs_shell(options, &template->shell);
+    int error = input_shell_needed(options, &template->shell);
     if (error == 0 && template->shell)
-        error = choose_shell(template);
+        error = input_shell_choose(options, &template->shell_path);
     if (error == 0)
         error = template->shell ? make_line(template) : make_arguments(template);
     for (int i = 0; i < template->word_count && error == 0; i++) {
