@@ -456,13 +456,13 @@ static bool look_after(salp__member *self, const salp_fork_job *job, salp__membe
 
 static void wait_for_thief(salp__member *self, salp_fork_job *job)
 {
-    for (;;) {
+    for (unsigned tries = 0;;) {
         uint32_t seen = salp__bell_look(&self->bell);
         uintptr_t link = taken_link(job);
         if (link == OVER)
             return;
         if (!(link & TAKEN)) { /* the thief is about to say who it is */
-            salp__give_way();
+            salp__pause(tries++);
             continue;
         }
         salp__member *thief = (salp__member *)(link & ~(uintptr_t)(MOVED | TAKEN));

@@ -39,6 +39,33 @@ static inline bool sleepers_sleeps(pid_t thread)
     return end && sscanf(end + 1, " %c", &state) == 1 && state == 'S';
 }
 
+/* How often a thread of this process has gone to sleep by itself. */
+static inline long sleepers_slept(pid_t thread)
+{
+    char name[64], line[200];
+    long count = -1;
+    snprintf(name, sizeof name, "/proc/self/task/%d/status", (int)thread);
+    FILE *file = fopen(name, "re");
+    while (file && fgets(line, sizeof line, file))
+        sscanf(line, "voluntary_ctxt_switches: %ld", &count);
+    if (file)
+        fclose(file);
+    return count;
+}
+
+/* Waits until a thread that does not sleep now has done so; false when patience was not enough. */
+static inline bool sleepers_sleep_once(pid_t thread)
+{
+    int64_t end = clock_now() + patience();
+    long before = sleepers_slept(thread);
+    while (sleepers_slept(thread) == before) {
+        if (clock_now() > end)
+            return false;
+        doze(SALP_MICROSECONDS(100));
+    }
+    return true;
+}
+
 /* Waits until so many have come, and each has been seen asleep; false when patience was not enough. */
 static inline bool sleepers_all_sleep(struct sleepers *sleepers, int wanted)
 {

@@ -1,9 +1,10 @@
 /*
- * Whose jobs a thread of a pool takes first, and when it looks in vain; by one thread that plays all of them.
+ * Whose jobs a thread of a pool takes first, and when it looks in vain; by one thread that plays all of them. And how it
+ * waits for one that is kept from going on.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "test.h"
+#include "../api/sleepers.h"
 
 #include "os/topology.h"
 #include "pool/crew.h"
@@ -122,12 +123,65 @@ static void nothing_is_seized_where_a_run_on_top_has_left_nothing(void **state)
     salp__crew_close(crew);
 }
 
+/* ---- a thief that has a job, and has not yet said so ---- */
+
+struct robbed {
+    salp_fork_job job;
+    _Atomic pid_t owner; /* his thread */
+    atomic_int taken, joins;
+    bool slept; /* the owner did, while it joined what was taken */
+};
+
+/* The first half of what a thief does; the rest when the owner has slept. */
+static void *be_slow(void *arg)
+{
+    enum { OVER = 3 }; /* crew.c */
+    struct robbed *r = arg;
+    salp_fork_job *job;
+    while (!(job = salp__deque_steal(&salp__crew_member(crew, FAR)->deque, INT64_MIN, NULL, NULL)))
+        doze(SALP_MICROSECONDS(100));
+    atomic_store(&r->taken, 1);
+    reaches(&r->joins, 1);
+    r->slept = sleepers_sleep_once(atomic_load(&r->owner));
+    __atomic_store_n(&job->salp__link, OVER, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static void join_what_was_taken(salp_worker *worker, salp_fork_job *root)
+{
+    struct robbed *r = (struct robbed *)root;
+    struct offered older, newer;
+    salp_fork(worker, &older.job, take);
+    salp_fork(worker, &newer.job, take);
+    worker->salp__signal = 1; /* as if somebody had asked */
+    assert_false(salp_join(worker, &newer.job));
+    assert_true(reaches(&r->taken, 1));
+    atomic_store(&r->owner, gettid());
+    atomic_store(&r->joins, 1);
+    assert_true(salp_join(worker, &older.job));
+}
+
+/* Else one that the system prefers to its thief would keep that from ever going on. */
+static void who_waits_for_a_thief_to_begin_sleeps(void **state)
+{
+    struct robbed r = { .taken = 0 };
+    pthread_t thief;
+    (void)state;
+    assert_int_equal(salp__crew_open(&crew, MEMBERS, &work), 0);
+    assert_int_equal(pthread_create(&thief, NULL, be_slow, &r), 0);
+    salp__member_run(salp__crew_member(crew, FAR), &entries[FAR], join_what_was_taken, &r.job);
+    assert_int_equal(pthread_join(thief, NULL), 0);
+    assert_true(r.slept);
+    salp__crew_close(crew);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST("who has the same cache is asked first", who_has_the_same_cache_is_asked_first),
         TEST("nothing is seized where a run on top has left nothing",
              nothing_is_seized_where_a_run_on_top_has_left_nothing),
+        TEST("who waits for a thief to begin sleeps", who_waits_for_a_thief_to_begin_sleeps),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
