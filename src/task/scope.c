@@ -256,11 +256,10 @@ void salp__scope_enter(salp__scope *scope, int64_t timeout, bool shield)
 static void wait_for_cancels(const salp__actor *self, salp__scope *scope)
 {
     /* acquire: pairs with the release of who has cancelled; it touches the scope no more. */
-    while (atomic_load_explicit(&scope->cancels, memory_order_acquire) > 0) {
+    for (unsigned tries = 0; atomic_load_explicit(&scope->cancels, memory_order_acquire) > 0; tries++) {
         if (self->task)
             salp__task_give_way(self->task); /* the loop has to run what was posted */
-        else
-            salp__give_way();
+        salp__pause(tries);
     }
 }
 
