@@ -17,6 +17,8 @@
  *     lookout. Who has found one wakes the next one (crew.h), unless as many are here as there are workers. So a guest that
  *     leaves wakes one, and so does a thread of the pool that takes up something else, if there is no lookout.
  *
+ * tests/model/lookout.pml is a model of I2 and I3, with what breaks where nobody is woken.
+ *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SALP__ENTRANCE_H
