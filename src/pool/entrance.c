@@ -122,10 +122,18 @@ static int run_nested(salp_pool *pool, salp__member *member, salp_fork_fn *run, 
 {
     salp__entry entry = { .outer = member->entry };
     int error = salp__entry_ended(&entry);
-    if (error < 0)
+    if (error < 0 || !run)
         return error;
     run_as(pool, member, &entry, run, job);
     return salp__entry_ended(&entry);
+}
+
+static int run_nothing(salp__entrance *entrance)
+{
+    salp__lock_take(&entrance->lock);
+    int error = entrance->closed;
+    salp__lock_release(&entrance->lock);
+    return error;
 }
 
 /* ---- visits ---- */
@@ -305,9 +313,13 @@ static int enter_from_outside(salp_pool *pool, salp__entrance *entrance, salp_fo
     if (error < 0)
         return error;
     const salp__actor *self = salp__self();
-    int result = self->task || self->scope || pool->options.initializer
-                     ? wait_for_visit(entrance, run, job)
-                     : run_here(pool, entrance, -1, run, job, summons);
+    int result;
+    if (!run)
+        result = run_nothing(entrance);
+    else if (self->task || self->scope || pool->options.initializer)
+        result = wait_for_visit(entrance, run, job);
+    else
+        result = run_here(pool, entrance, -1, run, job, summons);
     salp__pool_end(pool);
     return result;
 }
@@ -330,7 +342,7 @@ int salp__enter(salp_pool *pool, salp_fork_fn *run, salp_fork_job *job, bool sum
         return error;
     if (frame->member)
         return run_nested(pool, frame->member, run, job);
-    return run_here(pool, entrance, frame->worker, run, job, summons);
+    return run ? run_here(pool, entrance, frame->worker, run, job, summons) : run_nothing(entrance);
 }
 
 int salp_pool_enter(salp_pool *pool, salp_fork_fn *run, salp_fork_job *job)

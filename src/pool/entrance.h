@@ -68,7 +68,8 @@ bool salp__entrance_is_quiet(salp__entrance *entrance);
 /* Nobody may enter any more, and nothing more is begun of what runs. Waits, if asked, until nothing runs. */
 void salp__entrance_end(salp__entrance *entrance, int error, bool wait);
 
-/* As salp_pool_enter. `summons`: a thread of the pool is woken if that may be worth it; else the job does that itself. */
+/* As salp_pool_enter. `summons`: a thread of the pool is woken if that may be worth it; else the job does that itself.
+   `run` NULL: only the errors are told that there would be. */
 int salp__enter(salp_pool *pool, salp_fork_fn *run, salp_fork_job *job, bool summons);
 
 #endif

@@ -371,10 +371,10 @@ int salp_sort(salp_pool *pool, void *base, size_t count, size_t size, salp_compa
     if (!pool || !compare || size == 0 || (!base && count > 0) || __builtin_mul_overflow(count, size, &bytes) ||
         bytes > PTRDIFF_MAX / 4)
         return -EINVAL;
+    if (count < 2)
+        return salp__vigil_enter(&(salp__vigil){ 0 }, pool, 0, 0, NULL, NULL);
     if (!pool->engine->entrance)
         return -ENOTSUP;
-    if (count < 2)
-        return 0;
     char *memory = salp__allocate_raw(bytes + LINE);
     if (!memory)
         return -ENOMEM;

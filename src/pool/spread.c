@@ -236,7 +236,7 @@ int salp__spread_run(salp__spread *spread, salp_pool *pool)
     _Alignas(LINE) char stack[ON_STACK];
     void *memory = NULL;
     if (spread->begin == spread->end)
-        return pool->engine->entrance ? 0 : -ENOTSUP;
+        return salp__vigil_enter(&spread->vigil, pool, 0, 0, NULL, NULL);
     spread->first_failed = SIZE_MAX;
     if (spread->result_size > 0) {
         char *store = open_store(spread, stack, &memory);

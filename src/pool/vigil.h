@@ -34,7 +34,7 @@ typedef struct salp__vigil {
 } salp__vigil;
 
 /* As salp__enter, which wakes nobody. `body`: what the program wants done with `count` indices; 0: it is not to be remembered
-   how long that takes. */
+   how long that takes. `run` NULL: there is nothing to do, and only the errors are told. */
 int salp__vigil_enter(salp__vigil *vigil, salp_pool *pool, uintptr_t body, size_t count, salp_fork_fn *run,
                       salp_fork_job *job);
 

@@ -559,6 +559,131 @@ static void the_end_of_a_run_ends_loops_in_it(void **state)
     assert_int_equal(salp_pool_close(e.pool), 0);
 }
 
+/* ---- nothing to do ---- */
+
+static int never_tiled(const salp_tile *tile, void *arg)
+{
+    (void)tile;
+    return never_called(0, 0, arg);
+}
+
+static int never_folded(size_t begin, size_t end, void *result, void *arg)
+{
+    (void)result;
+    return never_called(begin, end, arg);
+}
+
+static int never_scanned(size_t begin, size_t end, void *sum, bool last, void *arg)
+{
+    (void)sum, (void)last;
+    return never_called(begin, end, arg);
+}
+
+static void never_combined(void *result, const void *right, void *arg)
+{
+    (void)result, (void)right;
+    never_called(0, 0, arg);
+}
+
+static int never_compared(const void *a, const void *b, void *arg)
+{
+    (void)a, (void)b;
+    return never_called(0, 0, arg);
+}
+
+/* Each call with nothing to do, which is to return this. */
+static bool all_return(salp_pool *pool, int expected)
+{
+    static const salp_tile nowhere = { 3, 3, 0, 9 };
+    static const salp_reduce_options fixed = { .deterministic = true };
+    int one = 7, sum = 5;
+    return salp_for(pool, 3, 3, never_called, NULL, NULL) == expected &&
+           salp_for_tiles(pool, &nowhere, never_tiled, NULL, NULL) == expected &&
+           salp_reduce(pool, 3, 3, sizeof sum, never_folded, never_combined, &sum, NULL, NULL) == expected &&
+           salp_reduce(pool, 3, 3, sizeof sum, never_folded, never_combined, &sum, NULL, &fixed) == expected &&
+           salp_scan(pool, 3, 3, sizeof sum, never_scanned, never_combined, &sum, NULL, NULL) == expected &&
+           salp_sort(pool, NULL, 0, sizeof one, never_compared, NULL) == expected &&
+           salp_sort(pool, &one, 1, sizeof one, never_compared, NULL) == expected && sum == 5 && one == 7;
+}
+
+static int loops_of_nothing_in_scopes(void *arg)
+{
+    salp_scope scope;
+    salp_scope_open(&scope, SALP_FOREVER);
+    EXPECT(all_return(arg, 0));
+    salp_scope_cancel(&scope);
+    EXPECT(all_return(arg, -ECANCELED));
+    EXPECT(salp_scope_close(&scope) == -ECANCELED);
+    salp_scope_open(&scope, 0);
+    EXPECT(all_return(arg, -ETIMEDOUT));
+    EXPECT(salp_scope_close(&scope) == -ETIMEDOUT);
+    EXPECT(all_return(arg, 0));
+    return 0;
+}
+
+static int loops_of_nothing_in_a_piece(size_t begin, size_t end, void *arg)
+{
+    (void)begin, (void)end;
+    return loops_of_nothing_in_scopes(arg);
+}
+
+static int map_loops_of_nothing(const void *in, void *out, void *context)
+{
+    (void)in, (void)out;
+    return loops_of_nothing_in_scopes(context);
+}
+
+struct idle_job {
+    salp_fork_job job;
+    salp_pool *pool;
+};
+
+static void loops_of_nothing_behind_an_end(salp_worker *worker, salp_fork_job *job)
+{
+    salp_pool *pool = ((struct idle_job *)job)->pool;
+    EXPECT(all_return(pool, 0));
+    EXPECT(salp_worker_end(worker, -EDOM) == 0);
+    EXPECT(all_return(pool, -EDOM));
+}
+
+static void loops_of_nothing_in_a_callback(void *arg)
+{
+    EXPECT(all_return(arg, SALP_EINSIDE));
+}
+
+static int calls_back_loops_of_nothing(void *arg)
+{
+    EXPECT(salp_loop_call(salp_loop_current(), loops_of_nothing_in_a_callback, arg) == 0);
+    return loops_of_nothing_in_scopes(arg);
+}
+
+static int loops_of_nothing_in_a_fork(void *arg)
+{
+    return all_return(arg, SALP_EFORKED) ? 0 : 1;
+}
+
+static void a_loop_of_nothing_ends_as_any_other(void **state)
+{
+    (void)state;
+    salp_process *fork;
+    int status = -1;
+    salp_pool *pool = pool_of(2);
+    struct idle_job root = { .pool = pool };
+    assert_int_equal(loops_of_nothing_in_scopes(pool), 0);
+    assert_int_equal(salp_run(calls_back_loops_of_nothing, pool), 0);
+    assert_int_equal(salp_for(pool, 0, 1, loops_of_nothing_in_a_piece, pool, NULL), 0);
+    assert_int_equal(salp_map(pool, map_loops_of_nothing, NULL, 0, NULL, 0, 1, &(salp_map_options){ .context = pool }),
+                     0);
+    assert_int_equal(salp_pool_enter(pool, loops_of_nothing_behind_an_end, &root.job), -EDOM);
+    assert_int_equal(salp_process_start(&fork, loops_of_nothing_in_a_fork, pool, NULL), 0);
+    assert_int_equal(salp_process_wait(fork, &status), 0);
+    assert_int_equal(salp_process_close(fork), 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(salp_pool_terminate(pool), 0);
+    assert_true(all_return(pool, SALP_ECLOSED));
+    assert_int_equal(salp_pool_close(pool), 0);
+}
+
 /* ---- tiles ---- */
 
 enum { SIDE = 150 };
@@ -662,6 +787,7 @@ int main(int argc, char **argv)
         TEST("a deadline ends a loop in a piece", a_deadline_ends_a_loop_in_a_piece),
         TEST("a termination ends loops", a_termination_ends_loops),
         TEST("the end of a run ends loops in it", the_end_of_a_run_ends_loops_in_it),
+        TEST("a loop of nothing ends as any other", a_loop_of_nothing_ends_as_any_other),
         TEST("each place is in one tile", each_place_is_in_one_tile),
         TEST("tiles are checked and may fail", tiles_are_checked_and_may_fail),
     };
