@@ -116,14 +116,15 @@ static int show(struct output_entries *entries, struct output_entry *entry)
     int error = output_screen_take(screen);
     if (error < 0)
         return output_screen_fail(screen, "output of a job", error);
-    output_screen_show(screen, 0, &entry->said, entry->said.size, NULL, &in_line);
-    for (int i = 0; i < 2 && shown; i++)
-        output_screen_show(screen, i, &entry->texts[i], entry->texts[i].size, entry->tag, &entry->in_line[i]);
-    if (entry->row.size > 0)
-        output_screen_show(screen, entries->table, &entries->title, entries->title.size, NULL, &in_row);
-    output_screen_show(screen, entries->table, &entry->row, entry->row.size, NULL, &in_row);
+    error = output_screen_show(screen, 0, &entry->said, entry->said.size, NULL, &in_line);
+    for (int i = 0; i < 2 && shown && error == 0; i++)
+        error = output_screen_show(screen, i, &entry->texts[i], entry->texts[i].size, entry->tag, &entry->in_line[i]);
+    if (entry->row.size > 0 && error == 0)
+        error = output_screen_show(screen, entries->table, &entries->title, entries->title.size, NULL, &in_row);
+    if (error == 0)
+        error = output_screen_show(screen, entries->table, &entry->row, entry->row.size, NULL, &in_row);
     output_screen_give(screen);
-    return screen->error;
+    return error < 0 ? output_screen_fail(screen, "output of a job", error) : 0; /* nobody shows the rest of it */
 }
 
 /* What is packed in its place gets an entry again; after an error it has nothing to show. Returns it, or NULL: there is none. */

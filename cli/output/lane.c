@@ -101,7 +101,7 @@ static uint64_t showable(const struct output_lane *lane, int which)
 {
     const struct output_common *common = lane->common;
     const struct output_entry *entry = lane->entry;
-    if (!common->live || (common->options.keep_order && entry->number != common->turn.next))
+    if (!common->live || lane->given_up || (common->options.keep_order && entry->number != common->turn.next))
         return 0;
     uint64_t size = entry->texts[which].size, shown = entry->come[which] - size;
     if (common->options.way == OUTPUT_BY_LINE)
@@ -114,8 +114,9 @@ static bool may_move(const struct output_lane *lane)
 {
     const struct output_common *common = lane->common;
     const struct output_entry *entry = lane->entry;
-    return common->unread && common->live && lane->channels[0].pipe.wide && common->screen.sinks[0].splices &&
-           common->screen.error == 0 && entry->number == common->turn.next && !entry->tag;
+    return common->unread && common->live && !lane->given_up && lane->channels[0].pipe.wide &&
+           common->screen.sinks[0].splices && common->screen.error == 0 && entry->number == common->turn.next &&
+           !entry->tag;
 }
 
 static bool is_straight(const struct output_lane *lane)
@@ -139,6 +140,7 @@ static void move(struct output_lane *lane)
     }
 }
 
+/* Errors: of the scope; what could not be shown is still there. */
 static int show(struct output_lane *lane)
 {
     struct output_common *common = lane->common;
@@ -150,12 +152,13 @@ static int show(struct output_lane *lane)
     if (error < 0)
         return error;
     bool silent = false;
-    output_screen_show(&common->screen, 0, &entry->said, entry->said.size, NULL, &silent);
-    for (int i = 0; i < 2; i++)
-        output_screen_show(&common->screen, i, &entry->texts[i], sizes[i], entry->tag, &entry->in_line[i]);
-    move(lane);
+    error = output_screen_show(&common->screen, 0, &entry->said, entry->said.size, NULL, &silent);
+    for (int i = 0; i < 2 && error == 0; i++)
+        error = output_screen_show(&common->screen, i, &entry->texts[i], sizes[i], entry->tag, &entry->in_line[i]);
+    if (error == 0)
+        move(lane);
     output_screen_give(&common->screen);
-    return 0;
+    return common->screen.error < 0 ? 0 : error;
 }
 
 static void go_on(struct output_lane *lane)
@@ -214,8 +217,8 @@ static int wait_for_command(void *arg)
     return 0;
 }
 
-/* Shows what comes until the command has ended. */
-static int watch_live(struct output_lane *lane)
+/* Shows what comes until the command has ended, or a scope. */
+static void watch_live(struct output_lane *lane)
 {
     int error = 0;
     while (!lane->command_ended && error == 0) {
@@ -225,7 +228,6 @@ static int watch_live(struct output_lane *lane)
             error = show(lane);
         go_on(lane);
     }
-    return error;
 }
 
 static int wait_live(struct output_lane *lane, salp_command *command, salp_output *outcome)
@@ -233,13 +235,12 @@ static int wait_live(struct output_lane *lane, salp_command *command, salp_outpu
     struct waiting w = { lane, command, outcome, -ECANCELED };
     salp_group group;
     salp_group_open(&group);
-    int error = salp_go(&group, wait_for_command, &w);
-    if (error == 0)
-        error = watch_live(lane);
+    if (salp_go(&group, wait_for_command, &w) == 0)
+        watch_live(lane);
     else
         wait_for_command(&w);
     salp_group_close(&group);
-    return w.result < 0 ? w.result : error;
+    return w.result; /* that the showing was ended is no error: it is gone on with */
 }
 
 /* ---- what is left ---- */
@@ -287,9 +288,11 @@ bool output_lane_was_interrupted(int result, const salp_output *outcome)
 
 int output_lane_collect(struct output_lane *lane, salp_command *command, salp_output *outcome)
 {
-    int result = lane->common->live ? wait_live(lane, command, outcome) : salp_command_wait(command, outcome);
+    bool live = lane->common->live && !lane->given_up;
+    int result = live ? wait_live(lane, command, outcome) : salp_command_wait(command, outcome);
+    lane->given_up = output_lane_was_interrupted(result, outcome);
     read_rest(lane);
-    if (!has_ended(lane) && !output_lane_was_interrupted(result, outcome))
+    if (!has_ended(lane) && !lane->given_up)
         wait_for_others(lane);
     return result;
 }
@@ -316,7 +319,7 @@ int output_lane_begin(struct output_lane *lane, struct job *job, struct output_e
     salp_event_clear(lane->news);
     lane->job = job;
     lane->entry = entry;
-    lane->command_ended = false;
+    lane->command_ended = lane->given_up = false;
     return 0;
 }
 

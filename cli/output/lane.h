@@ -13,6 +13,8 @@
  * I4  Of a job that writes much and has its turn, the task moves the output from the pipe to the screen, without its being read, if
  *     nobody else has to see the bytes: no tags, no files, no excerpts. Nothing that was read of it waits then.
  * I5  Likewise, if it has not its turn, much at a time is moved to pipes of the store, as long as there are some.
+ * I6  Of a job that is to end (a scope has ended our waiting for it) nothing more is shown while it runs: who reads slowly would
+ *     hold up its end. What is there then, and what comes, waits in the store.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -62,6 +64,7 @@ struct output_lane {
     struct job *job;
     struct output_entry *entry;
     bool command_ended;
+    bool given_up; /* I6 */
 };
 
 /* NULL: no memory. */

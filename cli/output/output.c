@@ -330,7 +330,7 @@ int output_close(struct output *output)
     for (int i = 0; i < output->lane_count; i++)
         output_lane_free(output->lanes[i]);
     free(output->lanes);
-    int error = common->screen.error;
+    int error = output_screen_flush(&common->screen);
     output_turn_close(&common->turn);
     output_screen_close(&common->screen);
     output_store_close(&common->store);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,8 +35,11 @@ int output_screen_open_table(struct output_screen *screen, const char *path)
 void output_screen_close(struct output_screen *screen)
 {
     int table = screen->sinks[2].open ? screen->sinks[2].fd : -1;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         output_sink_close(&screen->sinks[i]);
+        free(screen->rests[i].bytes);
+        screen->rests[i] = (struct output_rest){ 0 };
+    }
     if (table >= 0)
         close(table);
     salp_mutex_close(screen->mutex);
@@ -97,22 +101,70 @@ int output_screen_fail(struct output_screen *screen, const char *what, int error
 
 static const char *const names[] = { "standard output", "standard error", "--results" };
 
+/* What could not be written: an error of the screen, unless it is of the scope. */
+static int note_error(struct output_screen *screen, int which, int error)
+{
+    return error == 0 || output_is_of_scope(error) ? error : output_screen_fail(screen, names[which], error);
+}
+
+/* 0: there is nothing left of what a scope has cut off. */
+static int write_rest(struct output_screen *screen, int which)
+{
+    struct output_rest *rest = &screen->rests[which];
+    size_t written;
+    if (screen->error < 0 || rest->size == 0)
+        return screen->error;
+    int error = output_sink_write(&screen->sinks[which], rest->bytes, rest->size, &written);
+    rest->size -= written;
+    memmove(rest->bytes, rest->bytes + written, rest->size);
+    return note_error(screen, which, error);
+}
+
+/* There is none so far. */
+static int keep_rest(struct output_screen *screen, int which, const char *bytes, size_t size)
+{
+    struct output_rest *rest = &screen->rests[which];
+    char *kept = realloc(rest->bytes, size);
+    if (!kept)
+        return output_screen_fail(screen, names[which], -ENOMEM);
+    memcpy(kept, bytes, size);
+    *rest = (struct output_rest){ kept, size };
+    return 0;
+}
+
+int output_screen_flush(struct output_screen *screen)
+{
+    const struct output_rest *rests = screen->rests;
+    if (screen->error < 0 || rests[0].size + rests[1].size + rests[2].size == 0)
+        return screen->error;
+    int error = output_screen_take(screen);
+    if (error < 0)
+        return error;
+    for (int i = 0; i < 3 && error == 0; i++)
+        error = write_rest(screen, i);
+    output_screen_give(screen);
+    return error;
+}
+
 int64_t output_screen_splice(struct output_screen *screen, int which, int pipe, size_t size)
 {
-    if (screen->error < 0)
-        return screen->error;
+    int error = write_rest(screen, which);
+    if (error < 0)
+        return error;
     int64_t moved = output_sink_splice(&screen->sinks[which], pipe, size);
-    if (moved < 0 && moved != -EAGAIN && moved != -ENOTSUP && moved != -ECANCELED)
-        return output_screen_fail(screen, names[which], (int)moved);
-    return moved;
+    return moved >= 0 || moved == -EAGAIN || moved == -ENOTSUP ? moved : note_error(screen, which, (int)moved);
 }
 
 int output_screen_write(struct output_screen *screen, int which, const void *bytes, size_t size)
 {
-    if (screen->error < 0)
-        return screen->error;
-    int error = output_sink_write(&screen->sinks[which], bytes, size);
-    return error < 0 ? output_screen_fail(screen, names[which], error) : 0;
+    size_t written;
+    int error = write_rest(screen, which);
+    if (error < 0)
+        return error;
+    error = output_sink_write(&screen->sinks[which], bytes, size, &written);
+    if (output_is_of_scope(error) && written > 0)
+        return keep_rest(screen, which, (const char *)bytes + written, size - written);
+    return note_error(screen, which, error);
 }
 
 /* Puts as many of the bytes as there is room for behind tags. Returns how many of them were taken. */
@@ -140,19 +192,24 @@ static size_t put_tags(struct output_piece *page, const char *bytes, size_t size
     return taken;
 }
 
+/* *taken: so many of the bytes are written, or need not be any more. */
 static int write_tagged(struct output_screen *screen, int which, const char *bytes, size_t size, const char *tag,
-                        bool *in_line)
+                        bool *in_line, size_t *taken)
 {
     size_t tag_size = strlen(tag);
     struct output_piece *page = tag_size < OUTPUT_BLOCK ? output_store_block(screen->store)
                                                         : output_store_small(screen->store, tag_size + OUTPUT_BLOCK);
     int error = page ? 0 : output_screen_fail(screen, "lines with tags", -ENOMEM);
-    while (size > 0 && error == 0) {
-        size_t taken = put_tags(page, bytes, size, tag, tag_size, in_line);
+    *taken = 0;
+    while (*taken < size && error == 0) {
+        bool before = *in_line;
+        size_t part = put_tags(page, bytes + *taken, size - *taken, tag, tag_size, in_line);
         error = output_screen_write(screen, which, page->bytes, page->size);
         page->size = 0;
-        bytes += taken;
-        size -= taken;
+        if (output_is_of_scope(error))
+            *in_line = before;
+        else
+            *taken += part;
     }
     if (page)
         output_store_drop(screen->store, page);
@@ -168,7 +225,7 @@ static int64_t move(struct output_screen *screen, int which, struct output_text 
     int64_t moved = output_screen_splice(screen, which, text->first->in, there < size ? there : (size_t)size);
     if (moved > 0)
         output_text_take(text, screen->store, (uint64_t)moved);
-    return moved == -ENOTSUP ? 0 : moved < 0 ? output_screen_fail(screen, names[which], (int)moved) : moved;
+    return moved == -ENOTSUP ? 0 : moved == -EAGAIN ? output_screen_fail(screen, names[which], -EAGAIN) : moved;
 }
 
 static int show(struct output_screen *screen, int which, struct output_text *text, uint64_t size, const char *tag,
@@ -188,12 +245,16 @@ static int show(struct output_screen *screen, int which, struct output_text *tex
             return output_screen_fail(screen, "output that was put aside", (int)there);
         if ((uint64_t)there > size)
             there = (int64_t)size;
-        error = tag ? write_tagged(screen, which, bytes, (size_t)there, tag, in_line)
-                    : output_screen_write(screen, which, bytes, (size_t)there);
-        output_text_take(text, screen->store, (uint64_t)there);
-        size -= (uint64_t)there;
+        size_t taken = (size_t)there;
+        error = tag ? write_tagged(screen, which, bytes, taken, tag, in_line, &taken)
+                    : output_screen_write(screen, which, bytes, taken);
+        if (output_is_of_scope(error) && !tag)
+            taken = 0;
+        output_text_take(text, screen->store, taken);
+        size -= taken;
     }
-    output_text_take(text, screen->store, size);
+    if (screen->error < 0 || error == 0)
+        output_text_take(text, screen->store, size);
     return error;
 }
 

@@ -61,33 +61,33 @@ static int write_some(int fd, const char *bytes, size_t size)
     }
 }
 
-static int write_file(int fd, const char *bytes, size_t size)
+static int write_file(int fd, const char *bytes, size_t size, size_t *done)
 {
-    while (size > 0) {
-        int written = write_some(fd, bytes, size < AT_ONCE ? size : AT_ONCE);
+    while (*done < size) {
+        size_t left = size - *done;
+        int written = write_some(fd, bytes + *done, left < AT_ONCE ? left : AT_ONCE);
         if (written < 0)
             return written;
-        bytes += written;
-        size -= (size_t)written;
-        if (written == AT_ONCE) {
-            int error = salp_yield();
-            if (error < 0)
-                return error;
-        }
+        *done += (size_t)written;
+        int error = written == AT_ONCE ? salp_yield() : 0;
+        if (error < 0)
+            return error;
     }
     return 0;
 }
 
-int output_sink_write(struct output_sink *sink, const void *bytes, size_t size)
+int output_sink_write(struct output_sink *sink, const void *bytes, size_t size, size_t *written)
 {
+    *written = 0;
     if (!sink->open)
         return -EBADF;
     if (size == 0)
         return 0;
     if (!sink->stream)
-        return write_file(sink->fd, bytes, size);
-    int64_t written = salp_write(sink->stream, bytes, size);
-    return written < 0 ? (int)written : 0;
+        return write_file(sink->fd, bytes, size, written);
+    int64_t before = salp_stream_written(sink->stream), got = salp_write(sink->stream, bytes, size);
+    *written = (size_t)(salp_stream_written(sink->stream) - before);
+    return got < 0 ? (int)got : 0;
 }
 
 /* ---- splicing ---- */

@@ -34,9 +34,9 @@ void output_sink_close(struct output_sink *sink);
 
 /*
  * Writes all of it. In a task: may wait; one at a time. Errors: -EPIPE, -ENOSPC, ...; -EBADF: it is not open; -ECANCELED,
- * -ETIMEDOUT: the scope, and some of it may have been written.
+ * -ETIMEDOUT: the scope. *written: so many bytes have been, also after an error.
  */
-int output_sink_write(struct output_sink *sink, const void *bytes, size_t size);
+int output_sink_write(struct output_sink *sink, const void *bytes, size_t size, size_t *written);
 
 /*
  * Moves up to `size` bytes from a pipe. In a task; waits for room, not for the pipe. Returns how many; 0: the pipe has ended; -EAGAIN:
