@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include <salp/task.h>
+
 #include "function/compile.h"
 #include "job/audience.h"
 #include "map/guard.h"
@@ -33,7 +35,8 @@ struct map {
     struct map_past *past;
     struct job_audience audience;
     struct map_result result;
-    int lost; /* the first error of those that are closed */
+    salp_scope *opening; /* what is opened may wait for somebody, who may never come */
+    int lost;            /* the first error of those that are closed */
 };
 
 /* Is there a line that tells how far the jobs are? By itself not where they write to the terminal themselves: it would be in

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <salp/loop.h>
 #include <salp/task.h>
 
 #include "command/commands.h"
@@ -164,6 +165,38 @@ static int open_output(struct map *map)
     return output_open(&map->output, &options);
 }
 
+/* A signal that the user has sent, or the front is gone: nothing is run. */
+static void on_line(int fd, unsigned events, void *arg)
+{
+    struct map *map = arg;
+    unsigned char number = 0;
+    (void)events;
+    if (read(fd, &number, sizeof number) < 0)
+        return;
+    (void)salp_loop_watch(salp_loop_current(), fd, 0, on_line, map);
+    map->result.signal = number;
+    salp_scope_cancel(map->opening);
+}
+
+static int open_all(struct map *map)
+{
+    int line = map->guard.line;
+    salp_scope scope;
+    salp_scope_open(&scope, SALP_FOREVER);
+    map->opening = &scope;
+    if (line >= 0)
+        (void)salp_loop_watch(salp_loop_current(), line, SALP_READABLE, on_line, map); /* else it is seen later */
+    int error = open_inputs(map);
+    if (error == 0)
+        error = open_watchers(map);
+    if (error == 0)
+        error = open_output(map);
+    if (line >= 0)
+        (void)salp_loop_watch(salp_loop_current(), line, 0, on_line, map);
+    int over = salp_scope_close(&scope);
+    return error < 0 ? error : over;
+}
+
 /* ---- running ---- */
 
 /* Shows what would be run. */
@@ -258,11 +291,7 @@ int cli_map_run(void *arg)
 {
     struct map *map = arg;
     warn_of_terminal(&map->options);
-    int error = open_inputs(map);
-    if (error == 0)
-        error = open_watchers(map);
-    if (error == 0)
-        error = open_output(map);
+    int error = open_all(map);
     if (error == 0)
         run_jobs(map);
     else

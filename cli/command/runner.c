@@ -198,7 +198,7 @@ static void run_slots(struct map_runner *runner)
 {
     salp_group_open(&runner->group);
     map_runner_add_slot(runner);
-    if (runner->living == 0)
+    if (runner->living == 0 && runner->stop == MAP_GOES_ON)
         map_runner_fail(runner, -ENOMEM);
     salp_group_close(&runner->group);
     while (runner->slots) {

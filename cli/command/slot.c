@@ -119,7 +119,15 @@ static bool pass(struct map_slot *slot)
 static bool is_agreed(struct map_slot *slot)
 {
     const struct map_run *given = slot->runner->given;
-    return !given->options->interactive || map_runner_ask(slot->runner, slot->job.line);
+    if (!given->options->interactive)
+        return true;
+    salp_scope scope;
+    salp_scope_open(&scope, SALP_FOREVER);
+    slot->waiting = &scope;
+    bool agreed = map_runner_ask(slot->runner, slot->job.line);
+    slot->waiting = NULL;
+    salp_scope_close(&scope);
+    return agreed;
 }
 
 static int show_command(struct map_slot *slot)

@@ -135,6 +135,8 @@ free_bytes:
         free(bytes->name);
     free(bytes);
 tell:
+    if (error == -ECANCELED || error == -ETIMEDOUT)
+        return error;
     if (error == -EBADF && strcmp(path, "-") == 0)
         return input_tell(error, "there is no standard input: it is closed");
     return input_tell_error(error, "cannot read %s%s%s", strcmp(path, "-") == 0 ? "standard input" : "'",

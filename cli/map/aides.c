@@ -57,6 +57,8 @@ int map_aides_start(struct map_aides *aides)
         error = salp_go(&aides->group, learn_total, aides);
     if (error == 0 && run->line >= 0)
         error = salp_loop_watch(salp_loop_current(), run->line, SALP_READABLE, on_line, aides);
+    if (error == 0 && run->line >= 0)
+        on_line(run->line, SALP_READABLE, aides); /* what has come before now counts before the first job */
     return error;
 }
 
