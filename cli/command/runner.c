@@ -96,6 +96,22 @@ static void abandon(void *arg)
     map_runner_stop(arg, MAP_STOP_NOW, -ECANCELED);
 }
 
+/* As if nobody had caught it: where there is no shell that could wake us, the system does not stop us. */
+static void stop_here(void)
+{
+    struct sigaction caught;
+    const struct sigaction usual = { .sa_handler = SIG_DFL };
+    sigaction(SIGTSTP, &usual, &caught);
+    raise(SIGTSTP);
+    sigaction(SIGTSTP, &caught, NULL);
+}
+
+static bool is_ignored(int number)
+{
+    struct sigaction now;
+    return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 /*
  * Ctrl-Z reaches us, and not the jobs, which have process groups of their own: they are stopped with us, and go on with us. (The
  * front is stopped by the terminal, too, so the shell sees it.)
@@ -106,7 +122,7 @@ static void on_suspend(int number, void *arg)
     (void)number;
     for (struct map_slot *slot = runner->slots; slot; slot = slot->next)
         map_command_signal(slot, SIGSTOP);
-    raise(SIGSTOP);
+    stop_here();
     for (struct map_slot *slot = runner->slots; slot; slot = slot->next)
         map_command_signal(slot, SIGCONT);
 }
@@ -214,7 +230,7 @@ static int add_aides(struct map_runner *runner, struct map_aides *aides)
     int error = map_aides_start(aides);
     if (error == 0 && (o->memory_limit > 0 || o->memory_free > 0))
         error = salp_go(&aides->group, map_memory_watch, runner);
-    if (error == 0 && runner->given->line >= 0)
+    if (error == 0 && runner->given->line >= 0 && !is_ignored(SIGTSTP))
         error = salp_loop_signal(salp_loop_current(), SIGTSTP, on_suspend, runner);
     return error;
 }

@@ -3,7 +3,7 @@
  *
  *     shell
  *       `- front    the process that the user has started: passes signals on, and ends as the runner did
- *            `- guard    in a process group of its own; who is orphaned below becomes its child
+ *            `- guard    in a session of its own; who is orphaned below becomes its child
  *                 `- runner    in the front's group; runs the jobs
  *                      |- job      each in a group of its own; who is orphaned in it becomes its child
  *                      `- job ...
@@ -30,6 +30,8 @@
  * I3  An exit status is passed on only if the runner has said that it is at its end. A function that calls exit(0) in it must not
  *     look like a run in which all was done.
  * I4  Nobody waits for a process that cannot be killed for longer than five seconds.
+ * I5  The guard is of another session than the runner, its child. Were it of the same one, the system would take it for somebody
+ *     who can wake the runner's group, as a shell does, and Ctrl-Z would stop the group for ever where there is no such shell.
  *
  * Jobs that have ended by themselves may have left others behind, as `server &` does. These live until the runner ends. Then
  * they are asked to end, and killed after a second.
@@ -208,16 +210,25 @@ static void let_go_of_standard(void)
         close(null);
 }
 
+/* In the runner: nobody is to be killed with the front's group who guards it. */
+static void wait_until_apart(const int apart[2])
+{
+    char none;
+    close(apart[1]);
+    while (read(apart[0], &none, 1) < 0 && errno == EINTR)
+        ;
+    close(apart[0]);
+}
+
 /* In the guard, whose signals are all blocked. Returns in the runner. */
 static void divide(pid_t front, atomic_bool *finished, map_guard_last *last, void *arg)
 {
-    (void)setpgid(0, 0);
+    int apart[2];
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_PDEATHSIG, SIGUSR1);
-    pid_t group = getpgid(front), runner = fork();
+    pid_t runner = pipe2(apart, O_CLOEXEC) < 0 ? -1 : fork();
     if (runner == 0) {
-        if (group > 0)
-            (void)setpgid(0, group);
+        wait_until_apart(apart);
         return;
     }
     if (runner < 0) {
@@ -225,6 +236,9 @@ static void divide(pid_t front, atomic_bool *finished, map_guard_last *last, voi
         *finished = true;
         _exit(MAP_EXIT_ERROR);
     }
+    (void)setsid(); /* I5 */
+    close(apart[0]);
+    close(apart[1]);
     prctl(PR_SET_NAME, "salp-guard");
     let_go_of_standard();
     guard(front, runner, last, arg);
