@@ -237,7 +237,7 @@ static int attempt(struct map_slot *slot)
     slot->undecided = again && slot->end != MAP_END_PUT_BACK;
     if (slot->undecided)
         return 1;
-    int told = conclude(slot, !again);
+    int told = conclude(slot, !again && !is_hopeless(slot)); /* it counts as not run */
     if (slot->end == MAP_END_PUT_BACK)
         job->attempt--;
     return error < 0 ? error : told < 0 ? told : again;
