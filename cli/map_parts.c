@@ -114,6 +114,7 @@ static int open_journal(struct map *map)
         .resume_failed = o->resume_failed,
         .words = o->function ? function : o->template.words,
         .word_count = o->function ? 2 : o->template.word_count,
+        .process = map->guard.front,
         .slots = map->slots,
         .memory_limit = o->memory_limit,
         .memory_limit_by = o->memory_limit == 0 ? NULL

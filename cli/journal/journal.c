@@ -151,7 +151,7 @@ static int write_run(struct journal *journal, const struct journal_options *opti
         return bad;
     bad |= sqlite3_bind_text(run, 1, SALP_VERSION, -1, SQLITE_STATIC);
     bad |= journal_tables_bind(run, 2, host, strlen(host));
-    bad |= sqlite3_bind_int64(run, 3, getpid());
+    bad |= sqlite3_bind_int64(run, 3, options->process > 0 ? options->process : getpid());
     bad |= journal_tables_bind(run, 4, folder, strlen(folder));
     bad |= sqlite3_bind_int(run, 5, options->slots);
     bad |= options->memory_limit > 0 ? sqlite3_bind_int64(run, 6, options->memory_limit) : sqlite3_bind_null(run, 6);

@@ -37,7 +37,8 @@ struct journal_options {
                                  refused */
     int word_count;
 
-    /* For the report. */
+    /* For the report, and for a second writer. */
+    int64_t process; /* whom signals are to be sent to; 0: this one */
     int slots;
     int64_t memory_limit;        /* bytes that a job may have; 0: no limit */
     const char *memory_limit_by; /* how that is seen to: "cgroup", "watching"; NULL: not at all */
