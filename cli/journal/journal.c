@@ -241,6 +241,7 @@ static int start_writer(struct journal *journal)
         error = journal_writer_start(&journal->writer,
                                      &(struct journal_writer_options){ .db = journal->db,
                                                                        .fd = journal->lock,
+                                                                       .path = journal->path,
                                                                        .folder = dirname(copy),
                                                                        .run = journal->run,
                                                                        .highest = journal->highest },

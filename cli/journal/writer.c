@@ -71,6 +71,7 @@ struct journal_writer {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
     int fd, folder_fd;
+    const char *path;
     int64_t run;
     uint64_t highest; /* no row above is there */
 
@@ -244,6 +245,18 @@ static int look_for_name(const struct journal_writer *writer, struct tables_why 
     return -ESTALE;
 }
 
+/* It would be told apart from its log, which has the notes of the last moments and stays: by a kill these would be lost. */
+static int look_for_place(const struct journal_writer *writer, struct tables_why *why)
+{
+    struct stat file, there;
+    bool gone = stat(writer->path, &there) < 0;
+    if (fstat(writer->fd, &file) < 0 || file.st_nlink == 0 || (gone && errno != ENOENT) ||
+        (!gone && there.st_dev == file.st_dev && there.st_ino == file.st_ino))
+        return 0;
+    snprintf(why->text, sizeof why->text, "it was moved while it was written");
+    return -ENOENT;
+}
+
 static void note_fault(struct journal_writer *writer, int error, const struct tables_why *why)
 {
     pthread_mutex_lock(&writer->lock);
@@ -290,6 +303,8 @@ static int write_once(struct journal_writer *writer, bool last)
         error = commit(writer, last, &why);
     if (error == 0 && !last)
         error = look_for_space(writer, &why);
+    if (error == 0 && !last)
+        error = look_for_place(writer, &why);
     if (error < 0)
         note_fault(writer, error, &why);
     return error;
@@ -377,6 +392,7 @@ int journal_writer_start(struct journal_writer **result, const struct journal_wr
     writer->writing = &writer->notes[1];
     writer->db = options->db;
     writer->fd = options->fd;
+    writer->path = options->path;
     writer->folder_fd = open(options->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     writer->run = options->run;
     writer->highest = options->highest;

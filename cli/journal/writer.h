@@ -19,6 +19,7 @@ struct journal_writer;
 struct journal_writer_options {
     sqlite3 *db;        /* the writer's from its start on: closed by journal_writer_finish */
     int fd;             /* of the database's file */
+    const char *path;   /* likewise; needed as long as it writes */
     const char *folder; /* that the file is in; needed by journal_writer_start only */
     int64_t run;        /* the row of this run */
     uint64_t highest;   /* row in `job` that is there */
