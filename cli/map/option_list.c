@@ -208,6 +208,13 @@ static bool take_results(struct map_options *o, const char *text)
     return *text != '\0';
 }
 
+/* A name of the environment ends at the first '='. */
+static bool take_slot_variable(struct map_options *o, const char *text)
+{
+    o->slot_variable = text;
+    return *text && !strchr(text, '=');
+}
+
 static bool take_tries(struct map_options *o, const char *text)
 {
     int64_t number;
@@ -383,7 +390,7 @@ const struct map_option map_option_list[] = {
     { "quote", 'q', NULL, "quote the command's words for the shell", FLAG(template.quote) },
     { "shell", 0, NULL, "run the command by the shell, also if it is several words", FLAG(template.always_shell) },
     { "process-slot-var", 0, "NAME", "a variable of the environment that tells a job its slot, from 0",
-      WORD(slot_variable) },
+      TAKEN(take_slot_variable) },
     { "function", 0, "FILE:NAME", "call a C function, of a library (.so) or of a source (.c) that is compiled first",
       WORD(function) },
     { "threads", 0, NULL, "call it in threads, not in processes", FLAG(threads) },
