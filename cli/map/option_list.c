@@ -82,9 +82,9 @@ static bool take_delimiter(struct map_options *o, const char *text)
     size_t size;
     if (!take_bytes(&o->input.delimiters, &size, text) || size == 0 || (size > 1 && strlen(o->input.delimiters) < size))
         return false;
+    o->input.delimiter = o->input.delimiters[0];
     if (size > 1)
         return true;
-    o->input.delimiter = o->input.delimiters[0];
     free((char *)(uintptr_t)o->input.delimiters);
     o->input.delimiters = NULL;
     return true;
