@@ -94,6 +94,17 @@ static bool is_empty(int fd)
     return fstat(fd, &status) < 0 || status.st_size == 0;
 }
 
+/* Whatever it is, a table of another kind is not to be added to. */
+static int check_title(const struct joblog *log)
+{
+    static const char begin[] = "Seq\tHost\t";
+    char there[sizeof begin - 1];
+    if (pread(log->fd, there, sizeof there, 0) == sizeof there && memcmp(there, begin, sizeof there) == 0)
+        return 0;
+    fprintf(stderr, "salp map: %s: it is no joblog: nothing is added to it\n", log->path);
+    return -EINVAL;
+}
+
 /* A run that was killed while it wrote may have left a line without its end. */
 static int end_last_line(const struct joblog *log)
 {
@@ -114,8 +125,11 @@ struct job_watcher *map_joblog_new(const char *path, bool append)
     *log = (struct joblog){ .watcher = { .ended = on_ended, .close = on_close }, .path = path };
     log->fd = open(path, (append ? O_RDWR | O_APPEND : O_WRONLY | O_TRUNC) | O_CREAT | O_CLOEXEC, 0666);
     int error = log->fd < 0 ? tell(path, -errno) : 0;
+    bool empty = error == 0 && is_empty(log->fd);
     if (error == 0)
-        error = is_empty(log->fd) ? write_all(log, title, sizeof title - 1) : end_last_line(log);
+        error = empty ? write_all(log, title, sizeof title - 1) : check_title(log);
+    if (error == 0 && !empty)
+        error = end_last_line(log);
     if (error == 0)
         return &log->watcher;
     if (log->fd >= 0)
