@@ -92,6 +92,8 @@ int output_open(struct output **out, const struct output_options *options)
     const char *temporary = options->temporary ? options->temporary : getenv("TMPDIR");
     temporary = temporary ? temporary : "/tmp";
     common->options = *options;
+    if (options->way == OUTPUT_UNGROUPED && (stops_writers(1) || stops_writers(2)))
+        common->options.way = OUTPUT_BY_LINE;
     output_results_open(&common->results, options, temporary);
     output->entries.common = common;
     set_rules(output);

@@ -24,7 +24,7 @@
 enum output_way {
     OUTPUT_GROUPED,   /* --group */
     OUTPUT_BY_LINE,   /* --line-buffer */
-    OUTPUT_UNGROUPED, /* -u */
+    OUTPUT_UNGROUPED, /* -u. By line on a terminal that stops those who write to it, and are no foreground processes */
     OUTPUT_NOT_SHOWN, /* --json: records only */
 };
 
