@@ -157,6 +157,7 @@ int cli_map(int argc, char **argv)
 {
     struct map map = { 0 };
     map_options_read(&map.options, argc, argv);
+    map_inherited_read(&map.inherited);
     if (map.options.folder)
         check_folder(map.options.folder);
     choose_slots(&map);
@@ -176,6 +177,7 @@ int cli_map(int argc, char **argv)
     int status = finish(&map);
     map_jobserver_close(map.jobserver);
     map_cgroups_close(map.cgroups);
+    map_inherited_free(&map.inherited);
     map_options_free(&map.options);
     return status;
 }

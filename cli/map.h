@@ -13,12 +13,14 @@
 #include "function/compile.h"
 #include "job/audience.h"
 #include "map/guard.h"
+#include "map/inherited.h"
 #include "map/options.h"
 #include "map/run.h"
 #include "map/spool.h"
 
 struct map {
     struct map_options options;
+    struct map_inherited inherited;
     struct map_jobserver *jobserver;
     struct map_cgroups *cgroups;
     struct map_compile compile;

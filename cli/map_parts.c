@@ -244,6 +244,7 @@ static void run_jobs(struct map *map)
         .learns_total = cli_map_shows_progress(&map->options) || map->options.halt.percent > 0,
         .slots = map->slots,
         .jobserver = map->jobserver,
+        .inherited = map->inherited,
         .cgroups = map->cgroups,
         .compile = &map->compile,
         .line = map->guard.line,

@@ -122,9 +122,9 @@ static int start_fed(struct map_slot *slot)
         .in = SALP_DESCRIPTOR,
         .in_fd = slot->input,
         .kill_after = runner->sequence.kill_after,
+        .keep = runner->given->inherited.numbers,
+        .keep_count = runner->given->inherited.count,
     };
-    if (runner->given->jobserver)
-        options.keep_count = map_jobserver_handed(runner->given->jobserver, &options.keep);
     struct map_cgroups *groups = runner->given->cgroups;
     const char *const *argv = slot->job.argv;
     int error = output_begin(runner->given->output, &slot->job, &options);

@@ -26,8 +26,6 @@ enum { MOST = 4096 };
 
 struct map_jobserver {
     int from, to; /* opened by us */
-    int theirs[2];
-    int theirs_count;
     char *tokens; /* [MOST], shared by forks; those that are held come first, the others are zeros */
     int held;     /* of this process */
 };
@@ -55,11 +53,11 @@ static int open_descriptor(int fd, int way)
 
 static void open_pipe(struct map_jobserver *j, const char *auth)
 {
-    if (sscanf(auth, "%d,%d", &j->theirs[0], &j->theirs[1]) != 2 || j->theirs[0] < 0 || j->theirs[1] < 0)
+    int from, to;
+    if (sscanf(auth, "%d,%d", &from, &to) != 2 || from < 0 || to < 0)
         return;
-    j->from = open_descriptor(j->theirs[0], O_RDONLY);
-    j->to = open_descriptor(j->theirs[1], O_WRONLY);
-    j->theirs_count = 2;
+    j->from = open_descriptor(from, O_RDONLY);
+    j->to = open_descriptor(to, O_WRONLY);
 }
 
 static void open_fifo(struct map_jobserver *j, const char *auth)
@@ -134,12 +132,6 @@ void map_jobserver_give_all(struct map_jobserver *j)
     for (int i = 0; i < MOST && j->tokens[i]; i++)
         give(j, i);
     j->held = 0;
-}
-
-int map_jobserver_handed(const struct map_jobserver *j, const int **descriptors)
-{
-    *descriptors = j->theirs;
-    return j->theirs_count;
 }
 
 void map_jobserver_close(struct map_jobserver *j)

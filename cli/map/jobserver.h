@@ -27,9 +27,6 @@ void map_jobserver_give(struct map_jobserver *jobserver);
 /* Gives all back that were taken and not given back, also by a fork that has been killed. */
 void map_jobserver_give_all(struct map_jobserver *jobserver);
 
-/* The descriptors that jobs get, so that they may take tokens themselves; their number, at most 2. */
-int map_jobserver_handed(const struct map_jobserver *jobserver, const int **descriptors);
-
 void map_jobserver_close(struct map_jobserver *jobserver); /* accepts NULL */
 
 #endif

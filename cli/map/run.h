@@ -12,6 +12,8 @@
 
 #include <salp/time.h>
 
+#include "map/inherited.h"
+
 /* For what jobs have written to be shown, after the user has ended them. */
 #define MAP_LAST_WORDS SALP_SECONDS(2)
 
@@ -39,6 +41,7 @@ struct map_run {
     bool learns_total;                 /* how many jobs there are is wanted before all were run */
     int slots;                         /* jobs at a time at most */
     struct map_jobserver *jobserver;   /* make's; NULL: none */
+    struct map_inherited inherited;    /* what jobs get beside their standard descriptors */
     struct map_cgroups *cgroups;       /* for --memory-limit; NULL: the memory is watched */
     const struct map_compile *compile; /* of a function's source (function/compile.h) */
     int line;                          /* bytes: signals that the user sends (map/guard.h); -1: none */
