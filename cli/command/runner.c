@@ -150,7 +150,7 @@ void map_runner_count(struct map_runner *runner, const struct job *job)
     const struct map_halt *halt = &runner->given->options->halt;
     if (job->state == JOB_DONE)
         result->done++;
-    else
+    else if (job->state != JOB_HALTED)
         result->failed++;
     restrict_time(runner, job);
     if (runner->stop == MAP_GOES_ON && map_halt_due(halt, result, job))

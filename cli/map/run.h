@@ -50,8 +50,9 @@ struct map_run {
 
 /* What has become of all jobs. */
 struct map_result {
-    uint64_t done, failed, skipped; /* jobs; `failed` are all that ended otherwise than JOB_DONE, for good */
-    bool halted;                    /* --halt */
+    uint64_t done, failed,
+        skipped;        /* jobs; `failed` are all that ended otherwise than JOB_DONE, by themselves and for good */
+    bool halted;        /* --halt */
     int halting_status; /* of the job that has failed then: its exit status, 128 and the signal, or MAP_EXIT_ERROR */
     int signal;         /* the user has ended it: SIGINT, SIGTERM, SIGHUP */
     int error;          /* that has ended the run, told; 0: none. -EPIPE is not told */

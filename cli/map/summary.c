@@ -59,7 +59,7 @@ struct summary {
     struct map_summary_options options;
     int64_t begun;
 
-    uint64_t done, failed, skipped, again; /* jobs; `again`: attempts that were not the last one */
+    uint64_t done, failed, halted, skipped, again; /* jobs; `again`: attempts that were not the last one */
     uint64_t total;
     bool total_known;
     int64_t user, system; /* nanoseconds, of all attempts */
@@ -157,6 +157,8 @@ static int on_end(struct job_watcher *watcher, const struct job *job, bool final
     rank_by_time(s, job);
     if (job_succeeded(job))
         s->done++;
+    else if (job->state == JOB_HALTED)
+        s->halted++;
     else
         count_failure(s, job);
     return 0;
@@ -199,11 +201,13 @@ static const char *duration(int64_t time, char text[32])
 static void say_counts(const struct summary *s, int64_t elapsed)
 {
     FILE *file = s->options.file;
-    uint64_t ended = s->done + s->failed;
+    uint64_t ended = s->done + s->failed + s->halted;
     char time[32];
     fprintf(file, "salp map: %" PRIu64 " done", s->done);
     if (s->failed > 0)
         fprintf(file, ", %" PRIu64 " failed", s->failed);
+    if (s->halted > 0)
+        fprintf(file, ", %" PRIu64 " halted", s->halted);
     if (s->skipped > 0)
         fprintf(file, ", %" PRIu64 " done before", s->skipped);
     if (s->total_known && s->total > ended + s->skipped)
@@ -291,7 +295,7 @@ static int close_summary(struct job_watcher *watcher)
 {
     struct summary *s = of(watcher);
     int64_t elapsed = s->options.now() - s->begun;
-    if (s->done + s->failed + s->skipped + s->total == 0) {
+    if (s->done + s->failed + s->halted + s->skipped + s->total == 0) {
         fputs("salp map: there were no jobs\n", s->options.file);
     } else {
         say_counts(s, elapsed);
