@@ -314,7 +314,8 @@ static int fail_unmade(struct map_slot *slot)
     if (error == 0)
         error = map_runner_tell_end(runner, job, true);
     map_runner_count(runner, job);
-    return error < 0 ? error : show(slot); /* I2 */
+    int named = name_results(slot), shown = show(slot); /* I2 */
+    return error < 0 ? error : named < 0 ? named : shown;
 }
 
 static void run_job(struct map_slot *slot)

@@ -278,7 +278,7 @@ static int tell_results(struct output *output, const struct job *job, struct out
 static bool was_run(const struct job *job)
 {
     return job->state == JOB_DONE || job->state == JOB_FAILED || job->state == JOB_KILLED ||
-           job->state == JOB_TIMED_OUT || job->state == JOB_OVER_MEMORY;
+           job->state == JOB_TIMED_OUT || job->state == JOB_OVER_MEMORY || job->state == JOB_UNSTARTED;
 }
 
 int output_end(struct output *output, struct job *job)
