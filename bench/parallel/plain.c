@@ -12,10 +12,12 @@
 #include "mergesort.h"
 #include "work.h"
 
-#ifdef RECURSE
-#define RECURSIVE __attribute__((noinline, noclone))
-#else
+#if !defined RECURSE
 #define RECURSIVE
+#elif defined __clang__ /* makes no clones of functions */
+#define RECURSIVE __attribute__((noinline))
+#else
+#define RECURSIVE __attribute__((noinline, noclone))
 #endif
 
 RECURSIVE static long fib(int n)

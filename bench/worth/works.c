@@ -222,7 +222,7 @@ static const struct kind kinds[] = {
     { "locked", locked, 3000, .microseconds = 20 },
     { "crashing", crash, 1000, .microseconds = 100 },
     { "copying", copy_page, 20000, .item_size = PAGE },
-    { NULL },
+    { 0 },
 };
 
 static const struct kind *find(const char *name)

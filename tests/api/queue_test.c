@@ -496,7 +496,8 @@ static void everybody_uses_one_queue(size_t capacity)
     };
     pthread_t threads[8];
     per_producer = test_scale(3000);
-    sum = count = out_of_order = 0;
+    sum = 0;
+    count = out_of_order = 0;
     queue = opened(capacity, SALP_FIFO, NULL);
     for (int i = 0; i < 8; i++) {
         struct kind *kind = (struct kind *)(uintptr_t)&parts[i].kind;
@@ -568,7 +569,8 @@ static void an_item_is_never_lost_to_one_who_gives_up(void **state)
     static struct kind getters = { impatient, 1, 4 }, getter = { impatient, 4, 5 }, putters = { produce, 0, 2 };
     pthread_t threads[3];
     per_producer = test_scale(3000);
-    sum = count = 0;
+    sum = 0;
+    count = 0;
     queue = opened(0, SALP_FIFO, NULL);
     assert_int_equal(pthread_create(&threads[0], NULL, on_a_loop, &getters), 0);
     assert_int_equal(pthread_create(&threads[1], NULL, on_a_thread, &getter), 0);

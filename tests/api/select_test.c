@@ -250,7 +250,8 @@ static void selects_in_opposite_orders_do_not_block_each_other(void **state)
     for (size_t capacity = 0; capacity < 3; capacity++) {
         pthread_t threads[4];
         rounds = test_scale(2000);
-        sent = received = sent_count = received_count = 0;
+        sent = received = 0;
+        sent_count = received_count = 0;
         a = opened(capacity);
         b = opened(capacity);
         for (int i = 0; i < 4; i++)
