@@ -5,6 +5,8 @@
  */
 #include "faults.h"
 
+#include "base/sanitizer.h"
+
 /* Frame 0 is the function that crashed, not the handler that saw it. */
 static bool first_frame_names(const char *backtrace, const char *function)
 {

@@ -5,6 +5,7 @@
  */
 #include "processes.h"
 
+#include "base/sanitizer.h"
 #include "source.h"
 
 static int job_add_one(const void *const in[], void *out, void *context)

@@ -5,6 +5,7 @@
  */
 #include "shared.h"
 
+#include "base/sanitizer.h"
 #include "os/process.h"
 
 static salp_semaphore *semaphore;

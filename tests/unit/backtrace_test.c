@@ -11,14 +11,10 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "base/sanitizer.h"
 #include "crashing.h"
 
-#if defined(__has_feature)
-#define FEATURE(name) __has_feature(name)
-#else
-#define FEATURE(name) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || FEATURE(thread_sanitizer)
+#ifdef __SANITIZE_THREAD__
 #define THREAD_SANITIZER true
 #else
 #define THREAD_SANITIZER false
