@@ -200,35 +200,41 @@ static int open_all(struct map *map)
 
 /* ---- running ---- */
 
+/* Shows what would be run for a job. */
+static int show_job(struct map *map, struct job *job)
+{
+    char *line = NULL;
+    int error = template_fill(map->template, job);
+    bool too_long = error == -E2BIG; /* was told, and is a failure of this job alone */
+    int size = error < 0 ? -1 : asprintf(&line, "%s\n", job->line);
+    if (too_long)
+        error = 0;
+    else if (error == 0)
+        error = size < 0 ? -ENOMEM : output_say(map->output, job, 1, line, (size_t)size);
+    if (size >= 0)
+        free(line);
+    map->result.done += !too_long;
+    map->result.failed += too_long;
+    return error;
+}
+
 /* Shows what would be run. */
 static int show_jobs(struct map *map)
 {
     struct job job = { .slot = 1, .memory = job_memory_new() };
-    int error = job.memory ? 0 : -ENOMEM;
-    while (error == 0) {
+    int error = job.memory ? 0 : -ENOMEM, got = 1;
+    while (error == 0 && got > 0) {
         job_clear(&job);
-        int got = input_source_next(map->source, &job);
-        if (got <= 0) {
-            error = got;
-            break;
-        }
-        char *line = NULL;
-        error = template_fill(map->template, &job);
-        bool too_long = error == -E2BIG; /* was told, and is a failure of this job alone */
-        int size = error < 0 ? -1 : asprintf(&line, "%s\n", job.line);
-        if (too_long)
-            error = 0;
-        else if (error == 0)
-            error = size < 0 ? -ENOMEM : output_say(map->output, &job, 1, line, (size_t)size);
-        if (error == 0)
+        got = input_source_next(map->source, &job);
+        bool left_out = got > 0 && template_leaves_out(map->template, &job);
+        map->result.skipped += left_out;
+        if (got > 0 && !left_out)
+            error = show_job(map, &job);
+        if (got > 0 && error == 0)
             error = output_end(map->output, &job);
-        if (size >= 0)
-            free(line);
-        map->result.done += !too_long;
-        map->result.failed += too_long;
     }
     job_memory_free(job.memory);
-    return error;
+    return error < 0 ? error : got;
 }
 
 static void run_jobs(struct map *map)

@@ -95,6 +95,8 @@ static int read_wishes(struct wishes *wishes, int argc, char **argv)
 /* 1: it is kept; 0: it cannot be run, which was told, or there are enough. */
 static int fill_and_keep(struct worth *w, const struct input_template *template, struct job *job)
 {
+    if (template_leaves_out(template, job))
+        return 1;
     job->attempt = 1;
     int error = template_fill(template, job);
     if (error == 0)

@@ -39,7 +39,7 @@ enum { SKIPS = 256 }; /* that follow each other, before other tasks have their t
 
 /* ---- fetching ---- */
 
-/* Done by an earlier run: everybody hears of it. */
+/* Done by an earlier run, or left out: everybody hears of it. */
 static int skip(struct map_slot *slot)
 {
     struct map_runner *runner = slot->runner;
@@ -60,7 +60,8 @@ static int ask_source(struct map_slot *slot)
         int got = input_source_next(given->source, &slot->job);
         if (got <= 0)
             return got;
-        if (map_run_wants(given, &slot->job))
+        slot->job.left_out = template_leaves_out(given->template, &slot->job);
+        if (!slot->job.left_out && map_run_wants(given, &slot->job))
             return 1;
         int error = skip(slot) < 0 ? -ECANCELED : 0;
         if (error == 0 && skipped % SKIPS == 0)

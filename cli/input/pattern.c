@@ -189,6 +189,18 @@ int input_pattern_open(struct input_pattern **opened, const char *expression, co
     return error;
 }
 
+int input_pattern_open_at_end(struct input_pattern **opened, const char *expression, const char *what)
+{
+    char *translated = translate(expression), *whole = NULL;
+    *opened = NULL;
+    bool made = translated && asprintf(&whole, "(%s)$", translated) >= 0;
+    int error = made ? open_expression(opened, whole, expression, what) : input_tell_error(-ENOMEM, "%s", what);
+    if (made)
+        free(whole);
+    free(translated);
+    return error;
+}
+
 int input_pattern_open_pair(struct input_pattern **opened, const char *first, const char *second, const char *what)
 {
     char *both;
@@ -249,6 +261,24 @@ bool input_pattern_find(const struct input_pattern *pattern, const char *data, s
         from = (size_t)parts[0].rm_so;
     }
     return false;
+}
+
+bool input_pattern_match(const struct input_pattern *pattern, const char *data, size_t size, size_t start, size_t end,
+                         struct input_match *match)
+{
+    if (pattern->bytes) {
+        const char *found = memmem(data + start, end - start, pattern->bytes, pattern->size);
+        match->start = found ? (size_t)(found - data) : 0;
+        match->middle = match->end = match->start + pattern->size;
+        return found != NULL;
+    }
+    regmatch_t part = { .rm_so = (regoff_t)start, .rm_eo = (regoff_t)end };
+    int flags = REG_STARTEND | (start > 0 ? REG_NOTBOL : 0) | (end < size ? REG_NOTEOL : 0);
+    if (regexec(&pattern->regex, data, 1, &part, flags) != 0)
+        return false;
+    match->start = (size_t)part.rm_so;
+    match->middle = match->end = (size_t)part.rm_eo;
+    return true;
 }
 
 size_t input_pattern_size(const struct input_pattern *pattern)

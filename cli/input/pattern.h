@@ -24,6 +24,9 @@ int input_pattern_open_pair(struct input_pattern **pattern, const char *first, c
 /* Bytes as they are, of any kind. The first `middle` of them are the first of two. */
 int input_pattern_open_literal(struct input_pattern **pattern, const char *bytes, size_t size, size_t middle);
 
+/* An expression that matches only what ends where the bytes end. */
+int input_pattern_open_at_end(struct input_pattern **pattern, const char *expression, const char *what);
+
 /* Accepts NULL. */
 void input_pattern_close(struct input_pattern *pattern);
 
@@ -34,6 +37,11 @@ struct input_match {
 
 /* The first match in data[0, size), of at least one byte; of those that begin there the longest. */
 bool input_pattern_find(const struct input_pattern *pattern, const char *data, size_t size, struct input_match *match);
+
+/* The first match in data[start, end), of data[0, size), behind which is a zero: of those that begin there the longest, which may be
+   empty. ^ and $ are where these bytes begin and end. */
+bool input_pattern_match(const struct input_pattern *pattern, const char *data, size_t size, size_t start, size_t end,
+                         struct input_match *match);
 
 /* How many bytes each match has; 0: that differs, and one could become longer were there more bytes behind it. */
 size_t input_pattern_size(const struct input_pattern *pattern);

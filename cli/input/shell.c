@@ -61,13 +61,13 @@ int input_shell_choose(const struct template_options *options, const char **path
     return 0;
 }
 
-int input_shell_needed(const struct template_options *options, bool *needed)
+int input_shell_needed(const struct template_options *options, struct template_edits *edits, bool *needed)
 {
     *needed = options->always_shell || options->word_count == 0;
     if (options->word_count != 1 || options->quote || *needed)
         return 0;
     struct template_text text;
-    int error = template_text_parse(&text, options->words[0], options);
+    int error = template_text_parse(&text, options->words[0], options, edits);
     for (int i = 0; error == 0 && i < text.count; i++) {
         const struct template_piece *piece = &text.pieces[i];
         *needed |= piece->kind == TEMPLATE_LITERAL && template_means_something(piece->text, piece->size);

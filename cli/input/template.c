@@ -38,7 +38,9 @@ struct input_template {
     int word_count;
     struct template_text tag;
     bool has_tag;
-    size_t room; /* bytes of arguments that execve takes */
+    struct template_edits edits;
+    struct job_memory *scratch; /* for what is measured; NULL: there are no edits */
+    size_t room;                /* bytes of arguments that execve takes */
 };
 
 /* ---- opening ---- */
@@ -59,7 +61,7 @@ static struct word *new_word(struct input_template *template)
 static int add_text(struct input_template *template, const char *from, const struct template_options *options)
 {
     struct word *word = new_word(template);
-    return word ? template_text_parse(&word->text, from, options) : -ENOMEM;
+    return word ? template_text_parse(&word->text, from, options, &template->edits) : -ENOMEM;
 }
 
 /* Is a value put in somewhere? Then nothing is appended. */
@@ -89,10 +91,10 @@ static int make_arguments(struct input_template *template)
 }
 
 /* A word with quotes around all that is not replaced. */
-static int write_quoted(const char *word, const struct template_options *options, FILE *to)
+static int write_quoted(struct input_template *template, const char *word, FILE *to)
 {
     struct template_text text;
-    int error = template_text_parse(&text, word, options);
+    int error = template_text_parse(&text, word, &template->options, &template->edits);
     for (int i = 0; error == 0 && i < text.count; i++) {
         const struct template_piece *piece = &text.pieces[i];
         enum template_quotes quotes = piece->kind == TEMPLATE_LITERAL ? TEMPLATE_UNQUOTED : TEMPLATE_RAW;
@@ -125,7 +127,7 @@ static int join_words(struct input_template *template)
         if (i > 0)
             fputc(' ', to);
         if (options->quote)
-            error = write_quoted(options->words[i], options, to);
+            error = write_quoted(template, options->words[i], to);
         else
             fputs(options->words[i], to);
     }
@@ -159,7 +161,7 @@ static int make_line(struct input_template *template)
     if (error == 0 && options->word_count == 0) {
         /* The values are lines themselves, not words. */
         template_text_free(&template->words[0].text);
-        return template_text_parse(&template->words[0].text, all_values, &plain);
+        return template_text_parse(&template->words[0].text, all_values, &plain, &template->edits);
     }
     bool append = error == 0 && !options->no_append && !has_replacement(template);
     if (append) {
@@ -169,7 +171,7 @@ static int make_line(struct input_template *template)
         free(template->source);
         template->source = longer;
         template_text_free(&template->words[0].text);
-        error = template_text_parse(&template->words[0].text, longer, options);
+        error = template_text_parse(&template->words[0].text, longer, options, &template->edits);
     }
     if (error == 0)
         error = template_scan(&template->words[0].text, options->context);
@@ -214,7 +216,7 @@ static int make_texts(struct input_template *template)
     struct template_options *options = &template->options;
     if (options->word_count > 0 && !options->always_shell && input_shell_has(options->words[0]))
         options->always_shell = options->quote = true; /* its words are words, as those of a program */
-    int error = input_shell_needed(options, &template->shell);
+    int error = input_shell_needed(options, &template->edits, &template->shell);
     if (error == 0 && template->shell)
         error = input_shell_choose(options, &template->shell_path);
     if (error == 0)
@@ -226,7 +228,7 @@ static int make_texts(struct input_template *template)
         error = check_indexes(template, &word->text);
     }
     if (error == 0 && options->tag) {
-        error = template_text_parse(&template->tag, options->tag, options);
+        error = template_text_parse(&template->tag, options->tag, options, &template->edits);
         template->has_tag = error == 0;
     }
     return error == 0 && template->has_tag ? check_indexes(template, &template->tag) : error;
@@ -241,6 +243,10 @@ int template_open(struct input_template **opened, const struct template_options 
     template->options = *options;
     template->room = options->unlimited ? SIZE_MAX : argument_room();
     int error = make_texts(template);
+    if (error == 0 && template->edits.count > 0) {
+        template->scratch = job_memory_new();
+        error = template->scratch ? 0 : -ENOMEM;
+    }
     if (error == 0) {
         *opened = template;
         return 0;
@@ -256,6 +262,8 @@ void template_close(struct input_template *template)
     for (int i = 0; i < template->word_count; i++)
         template_text_free(&template->words[i].text);
     template_text_free(&template->tag);
+    template_edits_free(&template->edits);
+    job_memory_free(template->scratch);
     free(template->words);
     free(template->source);
     free(template);
@@ -263,10 +271,11 @@ void template_close(struct input_template *template)
 
 /* ---- a job ---- */
 
-static struct template_given given_of(const struct input_template *template, const struct job *job)
+static int given_of(const struct input_template *template, const struct template_edits *edits, const struct job *job,
+                    struct template_given *given)
 {
     bool none = template->options.no_values, named = job->block_name != NULL;
-    return (struct template_given){
+    *given = (struct template_given){
         .values = named ? &job->block_name : job->values,
         .value_count = none    ? 0
                        : named ? 1
@@ -277,6 +286,7 @@ static struct template_given given_of(const struct input_template *template, con
         .jobs = template->jobs,
         .slots = template->options.slots,
     };
+    return template_edits_apply(edits, given->values, given->value_count, job->memory, &given->edited);
 }
 
 /* How many times a word is there; the value of the k-th is given->only = k. */
@@ -365,7 +375,7 @@ static const char *make_argument(const struct word *word, struct job *job, const
         ready = "";
     else if (word->text.count == 1 && piece->kind == TEMPLATE_LITERAL)
         ready = piece->text;
-    else if (word->text.count == 1 && given->only >= 0 && piece->part == TEMPLATE_ALL)
+    else if (word->text.count == 1 && given->only >= 0 && piece->part == TEMPLATE_ALL && piece->edit == 0)
         ready = given->values[given->only];
     if (ready) {
         *size = strlen(ready);
@@ -445,8 +455,10 @@ int template_fill(const struct input_template *template, struct job *job)
 {
     if (template->options.blocks && name_block(template, job) < 0)
         return -ENOMEM;
-    struct template_given given = given_of(template, job);
-    int error = template->shell ? fill_line(template, job, &given) : fill_arguments(template, job, &given);
+    struct template_given given;
+    int error = given_of(template, &template->edits, job, &given);
+    if (error == 0)
+        error = template->shell ? fill_line(template, job, &given) : fill_arguments(template, job, &given);
     if (error < 0 || !template->has_tag)
         return error;
     given.only = -1;
@@ -460,15 +472,29 @@ int template_fill(const struct input_template *template, struct job *job)
 
 const char *template_expand(const struct input_template *template, const char *text, struct job *job)
 {
-    struct template_given given = given_of(template, job);
+    struct template_given given;
     struct template_text parsed;
-    if (template_text_parse(&parsed, text, &template->options) < 0)
-        return NULL;
-    char *expanded = job_memory_take(job->memory, template_text_size(&parsed, &given) + 1);
+    struct template_edits edits = { 0 };
+    char *expanded = NULL;
+    int error = template_text_parse(&parsed, text, &template->options, &edits);
+    if (error == 0)
+        error = given_of(template, &edits, job, &given);
+    if (error == 0)
+        expanded = job_memory_take(job->memory, template_text_size(&parsed, &given) + 1);
     if (expanded)
         *template_text_write(expanded, &parsed, &given) = '\0';
     template_text_free(&parsed);
+    template_edits_free(&edits);
     return expanded;
+}
+
+bool template_leaves_out(const struct input_template *template, const struct job *job)
+{
+    for (int i = 0; i < template->word_count; i++) {
+        if (template_text_leaves_out(&template->words[i].text, job->values, job->value_count))
+            return true;
+    }
+    return template->has_tag && template_text_leaves_out(&template->tag, job->values, job->value_count);
 }
 
 /* ---- about it ---- */
@@ -506,6 +532,10 @@ size_t template_measure(const char *value, void *arg)
         .slots = INT_MAX,
     };
     size_t size = 0;
+    if (template->scratch)
+        job_memory_clear(template->scratch);
+    if (template_edits_apply(&template->edits, given.values, given.value_count, template->scratch, &given.edited) < 0)
+        return ARGUMENT_MAX; /* no other value fits beside it; whether it does itself is seen when it is put in */
     for (int i = 0; i < template->word_count; i++) {
         const struct word *word = &template->words[i];
         for (int k = 0; k < word->text.count; k++) {

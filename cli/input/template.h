@@ -12,6 +12,7 @@
  *     {#}  number of the job    {%}  its slot    {N}, {N.}, {N/}, {N//}, {N/.}  the N-th value, {-N} from the end
  *     {name}, {name.}, ...  the column of that name (--header)    {+/} {+.} {+..} {..} {...} {/..} {/...}, as GNU parallel has them
  *     {##} the number of all jobs    {0%} {0#} with zeros in front: as many digits as the number of slots, of jobs
+ *     {:2:3}, {%re}, {/re/text} ...  what is made of a value (input/edit.h)    {uniq}, {choose_k}  the values, of which some are left out
  *
  * SPDX-License-Identifier: MIT
  */
@@ -61,6 +62,9 @@ void template_close(struct input_template *template); /* accepts NULL */
  * name stands in arithmetic of the shell.
  */
 int template_fill(const struct input_template *template, struct job *job);
+
+/* Is it not to be run, because of {uniq} or {choose_k} in the command or the tag? */
+bool template_leaves_out(const struct input_template *template, const struct job *job);
 
 /* Does the command need to know how many jobs there are in all ({##}, {0#})? And here they are, before the first is filled in. */
 bool template_wants_total(const struct input_template *template);

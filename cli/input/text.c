@@ -1,7 +1,7 @@
 /*
  * A replacement string is looked for at each "{" (and at each of the user's own, -I and the like). What stands in the braces
- * is, in this order: the name of a column with a part, a number with a part, a part alone, or one of # and %. Else the "{" is
- * no more than that.
+ * is, in this order: the name of a column with a part, a number with a part, one of # and %, or a part alone. Else the "{" is
+ * no more than that. With --plus an edit (edit.h) may stand for the part.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -52,14 +52,34 @@ static bool find_part(const char *name, size_t size, const struct template_optio
     return false;
 }
 
-/* A column's name and a part. */
-static bool parse_name(struct template_piece *piece, const char *inner, size_t size,
-                       const struct template_options *options)
+/* Who reads a text. */
+struct parser {
+    const struct template_options *options;
+    struct template_edits *edits;
+    int error; /* what is wrong with an edit; 0: nothing */
+};
+
+/* A part, or an edit. One with an expression that is none is one, too, and its error is kept. */
+static bool parse_part(struct parser *parser, struct template_piece *piece, const char *name, size_t size)
 {
+    if (find_part(name, size, parser->options, &piece->part))
+        return true;
+    int edit = parser->options->plus ? template_edits_find(parser->edits, name, size) : 0;
+    if (edit < 0)
+        parser->error = edit;
+    piece->part = TEMPLATE_ALL;
+    piece->edit = edit;
+    return edit != 0;
+}
+
+/* A column's name and a part. */
+static bool parse_name(struct parser *parser, struct template_piece *piece, const char *inner, size_t size)
+{
+    const struct template_options *options = parser->options;
     for (int i = 0; i < options->name_count; i++) {
         size_t length = strlen(options->names[i]);
         if (length > 0 && length <= size && memcmp(inner, options->names[i], length) == 0 &&
-            find_part(inner + length, size - length, options, &piece->part)) {
+            parse_part(parser, piece, inner + length, size - length)) {
             piece->kind = TEMPLATE_VALUE;
             piece->index = i + 1;
             return true;
@@ -69,14 +89,13 @@ static bool parse_name(struct template_piece *piece, const char *inner, size_t s
 }
 
 /* The number of a value and a part. */
-static bool parse_index(struct template_piece *piece, const char *inner, size_t size,
-                        const struct template_options *options)
+static bool parse_index(struct parser *parser, struct template_piece *piece, const char *inner, size_t size)
 {
     size_t digits = inner[0] == '-', first = digits;
     int index = 0;
     for (; digits < size && inner[digits] >= '0' && inner[digits] <= '9' && digits < first + 6; digits++)
         index = 10 * index + (inner[digits] - '0');
-    if (index == 0 || !find_part(inner + digits, size - digits, options, &piece->part))
+    if (index == 0 || !parse_part(parser, piece, inner + digits, size - digits))
         return false;
     piece->kind = TEMPLATE_VALUE;
     piece->index = first ? -index : index;
@@ -90,15 +109,22 @@ static bool parse_count(struct template_piece *piece, const char *inner, size_t 
         const char *name;
         enum template_piece_kind kind;
         bool zeros, plus;
+        enum template_rule rule;
     } known[] = {
-        { "#", TEMPLATE_NUMBER, false, false }, { "%", TEMPLATE_SLOT, false, false },
-        { "##", TEMPLATE_TOTAL, false, true },  { "0#", TEMPLATE_NUMBER, true, true },
-        { "0%", TEMPLATE_SLOT, true, true },
+        { "#", TEMPLATE_NUMBER, false, false, TEMPLATE_ANY },
+        { "%", TEMPLATE_SLOT, false, false, TEMPLATE_ANY },
+        { "##", TEMPLATE_TOTAL, false, true, TEMPLATE_ANY },
+        { "0#", TEMPLATE_NUMBER, true, true, TEMPLATE_ANY },
+        { "0%", TEMPLATE_SLOT, true, true, TEMPLATE_ANY },
+        { "slot", TEMPLATE_SLOT, false, true, TEMPLATE_ANY },
+        { "uniq", TEMPLATE_VALUES, false, true, TEMPLATE_UNIQUE },
+        { "choose_k", TEMPLATE_VALUES, false, true, TEMPLATE_ASCENDING },
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if ((!known[i].plus || options->plus) && is_text(inner, size, known[i].name)) {
             piece->kind = known[i].kind;
             piece->zeros = known[i].zeros;
+            piece->rule = known[i].rule;
             return true;
         }
     }
@@ -106,8 +132,9 @@ static bool parse_count(struct template_piece *piece, const char *inner, size_t 
 }
 
 /* Something in braces at the beginning of the text. */
-static bool parse_braces(struct template_piece *piece, const char *text, const struct template_options *options)
+static bool parse_braces(struct parser *parser, struct template_piece *piece, const char *text)
 {
+    const struct template_options *options = parser->options;
     const char *end = strchr(text, '}'), *inner = text + 1;
     if (!end)
         return false;
@@ -123,8 +150,8 @@ static bool parse_braces(struct template_piece *piece, const char *text, const s
         if (renamed[i][1] && is_text(inner, size, renamed[i][0]))
             return false;
     }
-    return parse_name(piece, inner, size, options) || parse_index(piece, inner, size, options) ||
-           parse_count(piece, inner, size, options) || find_part(inner, size, options, &piece->part);
+    return parse_name(parser, piece, inner, size) || parse_index(parser, piece, inner, size) ||
+           parse_count(piece, inner, size, options) || parse_part(parser, piece, inner, size);
 }
 
 /* One of the user's own names at the beginning of the text. */
@@ -162,16 +189,15 @@ static bool parse_renamed(struct template_piece *piece, const char *text, const 
  */
 static bool is_refused(const char *text, const struct template_options *options)
 {
-    static const char *const begins[] = { "{:", "{#", "{%", "{^", "{,", "{/", "{uniq", "{choose_k" };
-    const char *end = strchr(text, '}');
+    static const char *const of_machines[] = { "{host}", "{sshlogin}", "{hgrp}", "{agrp}" };
     const char *perl = strncmp(text, "{=", 2) == 0 ? strstr(text + 2, "=}") : NULL;
     if (perl) {
         input_tell(-EINVAL, "%.*s: expressions in Perl are not supported", (int)(perl + 2 - text), text);
         return true;
     }
-    for (size_t i = 0; end && options->plus && i < sizeof begins / sizeof *begins; i++) {
-        if (strncmp(text, begins[i], strlen(begins[i])) == 0) {
-            input_tell(-EINVAL, "%.*s: not supported, of what --plus has", (int)(end + 1 - text), text);
+    for (size_t i = 0; options->plus && i < sizeof of_machines / sizeof *of_machines; i++) {
+        if (strncmp(text, of_machines[i], strlen(of_machines[i])) == 0) {
+            input_tell(-EINVAL, "%s: other machines are not supported", of_machines[i]);
             return true;
         }
     }
@@ -193,18 +219,22 @@ static int add_piece(struct template_text *text, size_t *room, const struct temp
     return 0;
 }
 
-int template_text_parse(struct template_text *text, const char *from, const struct template_options *options)
+int template_text_parse(struct template_text *text, const char *from, const struct template_options *options,
+                        struct template_edits *edits)
 {
+    struct parser parser = { .options = options, .edits = edits };
     size_t room = 0;
     *text = (struct template_text){ 0 };
     while (*from) {
         struct template_piece piece;
-        bool replaced = parse_renamed(&piece, from, options) || (*from == '{' && parse_braces(&piece, from, options));
+        bool replaced = parse_renamed(&piece, from, options) || (*from == '{' && parse_braces(&parser, &piece, from));
         if (replaced)
             piece.quotes = TEMPLATE_RAW;
         else
             piece = (struct template_piece){ .kind = TEMPLATE_LITERAL, .text = from, .size = 1 };
-        int error = !replaced && is_refused(from, options) ? -EINVAL : add_piece(text, &room, &piece);
+        int error = !replaced && is_refused(from, options) ? -EINVAL : parser.error;
+        if (error == 0)
+            error = add_piece(text, &room, &piece);
         if (error < 0) {
             template_text_free(text);
             return error;
@@ -248,6 +278,39 @@ bool template_text_has(const struct template_text *text, enum template_piece_kin
 {
     for (int i = 0; i < text->count; i++) {
         if (text->pieces[i].kind == kind)
+            return true;
+    }
+    return false;
+}
+
+/* ---- leaving out ---- */
+
+static bool is_there_twice(const char *const *values, int count)
+{
+    for (int i = 0; i < count; i++) {
+        for (int k = i + 1; k < count; k++) {
+            if (strcmp(values[i], values[k]) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool is_ascending(const char *const *values, int count)
+{
+    for (int i = 1; i < count; i++) {
+        if (strcmp(values[i - 1], values[i]) >= 0)
+            return false;
+    }
+    return true;
+}
+
+bool template_text_leaves_out(const struct template_text *text, const char *const *values, int count)
+{
+    for (int i = 0; i < text->count; i++) {
+        enum template_rule rule = text->pieces[i].rule;
+        if ((rule == TEMPLATE_UNIQUE && is_there_twice(values, count)) ||
+            (rule == TEMPLATE_ASCENDING && !is_ascending(values, count)))
             return true;
     }
     return false;
@@ -301,8 +364,12 @@ static void find_values(const struct template_piece *piece, const struct templat
     }
 }
 
-static const char *part_of(const struct template_piece *piece, const char *value, size_t *size)
+static const char *part_of(const struct template_piece *piece, const struct template_given *given, int index,
+                           size_t *size)
 {
+    const char *value = given->values[index];
+    if (piece->edit > 0)
+        value = given->edited[(piece->edit - 1) * given->value_count + index];
     *size = strlen(value);
     return template_part_of(piece->part, value, size);
 }
@@ -319,7 +386,7 @@ size_t template_piece_size(const struct template_piece *piece, const struct temp
     size_t all = 0;
     for (int i = first; i < end; i++) {
         size_t size;
-        const char *part = part_of(piece, given->values[i], &size);
+        const char *part = part_of(piece, given, i, &size);
         all += template_quoted_size(part, size, piece->quotes) + (i > first);
     }
     return all;
@@ -331,7 +398,7 @@ bool template_piece_is_harmless(const struct template_piece *piece, const struct
     find_values(piece, given, &first, &end);
     for (int i = first; i < end; i++) {
         size_t size;
-        const char *part = part_of(piece, given->values[i], &size);
+        const char *part = part_of(piece, given, i, &size);
         if (!template_is_harmless(part, size))
             return false;
     }
@@ -349,7 +416,7 @@ static char *write_piece(char *to, const struct template_piece *piece, const str
     find_values(piece, given, &first, &end);
     for (int i = first; i < end; i++) {
         size_t size;
-        const char *part = part_of(piece, given->values[i], &size);
+        const char *part = part_of(piece, given, i, &size);
         if (i > first)
             *to++ = ' ';
         to = template_quote_to(to, part, size, piece->quotes);

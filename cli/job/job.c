@@ -43,6 +43,7 @@ void job_clear(struct job *job)
     job->results = NULL;
     job->tag = NULL;
     job->state = JOB_WAITING;
+    job->left_out = false;
     job->exit_status = -1;
     job->signal = 0;
     job->error = 0;

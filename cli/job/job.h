@@ -25,7 +25,7 @@ enum job_state {
     JOB_OVER_MEMORY, /* it had more memory than --memory-limit */
     JOB_UNSTARTED,   /* it could not be started: `error` */
     JOB_HALTED,      /* it was ended because of --halt or of the user */
-    JOB_SKIPPED,     /* not run: done by an earlier run that is resumed */
+    JOB_SKIPPED,     /* not run: done by an earlier run that is resumed, or left out */
 };
 
 enum { JOB_EXCERPT = 1024 }; /* bytes of the beginning and of the end of an output that are kept */
@@ -64,6 +64,7 @@ struct job {
     const char *tag;
 
     enum job_state state;
+    bool left_out;        /* JOB_SKIPPED: the command says that it is not to be run ({uniq}, {choose_k}) */
     int exit_status;      /* 0 to 255; -1: it did not exit */
     int signal;           /* that ended it; 0: none */
     int error;            /* JOB_UNSTARTED: why, a negative error; also of a function that has failed with one */

@@ -385,7 +385,9 @@ const struct map_option map_option_list[] = {
     { "seqreplace", 0, "TEXT", "what stands for {#}", WORD(template.replace_number) },
     { "slotreplace", 0, "TEXT", "what stands for {%}", WORD(template.replace_slot) },
     { "plus", 0, NULL,
-      "also {..} {...} {+.} {+/} and the like, {##}: how many jobs there are, {0#} {0%}: with zeros in front",
+      "also {..} {...} {+.} {+/} and the like, {##}: how many jobs there are, {0#} {0%}: with zeros in front, "
+      "{:-text} {:2:3} {#re} {%re} {/re/text} {^re} {,re}: as ${...} of bash, with regular expressions, {uniq} "
+      "{choose_k}",
       FLAG(template.plus) },
     { "quote", 'q', NULL, "quote the command's words for the shell", FLAG(template.quote) },
     { "shell", 0, NULL, "run the command by the shell, also if it is several words", FLAG(template.always_shell) },

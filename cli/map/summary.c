@@ -59,7 +59,7 @@ struct summary {
     struct map_summary_options options;
     int64_t begun;
 
-    uint64_t done, failed, halted, skipped, again; /* jobs; `again`: attempts that were not the last one */
+    uint64_t done, failed, halted, skipped, left_out, again; /* jobs; `again`: attempts that were not the last one */
     uint64_t total;
     bool total_known;
     int64_t user, system; /* nanoseconds, of all attempts */
@@ -143,7 +143,8 @@ static int on_end(struct job_watcher *watcher, const struct job *job, bool final
 {
     struct summary *s = of(watcher);
     if (job->state == JOB_SKIPPED) {
-        s->skipped++;
+        s->left_out += job->left_out;
+        s->skipped += !job->left_out;
         return 0;
     }
     s->user += job->user;
@@ -210,8 +211,11 @@ static void say_counts(const struct summary *s, int64_t elapsed)
         fprintf(file, ", %" PRIu64 " halted", s->halted);
     if (s->skipped > 0)
         fprintf(file, ", %" PRIu64 " done before", s->skipped);
-    if (s->total_known && s->total > ended + s->skipped)
-        fprintf(file, ", %" PRIu64 " not run", s->total - ended - s->skipped);
+    if (s->left_out > 0)
+        fprintf(file, ", %" PRIu64 " left out", s->left_out);
+    uint64_t seen = ended + s->skipped + s->left_out;
+    if (s->total_known && s->total > seen)
+        fprintf(file, ", %" PRIu64 " not run", s->total - seen);
     if (s->again > 0)
         fprintf(file, ", %" PRIu64 " tried again", s->again);
     fprintf(file, "; %s", duration(elapsed, time));
@@ -295,7 +299,7 @@ static int close_summary(struct job_watcher *watcher)
 {
     struct summary *s = of(watcher);
     int64_t elapsed = s->options.now() - s->begun;
-    if (s->done + s->failed + s->halted + s->skipped + s->total == 0) {
+    if (s->done + s->failed + s->halted + s->skipped + s->left_out + s->total == 0) {
         fputs("salp map: there were no jobs\n", s->options.file);
     } else {
         say_counts(s, elapsed);

@@ -92,6 +92,16 @@ static void it_tells_counts_times_memory_and_failures(void **state)
            "              15 ms: job 3: gzip b\n");
 }
 
+static void what_was_left_out_was_not_done_before(void **state)
+{
+    (void)state;
+    begin(160);
+    watcher->total(watcher, 3);
+    end((struct job){ .number = 1, .state = JOB_SKIPPED, .left_out = true }, true);
+    end((struct job){ .number = 2, .state = JOB_SKIPPED, .left_out = true }, true);
+    expect("salp map: 0 done, 2 left out, 1 not run; 0 s\n");
+}
+
 static void a_run_without_jobs_says_so(void **state)
 {
     (void)state;
@@ -167,6 +177,7 @@ int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST("it tells counts, times, memory and failures", it_tells_counts_times_memory_and_failures),
+        TEST("what was left out was not done before", what_was_left_out_was_not_done_before),
         TEST("a run without jobs says so", a_run_without_jobs_says_so),
         TEST("one job has no list of the slowest", one_job_has_no_list_of_the_slowest),
         TEST("many failures are told by their causes", many_failures_are_told_by_their_causes),

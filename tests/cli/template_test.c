@@ -239,13 +239,173 @@ static void arithmetic_takes_numbers_and_names_alone(void **state)
     template_close(template);
 }
 
+/* What one replacement string makes of one value. */
+struct edit_case {
+    const char *text, *value, *edited;
+};
+
+static void check_edits(const struct edit_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct job *job =
+            fill(&(struct template_options){ .plus = true }, (const char *[]){ "echo", cases[i].text, NULL },
+                 (const char *[]){ cases[i].value, NULL });
+        assert_string_equal(job->argv[1], cases[i].edited);
+        free_job(job);
+    }
+}
+
+#define CHECK_EDITS(cases) check_edits(cases, sizeof cases / sizeof *cases)
+
+/* What GNU parallel answers, too; tests/data/map/tutorial has some of them. */
+static void values_are_edited_with_plus(void **state)
+{
+    (void)state;
+    static const struct edit_case cases[] = {
+        { "{:-none}", "", "none" },
+        { "{:-none}", "a", "a" },
+        { "{:-a:b/c}", "", "a:b/c" },
+        { "{:2}", "abcdef", "cdef" },
+        { "{:9}", "abc", "" },
+        { "{:2:3}", "abcdef", "cde" },
+        { "{:2:9}", "abcdef", "cdef" },
+        { "{:0:2}", "abc", "ab" },
+        { "{#ab}", "ababc", "abc" },
+        { "{#b}", "ababc", "ababc" },
+        { "{#z.*z.}", "z.z.z.foo", "z.foo" },
+        { "{##z.*z.}", "z.z.z.foo", "foo" },
+        { "{#a+}", "aaab", "aab" },
+        { "{##a+}", "aaab", "b" },
+        { "{#a*}", "aaab", "aaab" },
+        { "{##a*}", "aaab", "b" },
+        { "{##\\d+-}", "2026-x", "x" },
+        { "{%.gz}", "a.tar.gz", "a.tar" },
+        { "{%.z.*z}", "foo.z.z.z", "foo.z" },
+        { "{%%.z.*z}", "foo.z.z.z", "foo" },
+        { "{%b+}", "abbb", "abb" },
+        { "{%%b+}", "abbb", "a" },
+        { "{%b*}", "abbb", "abbb" },
+        { "{%%b*}", "abbb", "a" },
+        { "{%a}", "ab", "ab" },
+        { "{%%}", "5%", "5" },
+        { "{/a/X}", "banana", "bXnana" },
+        { "{//a/X}", "banana", "bXnXnX" },
+        { "{//a/}", "banana", "bnn" },
+        { "{//x*/-}", "axb", "-a--b-" },
+        { "{/x*/-}", "axb", "-axb" },
+        { "{//[an]+/<&\\1>}", "banana", "b<&\\1>" },
+        { "{////_}", "a/b/c", "a_b_c" },
+        { "{/#b/X}", "banana", "Xanana" },
+        { "{/#a/X}", "banana", "banana" },
+        { "{/%a/X}", "banana", "bananX" },
+        { "{/%n/X}", "banana", "banana" },
+        { "{/%\\.jpe?g/.png}", "a.b.jpeg", "a.b.png" },
+        { "{^a}", "abca", "Abca" },
+        { "{^b}", "abca", "abca" },
+        { "{^^a}", "abca", "AbcA" },
+        { "{^^[a-c]}", "abcd", "ABCd" },
+        { "{,A}", "AbCA", "abCA" },
+        { "{,,[A-B]}", "ABCA", "abCa" },
+        { "{1:1}", "abc", "bc" },
+        { "{1:1:1}", "abc", "b" },
+        { "{-1%c}", "abc", "ab" },
+        { "{1/b/-}", "abc", "a-c" },
+        { "{1:-x}", "", "x" },
+        { "<{^^a}|{:1}>", "ab", "<Ab|b>" },
+        { "{:x}", "a", "{:x}" },
+        { "{:1:}", "a", "{:1:}" },
+        { "{:-}", "a", "{:-}" },
+        { "{/x}", "a", "{/x}" },
+        { "{//x}", "a", "{//x}" },
+        { "{//}", "a/b", "a" },
+        { "{slot}", "a", "2" },
+    };
+    CHECK_EDITS(cases);
+}
+
+static void letters_change_without_an_expression_as_bash_has_it(void **state)
+{
+    (void)state;
+    static const struct edit_case cases[] = {
+        { "{^}", "abc", "Abc" }, { "{^^}", "a b\xc3\xa4", "A B\xc3\xa4" },
+        { "{,}", "ABC", "aBC" }, { "{,,}", "ABC", "abc" },
+        { "{^^}", "", "" },
+    };
+    CHECK_EDITS(cases);
+}
+
+static void edits_stand_for_parts_of_several_values(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "file", "n" };
+    static const struct line_case cases[] = {
+        { { "echo", "{^^}", "x{:1}", "{2%b}{1^}" }, { "a b", "cb" }, "echo 'A B' CB 'x b b' 'cA b'" },
+        { { "echo", "{file%.c}.o", "{n:-0}" }, { "a b.c", "" }, "echo 'a b.o' 0" },
+        { { "echo \"{^^}\" '{:1}' {1^}" }, { "a$'", "b" }, "echo \"A\\$' B\" '$'\"'\"' ' 'A$'\"'\"''" },
+    };
+    static const struct line_case context[] = {
+        { { "echo", "x{^^}" }, { "a", "b" }, "echo xA xB" },
+    };
+    CHECK_LINES(cases, .plus = true, .names = names, .name_count = 2);
+    CHECK_LINES(context, .plus = true, .context = true);
+}
+
+static void an_expression_that_is_none_is_told(void **state)
+{
+    (void)state;
+    static const char *const lines[] = { "{#a(}", "{%[a}", "{/a)/(b/c}", "{1^^*}" };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct input_template *template;
+        struct template_options options = { .words = (const char *[]){ "echo", lines[i] },
+                                            .word_count = 2,
+                                            .plus = true };
+        int error = template_open(&template, &options);
+        template_close(template);
+        assert_int_equal(error, i == 2 ? 0 : -EINVAL);
+    }
+}
+
+static void jobs_are_left_out_where_values_are_the_same(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *values[4];
+        bool left_out;
+    } cases[] = {
+        { "{uniq}", { "a", "b", "c" }, false },
+        { "{uniq}", { "a", "b", "a" }, true },
+        { "{uniq}", { "b", "a" }, false },
+        { "{uniq}", { "a" }, false },
+        { "{choose_k}", { "a", "b", "c" }, false },
+        { "{choose_k}", { "a", "c", "b" }, true },
+        { "{choose_k}", { "a", "a" }, true },
+        { "{choose_k}", { "10", "9" }, false },
+        { "{}", { "a", "a" }, false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int tag = 0; tag < 2; tag++) {
+            struct input_template *template;
+            struct template_options options = { .words = (const char *[]){ "echo", cases[i].text },
+                                                .word_count = tag ? 1 : 2,
+                                                .tag = tag ? cases[i].text : NULL,
+                                                .plus = true };
+            assert_int_equal(template_open(&template, &options), 0);
+            struct job *job = new_job(cases[i].values, count_of(cases[i].values));
+            assert_int_equal(template_leaves_out(template, job), cases[i].left_out);
+            free_job(job);
+            template_close(template);
+        }
+    }
+    static const struct line_case lines[] = {
+        { { "echo", "{uniq}", "x{choose_k}" }, { "a", "b" }, "echo a b 'xa b'" },
+    };
+    CHECK_LINES(lines, .plus = true);
+}
+
 static void what_gnu_parallel_would_replace_is_not_passed_on(void **state)
 {
     (void)state;
-    static const char *const lines[] = {
-        "{= s/a/b/ =}", "x{=1 uc =}", "{:-none}", "{:2:3}", "{#pre}",     "{%post}",
-        "{/a/b}",       "{^a}",       "{,,A}",    "{uniq}", "{choose_k}",
-    };
+    static const char *const lines[] = { "{= s/a/b/ =}", "x{=1 uc =}", "{host}", "{sshlogin}", "{hgrp}", "{agrp}" };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct input_template *template;
         struct template_options options = { .words = (const char *[]){ "echo", lines[i] },
@@ -255,9 +415,9 @@ static void what_gnu_parallel_would_replace_is_not_passed_on(void **state)
         assert_null(template);
     }
     static const struct line_case cases[] = {
-        { { "echo", "{=", "{:x}", "{%x}", "{uniq}", "{=}", NULL },
+        { { "echo", "{=", "{:2}", "{%x}", "{uniq}", "{=}", NULL },
           { "a", NULL },
-          "echo '{=' '{:x}' '{%x}' '{uniq}' '{=}' a" },
+          "echo '{=' '{:2}' '{%x}' '{uniq}' '{=}' a" },
     };
     CHECK_LINES(cases, 0);
 }
@@ -534,13 +694,14 @@ static void a_measure_is_never_less_than_the_line(void **state)
         { { "echo", "a{}b", "{}", "{2/}{#}" }, { "a b", "c'd/e", "" }, NULL },
         { { "echo \"{}\" '{}' {1} {#}" }, { "a b", "c'\"d/e", "$$" }, NULL },
         { { "echo" }, { "a b", "c'd/e", "" }, NULL },
+        { { "echo", "{//b/long}{:-none}" }, { "a b", "bbb", "" }, NULL },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         for (int context = 0; context < 2; context++) {
             struct input_template *template;
-            struct template_options options = { .words = cases[i].words,
-                                                .word_count = count_of(cases[i].words),
-                                                .context = context };
+            struct template_options options = {
+                .words = cases[i].words, .word_count = count_of(cases[i].words), .context = context, .plus = true
+            };
             assert_int_equal(template_open(&template, &options), 0);
             struct job *job = new_job(cases[i].values, 3);
             assert_int_equal(template_fill(template, job), 0);
@@ -563,6 +724,12 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST("parts of paths are those of GNU parallel", parts_of_paths_are_those_of_gnu_parallel),
         TEST("longer parts are there with plus", longer_parts_are_there_with_plus),
+        TEST("values are edited with plus", values_are_edited_with_plus),
+        TEST("letters change without an expression as bash has it",
+             letters_change_without_an_expression_as_bash_has_it),
+        TEST("edits stand for parts of several values", edits_stand_for_parts_of_several_values),
+        TEST("an expression that is none is told", an_expression_that_is_none_is_told),
+        TEST("jobs are left out where values are the same", jobs_are_left_out_where_values_are_the_same),
         TEST("what GNU parallel would replace is not passed on", what_gnu_parallel_would_replace_is_not_passed_on),
         TEST("functions of bash are run by bash", functions_of_bash_are_run_by_bash),
         TEST("values stand where replacement strings are", values_stand_where_replacement_strings_are),
