@@ -6,8 +6,8 @@
  *                       ^ border           with --rrs end and start are left out, wherever they match
  *
  * By size, a block is cut at the last border within so many bytes, which is looked for from their end: so a border is found
- * without looking at all of them. If there is none, the record is longer than a block, and twice as many are taken. By number (-N, -L)
- * borders are counted from the beginning.
+ * without looking at all of them. If there is none, the record is longer than a block, and twice as many are taken. By number (-N, -L),
+ * and with --csv, where it counts how many quotes are before, borders are looked for from the beginning.
  *
  *   I1  A match that ends where the bytes end may become longer with the next ones (of an expression): it counts only when there
  *       are none.
@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "input/bytes.h"
+#include "input/csv.h"
 #include "input/message.h"
 #include "input/pattern.h"
 #include "job/memory.h"
@@ -196,7 +197,19 @@ struct count {
     size_t from;            /* what is before was looked at */
     uint64_t borders;       /* found so far */
     struct input_match cut; /* the last one at which may be cut; its middle is 0: none */
+    size_t quotes_from;     /* [--csv] quotes before that were counted; */
+    bool within;            /* it is within quotes there */
 };
+
+/* With --csv a newline within quotes is no border. */
+static bool is_quoted(const struct input_blocks *blocks, struct count *count, size_t end)
+{
+    if (!blocks->options->csv)
+        return false;
+    count->within = input_csv_is_within(data(blocks) + count->quotes_from, end - count->quotes_from, count->within);
+    count->quotes_from = end;
+    return count->within;
+}
 
 /* Counts up to `most` borders within the first `size` bytes. One at the beginning of the block is none. */
 static void count_borders(const struct input_blocks *blocks, struct count *count, uint64_t most, size_t size)
@@ -206,7 +219,7 @@ static void count_borders(const struct input_blocks *blocks, struct count *count
         if (match.middle > size)
             return;
         count->from = match.end;
-        if (match.middle == 0)
+        if (match.middle == 0 || is_quoted(blocks, count, match.start))
             continue;
         count->borders++;
         if (count->borders % blocks->together == 0)
@@ -250,9 +263,10 @@ static int cut_by_size(struct input_blocks *blocks, struct input_match *cut)
             *cut = plain_cut(blocks->held < size ? blocks->held : size);
             return 0;
         }
-        if (blocks->together > 1)
+        bool counted = blocks->together > 1 || blocks->options->csv;
+        if (counted)
             count_borders(blocks, &count, UINT64_MAX, size);
-        *cut = blocks->together > 1 ? count.cut : last_border(blocks, size);
+        *cut = counted ? count.cut : last_border(blocks, size);
         if (cut->middle > 0)
             return 0;
     }
@@ -310,11 +324,15 @@ static int give(struct input_blocks *blocks, const struct input_match *cut, stru
 static size_t end_of_lines(const struct input_blocks *blocks, unsigned long lines)
 {
     size_t end = 0;
-    for (; lines > 0; lines--) {
+    bool within = false;
+    for (; lines > 0; lines -= !within) {
         const char *newline = memchr(data(blocks) + end, '\n', blocks->held - end);
         if (!newline)
             return blocks->ended ? blocks->held : 0;
-        end = (size_t)(newline + 1 - data(blocks));
+        size_t next = (size_t)(newline + 1 - data(blocks));
+        if (blocks->options->csv)
+            within = input_csv_is_within(data(blocks) + end, next - end, within);
+        end = next;
     }
     return end;
 }

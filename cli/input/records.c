@@ -5,7 +5,8 @@
  *       | handed out      | a record that has begun    | to be read into  |
  *                         |   no delimiter |  unknown  |
  *
- *   I1  Between `start` and `searched` no delimiter begins, so no byte is looked at twice, however slowly a record comes.
+ *   I1  Between `start` and `searched` no delimiter begins, so no byte is looked at twice, however slowly a record comes. (With
+ *       --csv, save for those within quotes; of these, those up to `counted` are known.)
  *   I2  Behind `end` there is room for one byte, the zero behind a last record that has no delimiter.
  *
  * The buffer is as large as a read, and doubles only for a record that is longer.
@@ -19,6 +20,7 @@
 #include <string.h>
 
 #include "input/bytes.h"
+#include "input/csv.h"
 #include "input/message.h"
 
 enum { READ = 64 << 10 };
@@ -30,8 +32,10 @@ struct input_records {
     size_t delimiter_size;
     char *buffer;
     size_t room, start, searched, end;
-    bool ended; /* there is no more to be read */
-    bool ahead; /* it only counts: errors are the other one's to tell */
+    size_t counted; /* [--csv] quotes before that were counted; */
+    bool within;    /* it is within quotes there */
+    bool ended;     /* there is no more to be read */
+    bool ahead;     /* it only counts: errors are the other one's to tell */
     uint64_t number;
 };
 
@@ -69,6 +73,7 @@ static int make_room(struct input_records *records)
     if (records->start > 0) {
         memmove(records->buffer, records->buffer + records->start, held);
         records->searched -= records->start;
+        records->counted -= records->start;
         records->start = 0;
         records->end = held;
     }
@@ -126,8 +131,28 @@ static bool goes_on(struct input_records *records, char *end)
         return false;
     memmove(begin + records->delimiter_size, begin, (size_t)(end - begin));
     records->start += records->delimiter_size;
-    records->searched = (size_t)(end - records->buffer) + records->delimiter_size;
+    records->searched = records->counted = (size_t)(end - records->buffer) + records->delimiter_size;
     return true;
+}
+
+/* With --csv a delimiter within quotes is one of the record's bytes. */
+static bool is_quoted(struct input_records *records, const char *end)
+{
+    if (!records->options->csv)
+        return false;
+    const char *from = records->buffer + records->counted;
+    records->within = input_csv_is_within(from, (size_t)(end - from), records->within);
+    records->counted = (size_t)(end - records->buffer);
+    if (records->within)
+        records->searched = records->counted + records->delimiter_size;
+    return records->within;
+}
+
+/* What comes is another record. */
+static void begin_record(struct input_records *records, size_t at)
+{
+    records->start = records->searched = records->counted = at;
+    records->within = false;
 }
 
 /* The next record as it stands there. */
@@ -135,12 +160,12 @@ static int next_raw(struct input_records *records, char **record, size_t *size)
 {
     for (;;) {
         char *end = records->buffer ? find_delimiter(records) : NULL;
-        if (end && goes_on(records, end))
+        if (end && (is_quoted(records, end) || goes_on(records, end)))
             continue;
         if (end) {
             *record = records->buffer + records->start;
             *size = (size_t)(end - *record);
-            records->start = records->searched = (size_t)(end - records->buffer) + records->delimiter_size;
+            begin_record(records, (size_t)(end - records->buffer) + records->delimiter_size);
             break;
         }
         int more = read_more(records);
@@ -151,7 +176,7 @@ static int next_raw(struct input_records *records, char **record, size_t *size)
         if (more == 0) {
             *record = records->buffer + records->start;
             *size = records->end - records->start;
-            records->start = records->searched = records->end;
+            begin_record(records, records->end);
             break;
         }
     }
@@ -168,7 +193,8 @@ bool input_is_blank(const char *record, size_t size)
 /* The list is at its end, whatever else could be read. */
 static void end(struct input_records *records)
 {
-    records->start = records->searched = records->end = 0;
+    begin_record(records, 0);
+    records->end = 0;
     records->ended = true;
 }
 

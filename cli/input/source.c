@@ -22,6 +22,8 @@
 
 #include "input/blocks.h"
 #include "input/combination.h"
+#include "input/csv.h"
+#include "input/grow.h"
 #include "input/message.h"
 #include "input/pattern.h"
 #include "input/stash.h"
@@ -36,7 +38,9 @@ struct input_source {
     void *arg;
     struct input_blocks *blocks;             /* --pipe; NULL: values */
     struct input_combinations *combinations; /* NULL: blocks */
-    struct input_pattern *columns;           /* NULL: a record is one value */
+    struct input_pattern *columns;           /* NULL: a record is one value, or --csv */
+    char *unquoted;                          /* [--csv] a value */
+    size_t unquoted_room;
 
     const char **names; /* of columns, all lists' one after another */
     char *name_bytes;   /* where they are */
@@ -76,21 +80,46 @@ static int add_value(struct input_source *source, const char *value, size_t size
     return input_stash_add(&source->stash, value, size);
 }
 
-/* The columns of a record; at least so many, of which those that are missing are empty. */
-static int add_columns(struct input_source *source, const struct input_record *record, int least)
+/* The values of a record of --csv; their number is *count. A line may end as those of other systems do. */
+static int add_quoted(struct input_source *source, const struct input_record *record, int *count)
+{
+    const struct input_options *options = &source->options;
+    bool returns = !options->delimiters && options->delimiter == '\n' && record->size > 0;
+    size_t size = record->size - (returns && record->bytes[record->size - 1] == '\r');
+    struct input_csv csv = { .record = record->bytes, .size = size, .separator = options->csv };
+    char *room = input_grow(source->unquoted, &source->unquoted_room, 0, size + 1, 1);
+    int result = room ? 1 : -ENOMEM;
+    if (room)
+        source->unquoted = room;
+    for (*count = 0; result > 0; *count += result > 0) {
+        result = input_csv_next(&csv, room, &size);
+        if (result > 0 && add_value(source, room, size) < 0)
+            result = -ENOMEM;
+    }
+    return result;
+}
+
+/* Those of one that is split. */
+static int add_split(struct input_source *source, const struct input_record *record, int *count)
 {
     const char *rest = record->bytes;
     size_t left = record->size;
     struct input_match match;
-    int error = 0, count = 1;
+    int error = 0;
+    *count = 1;
     while (error == 0 && source->columns && input_pattern_find(source->columns, rest, left, &match)) {
         error = add_value(source, rest, match.start);
         rest += match.end;
         left -= match.end;
-        count++;
+        ++*count;
     }
-    if (error == 0)
-        error = add_value(source, rest, left);
+    return error < 0 ? error : add_value(source, rest, left);
+}
+
+/* The columns of a record; at least so many, of which those that are missing are empty. -ENOMEM; -EINVAL, told. */
+static int add_columns(struct input_source *source, const struct input_record *record, int least)
+{
+    int count, error = source->options.csv ? add_quoted(source, record, &count) : add_split(source, record, &count);
     for (; error == 0 && count < least; count++)
         error = input_stash_add(&source->stash, "", 0);
     return error;
@@ -123,6 +152,8 @@ static int read_header(struct input_source *source)
         source->list_names[i] = (int)(stash->value_count - before);
     }
     source->names = calloc(stash->value_count + 1, sizeof *source->names);
+    if (error == -EINVAL)
+        return error;
     if (error < 0 || !source->names)
         return input_tell_error(-ENOMEM, "names of columns");
     for (size_t i = 0; i < stash->value_count; i++)
@@ -139,7 +170,7 @@ static int open_columns(struct input_source *source)
     const struct input_options *options = &source->options;
     if (options->columns)
         return input_pattern_open(&source->columns, options->columns, "--colsep");
-    return options->header ? input_pattern_open_literal(&source->columns, "\t", 1, 1) : 0;
+    return options->header && !options->csv ? input_pattern_open_literal(&source->columns, "\t", 1, 1) : 0;
 }
 
 static int open_blocks(struct input_source *source)
@@ -208,6 +239,7 @@ void input_source_close(struct input_source *source)
     input_combinations_close(source->combinations);
     input_pattern_close(source->columns);
     input_stash_close(&source->stash);
+    free(source->unquoted);
     free(source->names);
     free(source->name_bytes);
     free(source->list_names);
@@ -233,9 +265,10 @@ static int gather_row(struct input_source *source)
     int result = input_combinations_next(source->combinations, &records);
     if (result <= 0)
         return result;
-    if (add_row(source, records) < 0)
-        return input_tell_error(-ENOMEM, "inputs");
-    return 1;
+    int error = add_row(source, records);
+    if (error == -ENOMEM)
+        return input_tell_error(error, "inputs");
+    return error < 0 ? error : 1;
 }
 
 /*
@@ -343,7 +376,8 @@ int input_source_learn(struct input_source *source, void (*known)(uint64_t total
 
 int input_source_width(const struct input_source *source)
 {
-    if (source->columns || source->options.pipe || source->rows_max > INT_MAX / (size_t)source->options.list_count)
+    if (source->columns || source->options.csv || source->options.pipe ||
+        source->rows_max > INT_MAX / (size_t)source->options.list_count)
         return 0;
     return (int)source->rows_max * source->options.list_count;
 }
@@ -351,7 +385,8 @@ int input_source_width(const struct input_source *source)
 struct input_records *input_source_records(struct input_source *source)
 {
     const struct input_options *options = &source->options;
-    bool plain = !source->columns && !options->header && !options->pipe && options->trim == INPUT_TRIM_NONE;
+    bool plain =
+        !source->columns && !options->csv && !options->header && !options->pipe && options->trim == INPUT_TRIM_NONE;
     if (!plain || source->rows_max > 1 || source->number > 0 || source->stash.row_count > 0)
         return NULL;
     return input_combinations_records(source->combinations);

@@ -33,6 +33,7 @@ struct input_options {
     char delimiter;         /* between records: '\n', '\0' with -0, as given with -d */
     const char *delimiters; /* -d with several bytes: the whole of it ends a record; NULL: the one above */
     const char *columns;    /* --colsep: an expression (input/pattern.h); NULL: none, or "\t" with a header */
+    const char *csv;        /* --csv: records are as RFC 4180 has them, with this between values; NULL: they are not */
     bool header;            /* --header : the first record of each list names its columns: {name} */
     enum input_trim { INPUT_TRIM_NONE, INPUT_TRIM_LEFT, INPUT_TRIM_RIGHT, INPUT_TRIM_BOTH } trim;
     const char *end; /* -E: a record that is this one ends its list; NULL: none */

@@ -19,7 +19,6 @@ static const struct {
     { " round-robin roundrobin round group-by groupby shard bin tee block-timeout bt ",
       "of --pipe there are only blocks that go to one job each" },
     { " rpl parens U filter ", "expressions in Perl are not supported" },
-    { " csv ", "quoted tables are not supported; --colsep ',' splits at each comma" },
     { " tmux tmuxpane ", "jobs have no terminals of their own" },
     { " tty o open-tty ", "jobs cannot read the terminal" },
     { " latest-line latestline ll ", "not supported; --line-buffer shows each line when it is whole" },

@@ -329,6 +329,9 @@ const struct map_option map_option_list[] = {
     { "null", '0', NULL, "inputs end with a zero byte, not with a newline", TAKEN(take_null) },
     { "delimiter", 'd', "BYTES", "inputs end with that: ',', '\\t', '\\x1e'", TAKEN(take_delimiter) },
     { "colsep", 'C', "REGEXP", "split inputs into columns there: {1}, {2}", WORD(input.columns) },
+    { "csv", 0, NULL,
+      "inputs are records of RFC 4180, with ',' or what --colsep says between columns, which may be quoted",
+      FLAG(csv) },
     { "header", 0, ":",
       "the first input of each list names its column: {name}. With --pipe: a regular expression of what each block "
       "begins with",

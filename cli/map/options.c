@@ -310,6 +310,22 @@ static void settle_pipe(struct map_options *options)
         input->block_header_regexp = options->header;
 }
 
+/* --csv: what --colsep says is a text there, of which each value is trimmed as of any other. */
+static void settle_csv(struct map_options *options)
+{
+    struct input_options *input = &options->input;
+    const char *given = input->columns ? input->columns : ",";
+    char *separator = strdup(given);
+    if (!separator)
+        no_memory();
+    if (map_value_unescape(separator) == 0 || strlen(separator) == 0 || strpbrk(separator, "\"\n"))
+        misused("--csv --colsep %s: values cannot be separated by that", given);
+    if (input->pipe && (input->record_start || input->record_end || input->record_regexp || input->record_remove))
+        misused("--csv: its records end with a newline: neither --recstart nor --recend go with it");
+    input->csv = separator;
+    input->columns = NULL;
+}
+
 static void settle(struct map_options *options)
 {
     settle_ways(options);
@@ -321,6 +337,8 @@ static void settle(struct map_options *options)
         options->input.header = options->header != NULL;
     if (options->input.columns && !options->trims)
         options->input.trim = INPUT_TRIM_BOTH;
+    if (options->csv)
+        settle_csv(options);
     if (options->resume && !options->journal && !options->joblog)
         misused("--resume and --resume-failed need to know of which: --journal FILE, or --joblog FILE");
     if (options->threads && !options->function)
@@ -360,6 +378,7 @@ void map_options_free(struct map_options *options)
     free((struct input_list *)(uintptr_t)options->input.lists);
     free_text(options->template.tag);
     free_text(options->input.delimiters);
+    free_text(options->input.csv);
     free_text(options->input.record_start);
     free_text(options->input.record_end);
 }

@@ -77,6 +77,7 @@ struct map_options {
     bool trims;                         /* --trim was said */
     const char *value_mark, *file_mark; /* --arg-sep, --arg-file-sep; NULL: ":::", "::::" */
     const char *header;                 /* --header */
+    bool csv;                           /* --csv */
     bool shares_out;                    /* -m, -X: input.fill_slots is to be the number of slots */
 };
 

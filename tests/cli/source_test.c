@@ -192,6 +192,42 @@ static void lists_are_linked(void **state)
     CHECK("", "a|/b|", LISTS(VALUES("a", "b"), standard_input), .link_all = true);
 }
 
+static void records_are_those_of_rfc_4180(void **state)
+{
+    (void)state;
+    CHECK("a,\"b, c\"\n\"2 \"\"big\"\"\",\"\"\n", "a|b, c/2 \"big\"|", .csv = ",");
+    CHECK("a,\"b\n\nc\"\nd,e\n", "a|b\n\nc/d|e", .csv = ",");
+    CHECK("\"a\r\nb\",c\r\n,d\r\n", "a\r\nb|c/|d", .csv = ",");
+    CHECK("\"\"\"\"\n\n,\n", "\"//|", .csv = ",");
+    CHECK("a ;\" b; \";c", "a|b;|c", .csv = ";", .trim = INPUT_TRIM_BOTH);
+    CHECK("a , \n", "a | ", .csv = ",");
+    CHECK("a::\"::\"::b:c\n", "a|::|b:c", .csv = "::");
+    CHECK("\"a;b\",c\r;d", "a;b|c\r/d", .csv = ",", .delimiter = ';');
+    CHECK("\"a--b\"--c", "a--b/c", .csv = ",", .delimiters = "--");
+    CHECK("1,\"2\"\n3,4\n", "1|2|x, y|z/3|4|x, y|z", LISTS(standard_input, VALUES("\"x, y\",z")), .csv = ",");
+    CHECK("\"n,\nm\",o\na,\"b\n\"\nc\n", "a|b\n/c|", .csv = ",", .header = true);
+    CHECK("a,\"b\nc\"\nd \ne\n", "a|b\nc|d e", .csv = ",", .max_lines = 2);
+}
+
+static void quotes_that_are_not_where_they_should_be_are_told(void **state)
+{
+    (void)state;
+    static const char *const inputs[] = { "a,b\nx\"\"\n", "a,b\nc, \"d\"\n", "a,b\n\"c\"d\n", "a,b\n\"c\nd\n",
+                                          "a,b\n\"c\" ,d\n" };
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        for (int header = 0; header < 2; header++) {
+            struct run run = { .options = { .delimiter = '\n', .csv = ",", .header = header } };
+            const char *input = header ? inputs[i] + strlen("a,b\n") : inputs[i];
+            run_with(&run, FROM_PIPE, input, strlen(input));
+            assert_int_equal(run.opened, header ? -EINVAL : 0);
+            assert_int_equal(run.result, header ? 0 : -EINVAL);
+            if (!header)
+                assert_string_equal(run.jobs, "a|b");
+            free(run.jobs);
+        }
+    }
+}
+
 static void records_have_columns(void **state)
 {
     (void)state;
@@ -803,6 +839,16 @@ static void a_full_disk_takes_nothing_away(void **state)
 #define END(text) .record_end = text, .record_end_size = sizeof text - 1
 #define START(text) .record_start = text, .record_start_size = sizeof text - 1
 
+static void blocks_are_cut_between_records_of_rfc_4180(void **state)
+{
+    (void)state;
+    BLOCKS("a,\"x\ny\"\nb,c\nd,e\n", "a,\"x\ny\"\n/b,c\n/d,e\n", .csv = ",", .block = 4);
+    BLOCKS("a,\"x\ny\"\nb,c\nd,e\n", "a,\"x\ny\"\nb,c\n/d,e\n", .csv = ",", .block = 14);
+    BLOCKS("a,\"x\ny\"\nb,c\nd,\"\ne\"", "a,\"x\ny\"\nb,c\n/d,\"\ne\"", .csv = ",", .block_records = 2);
+    BLOCKS("a,\"x\ny\"\nb,c\nd,e\n", "a,\"x\ny\"\nb,c\n/d,e\n", .csv = ",", .block_lines = 2, .block = 4);
+    BLOCKS("\"n\nm\"\na\nb\n", "\"n\nm\"\na\n/\"n\nm\"\nb\n", .csv = ",", .block_header = true, .block_records = 1);
+}
+
 static void blocks_end_where_records_do(void **state)
 {
     (void)state;
@@ -930,6 +976,9 @@ int main(int argc, char **argv)
         TEST("values are trimmed", values_are_trimmed),
         TEST("lists are combined", lists_are_combined),
         TEST("lists are linked", lists_are_linked),
+        TEST("records are those of RFC 4180", records_are_those_of_rfc_4180),
+        TEST("quotes that are not where they should be are told", quotes_that_are_not_where_they_should_be_are_told),
+        TEST("blocks are cut between records of RFC 4180", blocks_are_cut_between_records_of_rfc_4180),
         TEST("records have columns", records_have_columns),
         TEST("a wrong expression is told", a_wrong_expression_is_told),
         TEST("the first records are names", the_first_records_are_names),
