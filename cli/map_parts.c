@@ -200,13 +200,29 @@ static int open_all(struct map *map)
 
 /* ---- running ---- */
 
+/* The line as one word of the shell, with --shellquote, so often. NULL: no memory. */
+static const char *quoted_line(const struct map *map, const struct job *job)
+{
+    const char *line = job->line;
+    for (int i = 0; line && i < map->options.shell_quotes; i++) {
+        size_t size = template_quote(NULL, 0, line) + 1;
+        char *quoted = job_memory_take(job->memory, size);
+        if (quoted)
+            template_quote(quoted, size, line);
+        line = quoted;
+    }
+    return line;
+}
+
 /* Shows what would be run for a job. */
 static int show_job(struct map *map, struct job *job)
 {
     char *line = NULL;
     int error = template_fill(map->template, job);
     bool too_long = error == -E2BIG; /* was told, and is a failure of this job alone */
-    int size = error < 0 ? -1 : asprintf(&line, "%s\n", job->line);
+    const char *text = error < 0 ? NULL : quoted_line(map, job);
+    const char *tag = map->options.shell_quotes > 0 && job->tag ? job->tag : ""; /* what it shows is its output */
+    int size = text ? asprintf(&line, "%s%s\n", tag, text) : -1;
     if (too_long)
         error = 0;
     else if (error == 0)

@@ -1,6 +1,7 @@
 /*
  * Between single quotes a shell takes every byte for itself, save for the single quote, which has to be written as '"'"'. A
- * word of harmless characters needs no quotes, and lines read better without.
+ * word of harmless characters needs no quotes, and lines read better without; so do those without the '' that would be left
+ * over where a word begins or ends with a single quote.
  *
  * Within double quotes, $ ` " and \ get a backslash. (An interactive shell would look for ! there; ours are not.)
  *
@@ -32,6 +33,17 @@ bool template_is_harmless(const char *word, size_t size)
     return true;
 }
 
+/* With a single quote? */
+static size_t begins(const char *word, size_t size)
+{
+    return size > 0 && word[0] == '\'';
+}
+
+static size_t ends(const char *word, size_t size)
+{
+    return size > 0 && word[size - 1] == '\'';
+}
+
 static bool needs_backslash(char c)
 {
     return c == '$' || c == '`' || c == '"' || c == '\\';
@@ -41,7 +53,9 @@ size_t template_quoted_size(const char *word, size_t size, enum template_quotes 
 {
     if (quotes >= TEMPLATE_BARE || (quotes == TEMPLATE_UNQUOTED && template_is_harmless(word, size)))
         return size;
-    size_t quoted = size + (quotes == TEMPLATE_UNQUOTED || quotes == TEMPLATE_QUOTED ? 2 : 0);
+    size_t quoted = size;
+    if (quotes == TEMPLATE_UNQUOTED || quotes == TEMPLATE_QUOTED)
+        quoted += 2 - 2 * (begins(word, size) + ends(word, size));
     for (size_t i = 0; i < size; i++) {
         if (quotes == TEMPLATE_DOUBLE)
             quoted += needs_backslash(word[i]);
@@ -66,6 +80,16 @@ static char *quote_single(char *to, const char *word, size_t size)
     return to;
 }
 
+static char *quote_word(char *to, const char *word, size_t size)
+{
+    if (size == 1 && *word == '\'')
+        return mempcpy(to, single + 1, 3);
+    size_t first = begins(word, size), last = ends(word, size);
+    to = mempcpy(to, first ? single + 1 : single, first ? 4 : 1);
+    to = quote_single(to, word + first, size - first - last);
+    return mempcpy(to, single, last ? 4 : 1);
+}
+
 char *template_quote_to(char *to, const char *word, size_t size, enum template_quotes quotes)
 {
     if (quotes >= TEMPLATE_BARE || (quotes == TEMPLATE_UNQUOTED && template_is_harmless(word, size)))
@@ -80,10 +104,7 @@ char *template_quote_to(char *to, const char *word, size_t size, enum template_q
     }
     if (quotes == TEMPLATE_SINGLE)
         return quote_single(to, word, size);
-    *to++ = '\'';
-    to = quote_single(to, word, size);
-    *to++ = '\'';
-    return to;
+    return quote_word(to, word, size);
 }
 
 size_t template_quote(char *to, size_t room, const char *word)

@@ -224,6 +224,14 @@ static bool take_tries(struct map_options *o, const char *text)
     return true;
 }
 
+static bool take_shell_quote(struct map_options *o, const char *text)
+{
+    (void)text;
+    o->dry_run = true;
+    o->shell_quotes++;
+    return true;
+}
+
 static bool take_resume_failed(struct map_options *o, const char *text)
 {
     (void)text;
@@ -393,6 +401,11 @@ const struct map_option map_option_list[] = {
       "{choose_k}",
       FLAG(template.plus) },
     { "quote", 'q', NULL, "quote the command's words for the shell", FLAG(template.quote) },
+    { "shellquote", 0, NULL,
+      "show each command, or each input if there is no command, as one word of the shell, and run nothing; twice: "
+      "quoted twice",
+      TAKEN(take_shell_quote) },
+    { "shell-quote", 0, NULL, NULL, TAKEN(take_shell_quote) },
     { "shell", 0, NULL, "run the command by the shell, also if it is several words", FLAG(template.always_shell) },
     { "process-slot-var", 0, "NAME", "a variable of the environment that tells a job its slot, from 0",
       TAKEN(take_slot_variable) },

@@ -343,6 +343,8 @@ static void settle(struct map_options *options)
         misused("--resume and --resume-failed need to know of which: --journal FILE, or --joblog FILE");
     if (options->threads && !options->function)
         misused("--threads is for --function");
+    if (options->function && options->shell_quotes > 0)
+        misused("--shellquote shows commands; a function has none");
     if (options->function && options->template.word_count > 0)
         misused("a function or a command: '%s'", options->template.words[0]);
     if (options->input.pipe && options->template.word_count == 0 && !options->function)

@@ -57,6 +57,7 @@ struct map_options {
     const char *slot_variable; /* --process-slot-var; NULL: none */
 
     bool dry_run;        /* shows the lines, runs nothing */
+    int shell_quotes;    /* --shellquote: the same, and quotes them for a shell so often; 0: no */
     bool verbose;        /* -t, --verbose: shows each line on standard error (GNU: -t), or output (-v) before it runs */
     bool verbose_output; /* -v */
     bool interactive;    /* -p */

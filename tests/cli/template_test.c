@@ -179,6 +179,9 @@ static void values_are_quoted_as_their_place_needs_it(void **state)
     static const struct line_case cases[] = {
         { { "echo x" }, { "a b" }, "echo x 'a b'" },
         { { "echo {}" }, { "it's" }, "echo 'it'\"'\"'s'" },
+        { { "echo {} {2} {3}" },
+          { "'", "'a''", "''" },
+          "echo \"'\" \"'\"'a'\"'\"''\"'\" \"'\"''\"'\" \"'\"'a'\"'\"''\"'\" \"'\"''\"'\"" },
         { { "echo \"{}\"" }, { "a $x `y` \"z\" \\" }, "echo \"a \\$x \\`y\\` \\\"z\\\" \\\\\"" },
         { { "echo '{}'" }, { "a'b" }, "echo 'a'\"'\"'b'" },
         { { "echo $(cat \"$(ls {})\" {})" }, { "a b" }, "echo $(cat \"$(ls 'a b')\" 'a b')" },
@@ -341,7 +344,7 @@ static void edits_stand_for_parts_of_several_values(void **state)
     static const struct line_case cases[] = {
         { { "echo", "{^^}", "x{:1}", "{2%b}{1^}" }, { "a b", "cb" }, "echo 'A B' CB 'x b b' 'cA b'" },
         { { "echo", "{file%.c}.o", "{n:-0}" }, { "a b.c", "" }, "echo 'a b.o' 0" },
-        { { "echo \"{^^}\" '{:1}' {1^}" }, { "a$'", "b" }, "echo \"A\\$' B\" '$'\"'\"' ' 'A$'\"'\"''" },
+        { { "echo \"{^^}\" '{:1}' {1^}" }, { "a$'", "b" }, "echo \"A\\$' B\" '$'\"'\"' ' 'A$'\"'\"" },
     };
     static const struct line_case context[] = {
         { { "echo", "x{^^}" }, { "a", "b" }, "echo xA xB" },
