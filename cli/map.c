@@ -25,7 +25,9 @@
 
 #include "cli/cli.h"
 #include "command/cgroup.h"
+#include "input/source.h"
 #include "map/halt.h"
+#include "map/joblog.h"
 #include "map/jobserver.h"
 #include "map/slots.h"
 
@@ -45,6 +47,22 @@ static void check_folder(const char *folder)
         error = -errno;
     if (error < 0)
         fail(folder, error);
+}
+
+/* The commands of a joblog are the inputs, and lines for the shell; what else was said of inputs was said of others. */
+static void take_commands(struct map *map)
+{
+    struct map_options *o = &map->options;
+    struct input_list *list = calloc(1, sizeof *list);
+    map->past = list ? map_past_read(o->joblog, MAP_PAST_COMMANDS) : NULL;
+    if (!map->past)
+        exit(MAP_EXIT_ERROR);
+    list->values = map_past_commands(map->past, &list->value_count);
+    map_options_forget_inputs(o);
+    o->input = (struct input_options){ .lists = list, .list_count = 1, .delimiter = '\n' };
+    o->template.word_count = 0;
+    o->template.no_append = false;
+    o->shares_out = false;
 }
 
 static void choose_slots(struct map *map)
@@ -160,6 +178,8 @@ int cli_map(int argc, char **argv)
     map_inherited_read(&map.inherited);
     if (map.options.folder)
         check_folder(map.options.folder);
+    if (map.options.retry_failed)
+        take_commands(&map);
     choose_slots(&map);
     if (map.options.memory_limit > 0 && !map.options.function && !map.options.dry_run)
         map.cgroups = map_cgroups_open(map.options.memory_limit);

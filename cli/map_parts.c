@@ -131,10 +131,10 @@ static int open_joblog(struct map *map)
     const struct map_options *o = &map->options;
     bool goes_on = o->resume && !o->journal;
     if (goes_on)
-        map->past = map_past_read(o->joblog, !o->resume_failed);
+        map->past = map_past_read(o->joblog, o->resume_failed ? MAP_PAST_RESUME_FAILED : MAP_PAST_RESUME);
     if (goes_on && !map->past)
         return -EIO;
-    return add_watcher(map, map_joblog_new(o->joblog, o->resume));
+    return add_watcher(map, map_joblog_new(o->joblog, o->resume || o->retry_failed));
 }
 
 /* The journal comes first: what it cannot keep is not started. */
@@ -242,7 +242,8 @@ static int show_jobs(struct map *map)
     while (error == 0 && got > 0) {
         job_clear(&job);
         got = input_source_next(map->source, &job);
-        bool left_out = got > 0 && template_leaves_out(map->template, &job);
+        bool done = got > 0 && map->past && map_past_has(map->past, job.number);
+        bool left_out = done || (got > 0 && template_leaves_out(map->template, &job));
         map->result.skipped += left_out;
         if (got > 0 && !left_out)
             error = show_job(map, &job);

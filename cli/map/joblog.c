@@ -6,7 +6,7 @@
  *
  * A line is written as soon as its job has ended for good: a run that is killed leaves whole lines, of which --resume knows what
  * is done. Jobs that were halted are not done, and not told. What could not be started has 127, as a shell says; what ran into its
- * time-out -1 and SIGTERM. A newline within a command is a blank.
+ * time-out -1 and SIGTERM. A newline within a command is a zero byte, so that --retry-failed can run it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -73,7 +73,7 @@ static int on_ended(struct job_watcher *watcher, const struct job *job, bool fin
     if (size < 0)
         return tell(log->path, -ENOMEM);
     for (char *newline = row; (newline = memchr(newline, '\n', (size_t)(row + size - 1 - newline)));)
-        *newline = ' ';
+        *newline = '\0';
     int error = write_all(log, row, (size_t)size);
     free(row);
     return error;
@@ -141,8 +141,10 @@ struct job_watcher *map_joblog_new(const char *path, bool append)
 /* ---- reading ---- */
 
 struct map_past {
-    uint64_t *bits; /* of the numbers that are done */
-    uint64_t room;  /* numbers that there are bits for */
+    uint64_t *bits;  /* of the numbers that are done */
+    uint64_t room;   /* numbers that there are bits for */
+    char **commands; /* [--retry-failed] of numbers from 1, the last one of each; NULL: it had none */
+    int command_count;
 };
 
 static int note(struct map_past *past, uint64_t number)
@@ -162,24 +164,68 @@ static int note(struct map_past *past, uint64_t number)
     return 0;
 }
 
+/* The command of a number, with its newlines. */
+static int keep(struct map_past *past, uint64_t number, char *command, size_t size)
+{
+    if (number == 0 || number > INT32_MAX)
+        return -EOVERFLOW;
+    if (number > (uint64_t)past->command_count) {
+        char **commands = reallocarray(past->commands, number, sizeof *commands);
+        if (!commands)
+            return -ENOMEM;
+        memset(commands + past->command_count, 0, (number - (uint64_t)past->command_count) * sizeof *commands);
+        past->commands = commands;
+        past->command_count = (int)number;
+    }
+    for (char *zero = command; (zero = memchr(zero, '\0', size - (size_t)(zero - command))) != NULL;)
+        *zero = '\n';
+    free(past->commands[number - 1]);
+    past->commands[number - 1] = strndup(command, size);
+    return past->commands[number - 1] ? 0 : -ENOMEM;
+}
+
 /* A line that is not one of a joblog's tells nothing. */
-static int read_row(struct map_past *past, const char *row, bool failed_too)
+static int read_row(struct map_past *past, char *row, size_t size, enum map_past_wish wish)
 {
     uint64_t number;
     int status, number_of_signal, end = 0;
     if (sscanf(row, "%" SCNu64 "\t%*[^\t]\t%*[^\t]\t%*[^\t]\t%*[^\t]\t%*[^\t]\t%d\t%d\t%n", &number, &status,
                &number_of_signal, &end) < 3 ||
-        end == 0 || !strchr(row, '\n'))
+        end == 0 || row[size - 1] != '\n')
         return 0;
+    int error = 0;
+    if (wish == MAP_PAST_COMMANDS && (size_t)end < size)
+        error = keep(past, number, row + end, size - 1 - (size_t)end);
     bool done = status == 0 && number_of_signal == 0;
-    return done || failed_too ? note(past, number) : 0;
+    return error == 0 && (done || wish == MAP_PAST_RESUME) ? note(past, number) : error;
 }
 
-struct map_past *map_past_read(const char *path, bool failed_too)
+/* What has no command, or is done, is not run again. */
+static int settle_commands(struct map_past *past)
+{
+    int error = 0;
+    for (int i = 0; i < past->command_count && error == 0; i++) {
+        if (!past->commands[i])
+            error = note(past, (uint64_t)i + 1);
+        if (!past->commands[i] && error == 0)
+            past->commands[i] = strdup("");
+        if (!past->commands[i])
+            error = -ENOMEM;
+    }
+    return error;
+}
+
+const char *const *map_past_commands(const struct map_past *past, int *count)
+{
+    *count = past->command_count;
+    return (const char *const *)past->commands;
+}
+
+struct map_past *map_past_read(const char *path, enum map_past_wish wish)
 {
     struct map_past *past = calloc(1, sizeof *past);
     FILE *file = past ? fopen(path, "re") : NULL;
-    if (!file && (!past || errno != ENOENT)) {
+    if (!file && (!past || errno != ENOENT || wish == MAP_PAST_COMMANDS)) {
         tell(path, past ? -errno : -ENOMEM);
         free(past);
         return NULL;
@@ -189,8 +235,10 @@ struct map_past *map_past_read(const char *path, bool failed_too)
     char *row = NULL;
     size_t room = 0;
     int error = 0;
-    while (error == 0 && getline(&row, &room, file) > 0)
-        error = read_row(past, row, failed_too);
+    for (ssize_t size; error == 0 && (size = getline(&row, &room, file)) > 0;)
+        error = read_row(past, row, (size_t)size, wish);
+    if (error == 0)
+        error = settle_commands(past);
     if (error == 0 && ferror(file))
         error = -EIO;
     free(row);
@@ -211,6 +259,9 @@ void map_past_free(struct map_past *past)
 {
     if (!past)
         return;
+    for (int i = 0; i < past->command_count; i++)
+        free(past->commands[i]);
+    free(past->commands);
     free(past->bits);
     free(past);
 }

@@ -22,7 +22,6 @@ static const struct {
     { " tmux tmuxpane ", "jobs have no terminals of their own" },
     { " tty o open-tty ", "jobs cannot read the terminal" },
     { " latest-line latestline ll ", "not supported; --line-buffer shows each line when it is whole" },
-    { " retry-failed ", "the commands of a joblog are not run; give the same inputs with --resume-failed" },
     { " memsuspend noswap limit ", "not supported; see --memfree, --load and --memory-limit" },
     { " number-of-cpus number-of-cores number-of-sockets number-of-threads ", "see 'salp machine'" },
     { " max-line-length-allowed show-limits ", "not supported; the system tells by 'getconf ARG_MAX'" },

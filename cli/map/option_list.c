@@ -452,6 +452,8 @@ const struct map_option map_option_list[] = {
     { "journal", 0, "FILE", "keep what has become of each job in an SQLite file", WORD(journal) },
     { "resume", 0, NULL, "run only what the journal does not know as done", FLAG(resume) },
     { "resume-failed", 0, NULL, "and also what has failed", TAKEN(take_resume_failed) },
+    { "retry-failed", 0, NULL,
+      "run the commands again that have failed by the joblog, which has their lines; no others", FLAG(retry_failed) },
 
     { HEADING("Others") },
     { "help", 'h', NULL, "the most important of this", TAKEN(take_help) },

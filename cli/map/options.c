@@ -341,6 +341,10 @@ static void settle(struct map_options *options)
         settle_csv(options);
     if (options->resume && !options->journal && !options->joblog)
         misused("--resume and --resume-failed need to know of which: --journal FILE, or --joblog FILE");
+    if (options->retry_failed && (!options->joblog || options->journal))
+        misused("--retry-failed runs the commands of a joblog: --joblog FILE; of a journal it is --resume-failed");
+    if (options->retry_failed && (options->resume || options->input.pipe || options->function))
+        misused("--retry-failed runs lines of the shell: neither --resume, --pipe nor --function go with it");
     if (options->threads && !options->function)
         misused("--threads is for --function");
     if (options->function && options->shell_quotes > 0)
@@ -375,12 +379,18 @@ static void free_text(const char *text)
     free((char *)(uintptr_t)text);
 }
 
-void map_options_free(struct map_options *options)
+void map_options_forget_inputs(struct map_options *options)
 {
     free((struct input_list *)(uintptr_t)options->input.lists);
-    free_text(options->template.tag);
     free_text(options->input.delimiters);
     free_text(options->input.csv);
     free_text(options->input.record_start);
     free_text(options->input.record_end);
+    options->input = (struct input_options){ 0 };
+}
+
+void map_options_free(struct map_options *options)
+{
+    map_options_forget_inputs(options);
+    free_text(options->template.tag);
 }

@@ -70,6 +70,8 @@ struct map_options {
     const char *joblog; /* --joblog: GNU parallel's table */
     const char *journal;
     bool resume, resume_failed; /* of the journal; without one: of the joblog */
+    bool
+        retry_failed; /* the commands of the joblog that have failed are run; the command and the inputs are not looked at */
 
     const char *function; /* --function FILE:NAME; NULL: a command */
     bool threads;         /* --threads: the function runs on threads, not in processes */
@@ -92,6 +94,9 @@ enum {
 
 /* Frees what reading has allocated. */
 void map_options_free(struct map_options *options);
+
+/* The same, of the inputs alone. */
+void map_options_forget_inputs(struct map_options *options);
 
 /*
  * Reads argv. Does not return when it is wrong (MAP_EXIT_ERROR, with the nearest option that there is), nor after --help,

@@ -221,6 +221,8 @@ static void expect_file(const char *text)
     assert_non_null(file);
     size_t size = fread(bytes, 1, sizeof bytes - 1, file);
     fclose(file);
+    for (char *zero = bytes; (zero = memchr(zero, '\0', size - (size_t)(zero - bytes))) != NULL;)
+        *zero = '~';
     bytes[size] = '\0';
     assert_string_equal(bytes, text);
 }
@@ -256,7 +258,7 @@ static void the_joblog_is_gnu_parallels(void **state)
     make_path();
     log_jobs(false, jobs, 7);
     static const char rows[] = TITLE "1\t:\t1795449943.005\t     1.234\t0\t2\t0\t0\techo a\n"
-                                     "2\t:\t0.000\t     0.000\t10\t0\t3\t0\ta b \n"
+                                     "2\t:\t0.000\t     0.000\t10\t0\t3\t0\ta~b~\n"
                                      "3\t:\t0.000\t     0.000\t0\t0\t0\t9\tc\n"
                                      "4\t:\t0.000\t     0.000\t0\t0\t-1\t15\td\n"
                                      "5\t:\t0.000\t     0.000\t0\t0\t127\t0\te\n";
@@ -285,14 +287,14 @@ static void an_earlier_run_tells_what_is_done(void **state)
                      "3\t:\t1795449943.005\t     0.004\t0\t2\t0\t9\techo\tc\n"
                      "nonsense\n"
                      "4\t:\t1795449943.005\t     0.004\t0\t2\t0\t0\techo c");
-    struct map_past *past = map_past_read(path, true);
+    struct map_past *past = map_past_read(path, MAP_PAST_RESUME);
     assert_non_null(past);
     assert_true(map_past_has(past, 1) && map_past_has(past, 3) && map_past_has(past, 5000));
     /* The last line was cut off: it may be another number's. */
     assert_false(map_past_has(past, 0) || map_past_has(past, 2) || map_past_has(past, 4) ||
                  map_past_has(past, 1u << 30));
     map_past_free(past);
-    past = map_past_read(path, false);
+    past = map_past_read(path, MAP_PAST_RESUME_FAILED);
     assert_non_null(past);
     assert_true(map_past_has(past, 1));
     assert_false(map_past_has(past, 3) || map_past_has(past, 5000));
@@ -300,14 +302,40 @@ static void an_earlier_run_tells_what_is_done(void **state)
 
     /* What is written later is a line of its own. */
     log_jobs(true, &(struct job){ .number = 6, .line = "f" }, 1);
-    past = map_past_read(path, true);
+    past = map_past_read(path, MAP_PAST_RESUME);
     assert_true(map_past_has(past, 6));
     map_past_free(past);
     unlink(path);
-    past = map_past_read(path, true);
+    past = map_past_read(path, MAP_PAST_RESUME);
     assert_non_null(past);
     assert_false(map_past_has(past, 1));
     map_past_free(past);
+}
+
+static void an_earlier_run_tells_what_has_failed(void **state)
+{
+    (void)state;
+    int count;
+    const struct job jobs[] = {
+        { .number = 2, .state = JOB_FAILED, .exit_status = 3, .line = "a\n\nb\tc" },
+        { .number = 1, .state = JOB_DONE, .line = "c" },
+        { .number = 5, .state = JOB_KILLED, .signal = SIGKILL, .line = "d" },
+        { .number = 4, .state = JOB_FAILED, .exit_status = 1, .line = "e" },
+        { .number = 4, .state = JOB_DONE, .line = "f" },
+    };
+    make_path();
+    log_jobs(false, jobs, 5);
+    struct map_past *past = map_past_read(path, MAP_PAST_COMMANDS);
+    assert_non_null(past);
+    const char *const *commands = map_past_commands(past, &count);
+    assert_int_equal(count, 5);
+    assert_string_equal(commands[1], "a\n\nb\tc");
+    assert_string_equal(commands[2], "");
+    assert_string_equal(commands[4], "d");
+    for (uint64_t i = 1; i <= 5; i++)
+        assert_int_equal(map_past_has(past, i), i != 2 && i != 5);
+    map_past_free(past);
+    unlink(path);
 }
 
 /* Standard error goes to a file meanwhile. */
@@ -329,7 +357,8 @@ static void refuse(void)
 {
     EXPECT(!map_joblog_new("/nowhere/log", false));
     EXPECT(!map_joblog_new("/dev/full", false));
-    EXPECT(!map_past_read("/dev/null/log", false));
+    EXPECT(!map_past_read("/dev/null/log", MAP_PAST_RESUME));
+    EXPECT(!map_past_read("/nowhere/log", MAP_PAST_COMMANDS));
 }
 
 static void fill_up(void)
@@ -348,7 +377,8 @@ static void a_joblog_that_cannot_be_written_is_told(void **state)
     (void)state;
     without_errors(refuse, "salp map: /nowhere/log: No such file or directory\n"
                            "salp map: /dev/full: No space left on device\n"
-                           "salp map: /dev/null/log: Not a directory\n");
+                           "salp map: /dev/null/log: Not a directory\n"
+                           "salp map: /nowhere/log: No such file or directory\n");
     char expected[100];
     make_path();
     snprintf(expected, sizeof expected, "salp map: %s: File too large\n", path);
@@ -369,6 +399,7 @@ int main(int argc, char **argv)
              of_a_large_output_the_beginning_is_told_and_its_size),
         TEST("the joblog is GNU parallel's", the_joblog_is_gnu_parallels),
         TEST("an earlier run tells what is done", an_earlier_run_tells_what_is_done),
+        TEST("an earlier run tells what has failed", an_earlier_run_tells_what_has_failed),
         TEST("a joblog that cannot be written is told", a_joblog_that_cannot_be_written_is_told),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
