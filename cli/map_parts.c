@@ -238,8 +238,9 @@ static int show_job(struct map *map, struct job *job)
 static int show_jobs(struct map *map)
 {
     struct job job = { .slot = 1, .memory = job_memory_new() };
+    uint64_t most = map->options.round_robin ? (uint64_t)map->slots : UINT64_MAX;
     int error = job.memory ? 0 : -ENOMEM, got = 1;
-    while (error == 0 && got > 0) {
+    while (error == 0 && got > 0 && job.number < most) {
         job_clear(&job);
         got = input_source_next(map->source, &job);
         bool done = got > 0 && map->past && map_past_has(map->past, job.number);

@@ -225,8 +225,10 @@ int cli_worth(int argc, char **argv)
     map_options_read(&options, argc - first + 1, argv + first - 1);
     if (options.function)
         misused(": a function is looked at by salp_worth of the library (salp/worth.h)", "--function");
-    if (options.cat || options.fifo)
-        misused(": blocks are given to standard input only here", options.cat ? "--cat" : "--fifo");
+    if (options.cat || options.fifo || options.round_robin)
+        misused(": here each job has one block, as its standard input", options.cat    ? "--cat"
+                                                                        : options.fifo ? "--fifo"
+                                                                                       : "--round-robin");
     struct worth w = { .options = &options, .budget = wishes.budget, .memory = job_memory_new() };
     struct map_guard guard = { 0 };
     int error = w.memory ? enter_guard(&w, &guard) : -ENOMEM;

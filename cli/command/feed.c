@@ -3,6 +3,7 @@
  *               wait, a job that does not read all of it harms nobody, and one that is tried again begins at the beginning.
  *     --cat     a file in the spool, {}, written anew for each attempt: the job may have changed it.
  *     --fifo    a fifo there, {}, written to by a task as long as the command runs.
+ *     --round-robin    one of many, all of which go through a pipe: command/round.h
  *
  * A fifo cannot be opened for writing before somebody has opened it for reading (without waiting; and a thread that waits for
  * that could not be called back). So it is tried again and again, an eighth of the time later that has passed so far: that is how
@@ -22,6 +23,7 @@
 #include <salp/file.h>
 #include <salp/stream.h>
 
+#include "command/round.h"
 #include "command/runner.h"
 
 static const int64_t soonest = SALP_MILLISECONDS(1) / 4, latest = SALP_MILLISECONDS(100);
@@ -112,6 +114,8 @@ int map_feed_open(struct map_slot *slot)
     const struct job *job = &slot->job;
     if (slot->input >= 0)
         return 0;
+    if (o->round_robin)
+        return map_round_open(slot);
     if (job->block && !job->block_name) {
         int fd = open_unnamed(job);
         slot->input = fd < 0 ? -1 : fd;
@@ -125,24 +129,26 @@ int map_feed_open(struct map_slot *slot)
 
 void map_feed_give(struct map_slot *slot)
 {
-    if (slot->input >= 0 && slot->input != slot->runner->null)
+    if (slot->input >= 0 && slot->input != slot->runner->null && !slot->round)
         close(slot->input);
     slot->input = -1;
 }
 
 bool map_feed_goes_on(const struct map_slot *slot)
 {
-    return slot->runner->given->options->fifo;
+    return slot->round || slot->runner->given->options->fifo;
 }
 
 int map_feed_run(void *arg)
 {
     const struct map_slot *slot = arg;
-    return write_fifo(&slot->job);
+    return slot->round ? map_round_feed(arg) : write_fifo(&slot->job);
 }
 
 void map_feed_close(struct map_slot *slot)
 {
+    if (slot->round)
+        map_round_close(slot);
     if (slot->job.block_name)
         (void)unlink(slot->job.block_name);
 }

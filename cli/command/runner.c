@@ -13,6 +13,7 @@
 
 #include "command/command.h"
 #include "command/commands.h"
+#include "command/round.h"
 #include "job/audience.h"
 #include "job/memory.h"
 #include "map/aides.h"
@@ -267,6 +268,7 @@ static int open_runner(struct map_runner *runner)
 
 static void close_runner(struct map_runner *runner)
 {
+    map_round_forget(runner);
     map_gate_close(&runner->gate);
     salp_mutex_close(runner->gate_mutex);
     salp_mutex_close(runner->turn);

@@ -42,9 +42,10 @@ struct map_slot {
     enum map_end end;
     bool undecided; /* its last attempt has failed, and there may be another one or not */
     salp_command *command;
-    int input;       /* its standard input (command/feed.h); -1: it has none yet */
-    uint64_t group;  /* its control group, if it has one */
-    int64_t started; /* by salp_now() */
+    int input;               /* its standard input (command/feed.h); -1: it has none yet */
+    struct map_round *round; /* with --round-robin, while a command runs (command/round.h) */
+    uint64_t group;          /* its control group, if it has one */
+    int64_t started;         /* by salp_now() */
     salp_timer timer;
     const char **environment; /* of its commands; */
     int own_entries;          /* its first ones are the slot's own, */
@@ -61,6 +62,9 @@ struct map_runner {
     int idle;               /* of these, who have no job yet */
     int running;            /* commands */
     bool drained;           /* there are no more inputs */
+    uint64_t jobs;          /* that were begun; with --round-robin, where they are not what the source counts */
+    struct map_round_block
+        *returned; /* blocks that were given to jobs which did not begin to read them: the oldest first */
     enum map_runner_stop { MAP_GOES_ON, MAP_STOP_SOON, MAP_STOP_NOW } stop;
     bool started; /* a command has been executed */
 

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "command/command.h"
+#include "command/round.h"
 #include "command/runner.h"
 #include "input/source.h"
 #include "input/template.h"
@@ -76,6 +77,8 @@ static bool fetch(struct map_slot *slot)
 {
     struct map_runner *runner = slot->runner;
     salp_scope scope;
+    if (map_round_take(slot))
+        return true;
     salp_scope_open(&scope, SALP_FOREVER);
     slot->waiting = &scope;
     int got = salp_mutex_lock(runner->turn);
@@ -364,6 +367,9 @@ int map_slot_live(void *arg)
     /* It is idle from when it was made. */
     while (stays(slot) && fetch(slot)) {
         runner->idle--;
+        runner->jobs++;
+        if (runner->given->options->round_robin)
+            slot->job.number = runner->jobs;
         run_job(slot);
         runner->idle++;
     }

@@ -374,7 +374,7 @@ int input_blocks_next(struct input_blocks *blocks, struct job *job)
     struct input_match cut = { 0 };
     if (!blocks->begun && (blocks->options->block_header || blocks->options->block_header_regexp))
         error = read_header(blocks);
-    blocks->begun = true;
+    blocks->begun |= error == 0;
     if (error == 0)
         error = blocks->records > 0 ? cut_by_number(blocks, &cut) : cut_by_size(blocks, &cut);
     if (error < 0)

@@ -317,14 +317,14 @@ static size_t next_rows(struct input_source *source)
 
 static int next_block(struct input_source *source, struct job *job)
 {
-    if (!source->ended) {
-        source->error = input_blocks_next(source->blocks, job);
-        source->ended = source->error <= 0;
+    int got = source->ended ? source->error : input_blocks_next(source->blocks, job);
+    if (got > 0) {
+        job->number = ++source->number;
+    } else if (got != -ECANCELED && got != -ETIMEDOUT) {
+        source->ended = true;
+        source->error = got;
     }
-    if (source->ended)
-        return source->error;
-    job->number = ++source->number;
-    return 1;
+    return got;
 }
 
 int input_source_next(struct input_source *source, struct job *job)

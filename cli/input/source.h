@@ -86,7 +86,7 @@ void input_source_close(struct input_source *source);
 /*
  * The next job's number, values or block, into its memory. Suspends the task while nothing is there to be read; one task
  * at a time. 1: here it is; 0: there is none left; a negative error was told: what came before is good, no more comes.
- * -ECANCELED, -ETIMEDOUT: by the scope, which is not told.
+ * -ECANCELED, -ETIMEDOUT: by the scope, which is not told; of blocks nothing is lost, and another call goes on.
  */
 int input_source_next(struct input_source *source, struct job *job);
 

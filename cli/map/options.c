@@ -284,6 +284,22 @@ static void read_words(struct map_options *options, int argc, char **argv, int a
 
 /* ---- what they mean together ---- */
 
+/* What needs to know which blocks a job will have, or to have them again. */
+static void settle_round_robin(const struct map_options *options)
+{
+    static const char unknown[] = "--round-robin: which blocks a job gets is by chance:";
+    if (options->cat || options->fifo)
+        misused("--round-robin gives blocks to standard input: neither --cat nor --fifo go with it");
+    if (options->function)
+        misused("a function gets one block after another as it is: --round-robin does not go with --function");
+    if (options->output.keep_order)
+        misused("%s there is no order to be kept (--keep-order)", unknown);
+    if (options->journal || options->resume)
+        misused("%s there is nothing to go on with (--journal, --resume)", unknown);
+    if (options->tries > 1 || options->memory_free > 0)
+        misused("--round-robin: what a job has read cannot be given again: neither --retries nor --memfree go with it");
+}
+
 /* They are ways of --pipe, which need not be said. */
 static void settle_ways(struct map_options *options)
 {
@@ -292,7 +308,9 @@ static void settle_ways(struct map_options *options)
     if ((options->cat || options->fifo) && options->function)
         misused("a function gets the bytes of its block: --%s does not go with --function",
                 options->cat ? "cat" : "fifo");
-    options->input.pipe |= options->cat || options->fifo;
+    if (options->round_robin)
+        settle_round_robin(options);
+    options->input.pipe |= options->cat || options->fifo || options->round_robin;
 }
 
 static void settle_pipe(struct map_options *options)

@@ -40,7 +40,8 @@ struct map_options {
     struct output_options output;
     struct map_slots slots;
     struct map_halt halt;
-    bool cat, fifo; /* blocks are files, or fifos, in a folder of their own (map/spool.h) */
+    bool cat, fifo;   /* blocks are files, or fifos, in a folder of their own (map/spool.h) */
+    bool round_robin; /* a job gets one block after another (command/round.h) */
 
     int64_t timeout;        /* nanoseconds; 0: none */
     double timeout_percent; /* --timeout 200%: of the median of what has ended by itself so far; 0: none */

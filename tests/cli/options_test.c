@@ -136,6 +136,9 @@ static void what_is_a_way_of_pipe_need_not_say_so(void **state)
     o = READ("--fifo", "--pipe", "wc");
     assert_true(o.fifo && !o.cat && o.input.pipe && !o.template.no_append);
     map_options_free(&o);
+    o = READ("--roundrobin", "--retries", "1", "wc");
+    assert_true(o.round_robin && o.input.pipe && o.template.no_append);
+    map_options_free(&o);
 }
 
 static void delimiters_replace_each_other(void **state)

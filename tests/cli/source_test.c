@@ -959,6 +959,46 @@ static void a_large_input_comes_whole(void **state)
     }
 }
 
+/* A block is waited for that is not whole yet. */
+static int read_in_pieces(void *arg)
+{
+    int fd = *(int *)arg;
+    struct input_options options = { .pipe = true, .block_header = true, .block_records = 2 };
+    struct input_source *source;
+    struct job *job = calloc(1, sizeof *job);
+    EXPECT(job && (job->memory = job_memory_new()));
+    EXPECT(input_source_open(&source, &options) == 0);
+    static const char *const pieces[] = { "he", "ad\n1", "\n2", "\n3\n" };
+    for (int i = 0; i < 4; i++) {
+        salp_scope scope;
+        EXPECT(write(fd, pieces[i], strlen(pieces[i])) == (ssize_t)strlen(pieces[i]));
+        salp_scope_open(&scope, i < 3 ? 0 : SALP_FOREVER);
+        job_clear(job);
+        EXPECT(input_source_next(source, job) == (i < 3 ? -ETIMEDOUT : 1));
+        salp_scope_close(&scope);
+    }
+    EXPECT(job->number == 1 && job->block_size == 9 && memcmp(job->block, "head\n1\n2\n", 9) == 0);
+    close(fd);
+    job_clear(job);
+    EXPECT(input_source_next(source, job) == 1);
+    EXPECT(job->number == 2 && job->block_size == 7 && memcmp(job->block, "head\n3\n", 7) == 0);
+    EXPECT(input_source_next(source, job) == 0);
+    input_source_close(source);
+    job_memory_free(job->memory);
+    free(job);
+    return 0;
+}
+
+static void who_stops_waiting_for_a_block_loses_nothing(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    close(ends[0]);
+    assert_int_equal(salp_run(read_in_pieces, &ends[1]), 0);
+}
+
 static void blocks_and_values_exclude_each_other(void **state)
 {
     (void)state;
@@ -1005,6 +1045,7 @@ int main(int argc, char **argv)
         TEST("each block begins with the header", each_block_begins_with_the_header),
         TEST("blocks may have any bytes", blocks_may_have_any_bytes),
         TEST("a large input comes whole", a_large_input_comes_whole),
+        TEST("who stops waiting for a block loses nothing", who_stops_waiting_for_a_block_loses_nothing),
         TEST("blocks and values exclude each other", blocks_and_values_exclude_each_other),
     };
     return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
