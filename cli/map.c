@@ -87,6 +87,10 @@ static void choose_slots(struct map *map)
     map->options.output.excerpts = map->options.journal != NULL;
     if (map->options.shares_out)
         map->options.input.fill_slots = map->slots;
+    /* Where it is not known how many there will be: as many as the machine allows. */
+    bool unbounded = found > 0 || (slots->kind == MAP_SLOTS_NUMBER && slots->number == 0);
+    map->options.input.block_count =
+        (uint64_t)map->options.blocks_each * (uint64_t)(unbounded ? map_slots_processors() : map->slots);
 }
 
 /* Where blocks are files. */

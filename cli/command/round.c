@@ -248,7 +248,7 @@ static uint64_t empty(int fd)
 static void tell_loss(const struct map_slot *slot, uint64_t lost)
 {
     if (lost > 0 && slot->runner->stop != MAP_STOP_NOW && slot->job.state != JOB_UNSTARTED)
-        map_runner_say(slot->runner, "job %llu has not read all that it was given: %llu bytes of a block are lost",
+        map_run_say(slot->runner->given, "job %llu has not read all that it was given: %llu bytes of a block are lost",
                        (unsigned long long)slot->job.number, (unsigned long long)lost);
 }
 

@@ -7,7 +7,8 @@
  *
  * By size, a block is cut at the last border within so many bytes, which is looked for from their end: so a border is found
  * without looking at all of them. If there is none, the record is longer than a block, and twice as many are taken. By number (-N, -L),
- * and with --csv, where it counts how many quotes are before, borders are looked for from the beginning.
+ * and with --csv, where it counts how many quotes are before, borders are looked for from the beginning. Where a file is to be so many
+ * blocks, each is a fair share of what is left then.
  *
  *   I1  A match that ends where the bytes end may become longer with the next ones (of an expression): it counts only when there
  *       are none.
@@ -40,6 +41,7 @@ struct input_blocks {
     size_t block;
     uint64_t together; /* a block is cut at each so many-th border at most: -L */
     uint64_t records;  /* -N, in borders; 0: by size */
+    uint64_t shares;   /* --block -N: what is left of the file is divided into so many blocks; 0: it is not */
 
     char *buffer;
     size_t room, start, held;
@@ -102,6 +104,10 @@ int input_blocks_open(struct input_blocks **opened, const char *path, const stru
         error = open_header(blocks);
     if (error == 0)
         error = input_bytes_open(&blocks->bytes, path);
+    blocks->shares = options->block_count;
+    if (error == 0 && blocks->shares > 0 && input_bytes_left(blocks->bytes) < 0)
+        error = input_tell(-EINVAL, "--block -N divides a file: how long %s is nobody knows",
+                           input_bytes_name(blocks->bytes));
     if (error == 0)
         *opened = blocks;
     else
@@ -368,6 +374,15 @@ static int read_header(struct input_blocks *blocks)
     return 0;
 }
 
+/* How large the next block is to be; the last one is all that is left, of which more is asked for, so that its end is seen. */
+static void take_share(struct input_blocks *blocks)
+{
+    int64_t unread = input_bytes_left(blocks->bytes);
+    uint64_t left = blocks->held + (unread > 0 ? (uint64_t)unread : 0);
+    if (left > 0)
+        blocks->block = (size_t)(left / blocks->shares + (left % blocks->shares > 0 || blocks->shares == 1));
+}
+
 int input_blocks_next(struct input_blocks *blocks, struct job *job)
 {
     int error = 0;
@@ -375,9 +390,12 @@ int input_blocks_next(struct input_blocks *blocks, struct job *job)
     if (!blocks->begun && (blocks->options->block_header || blocks->options->block_header_regexp))
         error = read_header(blocks);
     blocks->begun |= error == 0;
+    if (error == 0 && blocks->shares > 0)
+        take_share(blocks);
     if (error == 0)
         error = blocks->records > 0 ? cut_by_number(blocks, &cut) : cut_by_size(blocks, &cut);
     if (error < 0)
         return error;
+    blocks->shares -= blocks->shares > 1;
     return cut.middle > 0 ? give(blocks, &cut, job) : 0;
 }

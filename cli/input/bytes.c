@@ -217,6 +217,14 @@ int input_bytes_ahead(struct input_bytes **opened, struct input_bytes *bytes, co
     return error;
 }
 
+int64_t input_bytes_left(const struct input_bytes *bytes)
+{
+    struct stat status;
+    if (bytes->fd < 0 || fstat(bytes->fd, &status) < 0)
+        return -ESPIPE;
+    return status.st_size > bytes->offset ? status.st_size - bytes->offset : 0;
+}
+
 const char *input_bytes_name(const struct input_bytes *bytes)
 {
     return bytes->name;

@@ -34,6 +34,9 @@ int64_t input_bytes_read(struct input_bytes *bytes, void *data, size_t size);
  */
 int input_bytes_ahead(struct input_bytes **ahead, struct input_bytes *bytes, const char *folder);
 
+/* How many are left of a regular file, as it is now; -ESPIPE: it is something else, and nobody knows. */
+int64_t input_bytes_left(const struct input_bytes *bytes);
+
 /* As messages call it: "standard input", or its path in quotes. */
 const char *input_bytes_name(const struct input_bytes *bytes);
 

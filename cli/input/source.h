@@ -51,6 +51,7 @@ struct input_options {
     /* --pipe: jobs get no values, but standard input (or the one list that is a file), in blocks. */
     bool pipe;
     size_t block;             /* --block: bytes of a block, about; 0: 1 MiB */
+    uint64_t block_count;     /* --block -N: a file is divided into so many blocks instead, or fewer; 0: not */
     const char *record_start; /* --recstart: a record begins with this; NULL: not looked at */
     const char *record_end;   /* --recend: a record ends with this; NULL: "\n" if there is no start either */
     size_t record_start_size, record_end_size;

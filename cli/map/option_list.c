@@ -169,10 +169,13 @@ static bool take_chars(struct map_options *o, const char *text)
 
 static bool take_block(struct map_options *o, const char *text)
 {
-    int64_t size;
-    bool sound = map_value_size(text, &size) && size > 0;
-    if (sound)
+    int64_t size = 0, each = 0;
+    bool sound =
+        text[0] == '-' ? map_value_number(text + 1, 1, INT32_MAX, &each) : map_value_size(text, &size) && size > 0;
+    if (sound) {
         o->input.block = (size_t)size;
+        o->blocks_each = (int)each;
+    }
     return sound;
 }
 
@@ -377,7 +380,8 @@ const struct map_option map_option_list[] = {
     { "round", 0, NULL, NULL, FLAG(round_robin) },
     { "cat", 0, NULL, "a block is a file, {}, and not standard input", FLAG(cat) },
     { "fifo", 0, NULL, "a block is a fifo, {}, that can be read once", FLAG(fifo) },
-    { "block", 0, "SIZE", "bytes of a block, about (1M)", TAKEN(take_block) },
+    { "block", 0, "SIZE", "bytes of a block, about (1M); -N: a file is divided into N blocks for each slot",
+      TAKEN(take_block) },
     { "block-size", 0, "SIZE", NULL, TAKEN(take_block) },
     { "recend", 0, "BYTES", "a record ends with this ('\\n')", TAKEN(take_record_end) },
     { "recstart", 0, "BYTES", "a record begins with this", TAKEN(take_record_start) },

@@ -83,6 +83,7 @@ struct map_options {
     const char *header;                 /* --header */
     bool csv;                           /* --csv */
     bool shares_out;                    /* -m, -X: input.fill_slots is to be the number of slots */
+    int blocks_each;                    /* --block -N: so many to a slot, which makes input.block_count; 0: not */
 };
 
 /* Exit statuses of salp map, besides the number of jobs that have failed (0 to 100). */

@@ -938,6 +938,33 @@ static int read_blocks(void *arg)
     return 0;
 }
 
+static void a_file_is_divided_into_so_many_blocks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *input, *jobs;
+        uint64_t count;
+    } cases[] = {
+        { "1\n2\n3\n4\n5\n6\n7\n", "1\n2\n/3\n4\n/5\n6\n7\n", 3 },
+        { "1\n2\n3\n4\n5\n6\n7\n", "1\n2\n3\n4\n5\n6\n7\n", 1 },
+        { "1\n2\n3", "1\n/2\n/3", 5 },
+        { "a long line\n2\n3\n", "a long line\n/2\n/3\n", 3 },
+        { "1\na long line\n3\n", "1\n/a long line\n3\n", 2 },
+        { "1\n2\n3", "1\n2\n3", 1 },
+        { "", "", 4 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct run run = { .options = { .pipe = true, .block_count = cases[i].count } };
+        run_with(&run, FROM_FILE, cases[i].input, strlen(cases[i].input));
+        assert_int_equal(run.opened, 0);
+        assert_string_equal(run.jobs, cases[i].jobs);
+        free(run.jobs);
+    }
+    struct run run = { .options = { .pipe = true, .block_count = 2 } };
+    run_with(&run, FROM_PIPE, "1\n", 2);
+    assert_int_equal(run.opened, -EINVAL);
+}
+
 static void a_large_input_comes_whole(void **state)
 {
     (void)state;
@@ -1044,6 +1071,7 @@ int main(int argc, char **argv)
         TEST("borders can be left out", borders_can_be_left_out),
         TEST("each block begins with the header", each_block_begins_with_the_header),
         TEST("blocks may have any bytes", blocks_may_have_any_bytes),
+        TEST("a file is divided into so many blocks", a_file_is_divided_into_so_many_blocks),
         TEST("a large input comes whole", a_large_input_comes_whole),
         TEST("who stops waiting for a block loses nothing", who_stops_waiting_for_a_block_loses_nothing),
         TEST("blocks and values exclude each other", blocks_and_values_exclude_each_other),
