@@ -229,6 +229,8 @@ int cli_worth(int argc, char **argv)
         misused(": here each job has one block, as its standard input", options.cat    ? "--cat"
                                                                         : options.fifo ? "--fifo"
                                                                                        : "--round-robin");
+    if (options.tee)
+        misused(": here no job reads standard input", "--tee");
     if (options.blocks_each > 0)
         misused(" -N: how large a block is depends on -j, which is asked for", "--block");
     struct worth w = { .options = &options, .budget = wishes.budget, .memory = job_memory_new() };

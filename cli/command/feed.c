@@ -4,6 +4,7 @@
  *     --cat     a file in the spool, {}, written anew for each attempt: the job may have changed it.
  *     --fifo    a fifo there, {}, written to by a task as long as the command runs.
  *     --round-robin    one of many, all of which go through a pipe: command/round.h
+ *     --tee     no block: all of standard input, for each job: map/tee.h
  *
  * A fifo cannot be opened for writing before somebody has opened it for reading (without waiting; and a thread that waits for
  * that could not be called back). So it is tried again and again, an eighth of the time later that has passed so far: that is how
@@ -25,6 +26,7 @@
 
 #include "command/round.h"
 #include "command/runner.h"
+#include "map/tee.h"
 
 static const int64_t soonest = SALP_MILLISECONDS(1) / 4, latest = SALP_MILLISECONDS(100);
 
@@ -116,8 +118,8 @@ int map_feed_open(struct map_slot *slot)
         return 0;
     if (o->round_robin)
         return map_round_open(slot);
-    if (job->block && !job->block_name) {
-        int fd = open_unnamed(job);
+    if (o->tee || (job->block && !job->block_name)) {
+        int fd = o->tee ? map_tee_open(slot->runner->tee) : open_unnamed(job);
         slot->input = fd < 0 ? -1 : fd;
         return fd < 0 ? fd : 0;
     }

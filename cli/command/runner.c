@@ -274,6 +274,8 @@ static void close_runner(struct map_runner *runner)
     salp_mutex_close(runner->turn);
     if (runner->null >= 0)
         close(runner->null);
+    if (runner->tee >= 0)
+        close(runner->tee);
 }
 
 void map_commands_run(const struct map_run *run, struct map_result *result)
@@ -290,6 +292,7 @@ void map_commands_run(const struct map_run *run, struct map_result *result)
         .slot_limit = run->slots,
         .timeout = run->options->timeout,
         .null = -1,
+        .tee = -1,
     };
     int error = open_runner(runner);
     if (error < 0)

@@ -76,6 +76,7 @@ struct map_runner {
     struct map_median median; /* of the jobs that are done; with --timeout N% */
     int64_t timeout;          /* as it is now; 0: none */
     int null;                 /* /dev/null: the jobs' standard input */
+    int tee;                  /* with --tee: what each job's is opened from (map/tee.h); -1: it was not read yet */
     bool hurries;             /* the user has ended the run, and those who read what is shown had their time */
     salp_timer hurry;
 };

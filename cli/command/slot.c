@@ -34,6 +34,7 @@
 #include "job/visible.h"
 #include "map/options.h"
 #include "map/slots.h"
+#include "map/tee.h"
 #include "output/output.h"
 
 enum { SKIPS = 256 }; /* that follow each other, before other tasks have their turn */
@@ -52,10 +53,23 @@ static int skip(struct map_slot *slot)
     return error;
 }
 
+/* What all jobs read is there before the first one is. */
+static int read_tee(struct map_runner *runner)
+{
+    const struct map_options *o = runner->given->options;
+    if (!o->tee || runner->tee >= 0)
+        return 0;
+    runner->tee = map_tee_read(o->output.temporary);
+    return runner->tee < 0 ? runner->tee : 0;
+}
+
 /* 1: the job is to be run; 0: there is none left; or an error. */
 static int ask_source(struct map_slot *slot)
 {
     const struct map_run *given = slot->runner->given;
+    int error = read_tee(slot->runner);
+    if (error < 0)
+        return error;
     for (int skipped = 1;; skipped++) {
         job_clear(&slot->job);
         int got = input_source_next(given->source, &slot->job);
@@ -64,7 +78,7 @@ static int ask_source(struct map_slot *slot)
         slot->job.left_out = template_leaves_out(given->template, &slot->job);
         if (!slot->job.left_out && map_run_wants(given, &slot->job))
             return 1;
-        int error = skip(slot) < 0 ? -ECANCELED : 0;
+        error = skip(slot) < 0 ? -ECANCELED : 0;
         if (error == 0 && skipped % SKIPS == 0)
             error = salp_yield();
         if (error < 0)

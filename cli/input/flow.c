@@ -15,13 +15,13 @@
 #include "input/flow.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <salp/sync.h>
+
+#include "input/unnamed.h"
 
 enum { AHEAD_MAX = 256 << 20 }; /* bytes in the file: an input without end must not fill the disk */
 
@@ -62,27 +62,6 @@ void input_flow_free(struct input_flow *flow)
     free(flow);
 }
 
-/* A file without a name. Not each file system has O_TMPFILE. */
-static int open_file(const char *folder)
-{
-    if (!folder)
-        folder = getenv("TMPDIR");
-    if (!folder || !*folder)
-        folder = "/tmp";
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        return fd;
-    char *path;
-    if (asprintf(&path, "%s/salp-input-XXXXXX", folder) < 0)
-        return -ENOMEM;
-    fd = mkostemp(path, O_CLOEXEC);
-    int error = fd < 0 ? -errno : fd;
-    if (fd >= 0)
-        unlink(path);
-    free(path);
-    return error;
-}
-
 int input_flow_add(struct input_flow *flow, const char *folder)
 {
     if (flow->fd >= 0)
@@ -90,7 +69,7 @@ int input_flow_add(struct input_flow *flow, const char *folder)
     int error = salp_event_open(&flow->news, NULL);
     if (error < 0)
         return error;
-    int fd = open_file(folder);
+    int fd = input_unnamed_open(folder);
     if (fd < 0)
         return fd;
     flow->fd = fd;

@@ -16,7 +16,7 @@ static const struct {
       "semaphores are not supported; flock(1) is one for scripts" },
     { " sql sql-master sqlmaster sql-worker sqlworker sql-and-worker sqlandworker ",
       "databases are not supported; --journal FILE keeps an SQLite file" },
-    { " group-by groupby shard bin tee block-timeout bt ", "of --pipe there are only blocks that go to one job each" },
+    { " group-by groupby shard bin block-timeout bt ", "of --pipe there are only blocks that go to one job each" },
     { " rpl parens U filter ", "expressions in Perl are not supported" },
     { " tmux tmuxpane ", "jobs have no terminals of their own" },
     { " tty o open-tty ", "jobs cannot read the terminal" },

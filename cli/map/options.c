@@ -300,9 +300,30 @@ static void settle_round_robin(const struct map_options *options)
         misused("--round-robin: what a job has read cannot be given again: neither --retries nor --memfree go with it");
 }
 
+/* Values come from where they come from without --pipe, and standard input is no list. */
+static void settle_tee(struct map_options *options)
+{
+    const struct input_options *input = &options->input;
+    if (options->cat || options->fifo || options->round_robin || options->function)
+        misused("--tee gives all of standard input: neither --cat, --fifo, --round-robin nor --function go with it");
+    if (options->pipe_part)
+        misused("--tee takes standard input, '< FILE', and not --pipe-part's file");
+    if (input->list_count == 0)
+        misused("--tee: each value is a job: they come from ::: or ::::");
+    for (int i = 0; i < input->list_count; i++) {
+        if (input->lists[i].path && strcmp(input->lists[i].path, "-") == 0)
+            misused("--tee: standard input is for the jobs, and no list of values");
+    }
+    options->template.no_append = true;
+    options->input.pipe = false;
+}
+
 /* They are ways of --pipe, which need not be said. */
 static void settle_ways(struct map_options *options)
 {
+    options->input.pipe |= options->pipe_part;
+    if (options->tee)
+        settle_tee(options);
     if (options->cat && options->fifo)
         misused("a block is a file or a fifo: --cat and --fifo do not go together");
     if ((options->cat || options->fifo) && options->function)

@@ -42,6 +42,8 @@ struct map_options {
     struct map_halt halt;
     bool cat, fifo;   /* blocks are files, or fifos, in a folder of their own (map/spool.h) */
     bool round_robin; /* a job gets one block after another (command/round.h) */
+    bool tee;         /* each job gets all of standard input, and values (map/tee.h) */
+    bool pipe_part;   /* --pipe was said in that way */
 
     int64_t timeout;        /* nanoseconds; 0: none */
     double timeout_percent; /* --timeout 200%: of the median of what has ended by itself so far; 0: none */

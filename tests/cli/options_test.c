@@ -136,6 +136,13 @@ static void what_is_a_way_of_pipe_need_not_say_so(void **state)
     o = READ("--fifo", "--pipe", "wc");
     assert_true(o.fifo && !o.cat && o.input.pipe && !o.template.no_append);
     map_options_free(&o);
+    o = READ("--pipepart", "wc");
+    assert_true(o.input.pipe && o.template.no_append);
+    map_options_free(&o);
+    o = READ("--pipe", "--tee", "wc", ":::", "a", "b");
+    assert_true(o.tee && !o.input.pipe && o.template.no_append);
+    assert_int_equal(o.input.list_count, 1);
+    map_options_free(&o);
     o = READ("--roundrobin", "--retries", "1", "wc");
     assert_true(o.round_robin && o.input.pipe && o.template.no_append);
     map_options_free(&o);
