@@ -90,12 +90,12 @@ static void forget_read(struct map_round *round)
 
 /* ---- those that have come back ---- */
 
+/* `block` and those behind it. */
 static void give_back(struct map_runner *runner, struct map_round_block *block)
 {
     struct map_round_block **last = &runner->returned;
     while (*last)
         last = &(*last)->next;
-    block->next = NULL;
     *last = block;
 }
 
@@ -252,26 +252,26 @@ static void tell_loss(const struct map_slot *slot, uint64_t lost)
                        (unsigned long long)slot->job.number, (unsigned long long)lost);
 }
 
+/* I1, if the job has read so many bytes. */
+static bool is_its_own(const struct map_round_block *block, uint64_t read)
+{
+    uint64_t start = block->end - block->size;
+    return start == 0 || start < read;
+}
+
 void map_round_close(struct map_slot *slot)
 {
     struct map_round *round = slot->round;
     uint64_t lost = 0;
-    if (!round)
-        return;
     tell_end(round);
     uint64_t read = round->taken - empty(round->in);
     close(round->in);
-    while (round->first) {
+    while (round->first && is_its_own(round->first, read)) {
         struct map_round_block *block = pop(round);
-        uint64_t start = block->end - block->size;
-        if (start > 0 && start >= read) {
-            give_back(slot->runner, block); /* I1 */
-            continue;
-        }
-        if (block->end > read)
-            lost = block->end - read;
+        lost = block->end > read ? block->end - read : 0;
         free(block);
     }
+    give_back(slot->runner, round->first);
     slot->job.block_size = read;
     job_memory_free(round->piece.memory);
     free(round);
