@@ -29,8 +29,10 @@
 
 #include <salp/stream.h>
 
-#include "job/memory.h"
 #include "command/runner.h"
+#include "input/source.h"
+#include "job/memory.h"
+#include "map/run.h"
 
 struct map_round_block {
     struct map_round_block *next;
