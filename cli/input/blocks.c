@@ -155,8 +155,11 @@ static int make_room(struct input_blocks *blocks, size_t size)
 static int read_up_to(struct input_blocks *blocks, size_t size)
 {
     while (blocks->held < size && !blocks->ended) {
-        /* Small reads at the end of the buffer would be many. */
-        size_t least = size > blocks->held + READ ? size : blocks->held + READ;
+        /* A block may be larger than all that comes: its room grows with that. Small reads at the end of the buffer would be many. */
+        size_t grown = blocks->room > 0 ? 2 * blocks->room : READ;
+        size_t least = size < grown ? size : grown;
+        if (least < blocks->held + READ)
+            least = blocks->held + READ;
         int error = blocks->start + least > blocks->room ? make_room(blocks, least) : 0;
         if (error < 0)
             return error;
