@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <salp/time.h>
+
 #include "base/assert.h"
 #include "os/clock.h"
 #include "os/fault.h"
@@ -86,6 +88,18 @@ int salp__signal_catch(int number, salp__catcher *catcher)
     return error;
 }
 
+/* I1. It sleeps after some looks, since giving way does not let those run whom the system places below us. */
+static void wait_for_handlers(void)
+{
+    enum { LOOKS = 64 };
+    for (unsigned tries = 0; atomic_load(&handlers) > 0; tries++) {
+        if (tries < LOOKS)
+            salp__give_way();
+        else
+            salp__doze(SALP_MICROSECONDS(20));
+    }
+}
+
 void salp__signal_let_go(int number, salp__catcher *catcher)
 {
     entry *e = &entries[number];
@@ -94,8 +108,7 @@ void salp__signal_let_go(int number, salp__catcher *catcher)
     salp__must(sigaction(number, &e->before, NULL) == 0);
     e->installed = false;
     atomic_store(&e->told, NULL);
-    while (atomic_load(&handlers) > 0) /* I1 */
-        salp__give_way();
+    wait_for_handlers();
     atomic_store(&e->owner, NULL); /* the last: now it may be another one's */
 }
 
