@@ -62,6 +62,8 @@ void salp__group_lost(salp__members *group, int result)
 int salp_group_close(salp_group *opaque)
 {
     salp__members *group = (salp__members *)opaque;
+    if (!group || !salp__scope_is_mine(&group->scope)) /* a task of the group would wait for itself */
+        return -EINVAL;
     while (!salp__list_empty(&group->tasks)) {
         salp__waiter waiter;
         salp__waiter_open(&waiter, "its group");

@@ -274,8 +274,9 @@ static void remove_innermost(salp__actor *self)
         salp__bell_drop(self);
 }
 
-static bool is_open(const salp__actor *self, const salp__scope *scope)
+bool salp__scope_is_mine(const salp__scope *scope)
 {
+    const salp__actor *self = salp__self();
     for (const salp__scope *each = self->scope; each; each = each->outer) {
         if (each == scope)
             return scope->actor == self;
@@ -286,7 +287,7 @@ static bool is_open(const salp__actor *self, const salp__scope *scope)
 int salp__scope_leave(salp__scope *scope)
 {
     salp__actor *self = salp__self();
-    if (!is_open(self, scope))
+    if (!salp__scope_is_mine(scope))
         return -EINVAL;
     int misuse = 0;
     while (self->scope != scope) {

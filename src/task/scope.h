@@ -81,6 +81,9 @@ static inline salp__actor *salp__self(void)
 void salp__scope_enter(salp__scope *scope, int64_t timeout, bool shield);
 int salp__scope_leave(salp__scope *scope);
 
+/* Whether it is open, and the caller has opened it. It may be none at all. */
+bool salp__scope_is_mine(const salp__scope *scope);
+
 /* Ends it with this error, for the actor and all tasks inside. On its own loop, or in its own thread. */
 void salp__scope_end(salp__scope *scope, int error);
 

@@ -315,6 +315,30 @@ static void what_cannot_be_started_is_refused(void **state)
     assert_int_equal(salp_group_close(&group), 0);
 }
 
+static int close_anothers_group(void *group)
+{
+    EXPECT(salp_group_close(group) == -EINVAL);
+    return -EDOM;
+}
+
+static int close_in_vain(void *arg)
+{
+    salp_group group;
+    (void)arg;
+    EXPECT(salp_group_close(NULL) == -EINVAL);
+    salp_group_open(&group);
+    EXPECT(salp_go(&group, close_anothers_group, &group) == 0);
+    EXPECT(salp_group_close(&group) == -EDOM);
+    EXPECT(salp_group_close(&group) == -EINVAL);
+    return 0;
+}
+
+static void a_group_is_closed_once_by_whoever_has_opened_it(void **state)
+{
+    (void)state;
+    assert_int_equal(salp_run(close_in_vain, NULL), 0);
+}
+
 /* ---- many, and much ---- */
 
 static int spawn_many(void *arg)
@@ -478,6 +502,7 @@ int main(int argc, char **argv)
              the_first_failure_cancels_the_others_and_is_returned),
         TEST("a cancellation reaches the whole tree", a_cancellation_reaches_the_whole_tree),
         TEST("what cannot be started is refused", what_cannot_be_started_is_refused),
+        TEST("a group is closed once, by whoever has opened it", a_group_is_closed_once_by_whoever_has_opened_it),
         TEST("many tasks at once and one after another", many_tasks_at_once_and_one_after_another),
         TEST("each task has a stack of its own", each_task_has_a_stack_of_its_own),
         TEST("a stack that overflows is a crash and not another task's memory",
