@@ -295,9 +295,10 @@ int salp__listener_take(salp_listener *listener, salp_stream **out)
 
 int salp_accept(salp_listener *listener, salp_stream **out)
 {
+    if (out)
+        *out = NULL;
     if (!listener || !out)
         return -EINVAL;
-    *out = NULL;
     salp__stream_took_turn();
     for (;;) {
         int error = salp__wait_begin();

@@ -134,9 +134,12 @@ static int open_end(salp_pipe **out, int fd)
 int salp_pipe_open(salp_pipe **a, salp_pipe **b)
 {
     int fds[2];
+    if (a)
+        *a = NULL;
+    if (b)
+        *b = NULL;
     if (!a || !b)
         return -EINVAL;
-    *a = *b = NULL;
     int error = salp__socket_pair(fds, SOCK_SEQPACKET);
     if (error < 0)
         return error;

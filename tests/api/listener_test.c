@@ -655,7 +655,7 @@ static void wrong_calls_are_refused(void **state)
 {
     (void)state;
     salp_listener *listener = (salp_listener *)&state;
-    salp_stream *stream;
+    salp_stream *stream = (salp_stream *)&state;
     salp_address address;
     salp_loop *loop;
     assert_int_equal(salp_tcp_listen(&listener, NULL, -1, NULL), -EINVAL);
@@ -665,6 +665,7 @@ static void wrong_calls_are_refused(void **state)
     assert_int_equal(salp_unix_listen(NULL, "@x", NULL), -EINVAL);
     assert_int_equal(salp_unix_listen(&listener, NULL, NULL), -EINVAL);
     assert_int_equal(salp_accept(NULL, &stream), -EINVAL);
+    assert_null(stream);
     assert_int_equal(salp_listener_fd(NULL), -EINVAL);
     assert_int_equal(salp_listener_port(NULL), -EINVAL);
     assert_int_equal(salp_listener_address(NULL, &address), -EINVAL);

@@ -820,11 +820,13 @@ static void a_callback_cannot_wait(void **state)
 static void misuse_is_refused(void **state)
 {
     (void)state;
-    salp_pipe *a, *b;
+    salp_pipe *a = (salp_pipe *)&state, *b = a;
     salp_buffer message = { 0 };
     int count;
     assert_int_equal(salp_pipe_open(NULL, &b), -EINVAL);
     assert_int_equal(salp_pipe_open(&a, NULL), -EINVAL);
+    assert_null(a);
+    assert_null(b);
     open_pipe(&a, &b);
     assert_int_equal(salp_pipe_send(NULL, "x", 1), -EINVAL);
     assert_int_equal(salp_pipe_send(a, NULL, 1), -EINVAL);
