@@ -49,6 +49,7 @@ SALP_API int salp_future_resolve(salp_future *future, int result);
  * Errors: -EINVAL future is NULL; SALP_EINSIDE called by a job or a callback of
  * the pool that would have to resolve it; -ECANCELED, -ETIMEDOUT a scope
  * (salp/task.h) has ended the wait, and the work goes on; else the result itself.
+ * One that is there is told whatever scopes say, and to callbacks of loops, too.
  */
 SALP_API int salp_future_wait(salp_future *future);
 

@@ -16,6 +16,8 @@
  * SALP_EINSIDE. What has to wait is a task: salp_loop_go. The same holds for whatever
  * else this thread does between two turns, such as the callbacks of a foreign loop.
  *
+ * Connections with callbacks, which come along with this header, are in salp/transport.h.
+ *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SALP_LOOP_H
@@ -27,6 +29,7 @@
 #include <salp/error.h>
 #include <salp/future.h>
 #include <salp/time.h>
+#include <salp/transport.h>
 
 SALP_BEGIN
 

@@ -48,7 +48,8 @@
  *     There is no limit to the number of jobs.
  *   - In a fork of the program no job is joined that was forked before it.
  *
- * For engines of threads. With others the calls end with -ENOTSUP.
+ * For engines of threads. With others the calls end with -ENOTSUP. Loops, sums and
+ * sorts, which come along with this header, are in salp/loops.h.
  *
  * The way of sharing is lazy task creation (Mohr, Kranz, Halstead, 1991) with
  * leapfrogging (Wagner, Calder, 1993); docs/parallel.md tells more.
@@ -64,6 +65,7 @@
 
 #include <salp/base.h>
 #include <salp/error.h>
+#include <salp/loops.h>
 #include <salp/pool.h>
 
 SALP_BEGIN

@@ -61,6 +61,20 @@ static void a_cancelled_future_has_that_as_its_result(void **state)
     salp_future_free(future);
 }
 
+/* Nothing else tells it. */
+static void a_result_that_is_there_is_told_though_a_scope_is_over(void **state)
+{
+    (void)state;
+    salp_scope scope;
+    salp_future *future = open_one();
+    salp_scope_open(&scope, 0);
+    assert_int_equal(salp_future_wait(future), -ETIMEDOUT);
+    assert_int_equal(salp_future_resolve(future, 42), 0);
+    assert_int_equal(salp_future_wait(future), 42);
+    assert_int_equal(salp_scope_close(&scope), -ETIMEDOUT);
+    salp_future_free(future);
+}
+
 static void nothing_is_no_future(void **state)
 {
     (void)state;
@@ -441,6 +455,8 @@ int main(int argc, char **argv)
         TEST("a future gets its result once", a_future_gets_its_result_once),
         TEST("a result may be any number", a_result_may_be_any_number),
         TEST("a cancelled future has that as its result", a_cancelled_future_has_that_as_its_result),
+        TEST("a result that is there is told though a scope is over",
+             a_result_that_is_there_is_told_though_a_scope_is_over),
         TEST("nothing is no future", nothing_is_no_future),
         TEST("a future may be freed without a result", a_future_may_be_freed_without_a_result),
         TEST("all who wait get the result", all_who_wait_get_the_result),
