@@ -57,6 +57,8 @@ static void check_kills(salp_start start, int rounds)
     unsigned random = 815;
     int64_t longest = 0;
 
+    if (start != SALP_FORK)
+        test_needs_execution();
     notes = shared_memory(sizeof *notes);
     for (int round = 0; round < rounds; round++) {
         struct program program = { .start = start };

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 int test_grace_seconds;
@@ -61,7 +62,7 @@ static bool under_valgrind(void)
 
 bool test_slow(void)
 {
-#ifdef SALP_HOSTILE
+#if defined SALP_HOSTILE || defined TEST_EMULATED
     return true;
 #else
     return test_sanitized() || under_valgrind();
@@ -88,6 +89,25 @@ void test_skip(const char *reason)
     snprintf(current.outcome->reason, sizeof current.outcome->reason, "%s", reason);
     skip();
     abort(); /* skip() does not return */
+}
+
+void test_needs_execution(void)
+{
+    char program[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    test_must(length > 0, "/proc/self/exe");
+    program[length] = '\0';
+    pid_t pid = fork();
+    test_must(pid >= 0, "fork");
+    if (pid == 0) {
+        close(STDOUT_FILENO);
+        execl(program, program, "--list", (char *)NULL);
+        _exit(errno == ENOEXEC ? 1 : 0);
+    }
+    int status;
+    test_must(waitpid(pid, &status, 0) == pid, "waitpid");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 1)
+        test_skip("the system cannot execute this program anew");
 }
 
 void test_keeps_descriptors(int count)

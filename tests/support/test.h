@@ -109,6 +109,9 @@ salp_engine test_engine(void **state);
 /* Ends the test as skipped. The reason says what is missing. */
 void test_skip(const char *reason) __attribute__((noreturn));
 
+/* Ends the test as skipped where the system cannot execute this program anew: that of an emulated processor. */
+void test_needs_execution(void);
+
 /*
  * The test knowingly leaves so many descriptors open: those of something that lives as long as the
  * program. More than that still fails the test.
@@ -116,7 +119,7 @@ void test_skip(const char *reason) __attribute__((noreturn));
 void test_keeps_descriptors(int count);
 
 bool test_sanitized(void); /* built with AddressSanitizer or ThreadSanitizer */
-bool test_slow(void);      /* that, or the hostile build, or under valgrind: limits are ten times as long */
+bool test_slow(void);      /* that, or the hostile build, cross-built or under valgrind: limits are ten times as long */
 int test_scale(int n);     /* n; a tenth of it, but at least 1, with a sanitizer or under valgrind */
 
 int test_count_descriptors(void);   /* open in this process */
