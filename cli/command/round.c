@@ -251,7 +251,7 @@ static void tell_loss(const struct map_slot *slot, uint64_t lost)
 {
     if (lost > 0 && slot->runner->stop != MAP_STOP_NOW && slot->job.state != JOB_UNSTARTED)
         map_run_say(slot->runner->given, "job %llu has not read all that it was given: %llu bytes of a block are lost",
-                       (unsigned long long)slot->job.number, (unsigned long long)lost);
+                    (unsigned long long)slot->job.number, (unsigned long long)lost);
 }
 
 /* I1, if the job has read so many bytes. */
