@@ -576,12 +576,14 @@ static void opening_a_pool_suspends_its_task_alone(void **state)
 static void opening_a_pool_in_a_copy_suspends_its_task_alone(void **state)
 {
     (void)state;
+    test_needs_execution();
     check_opening(SALP_SPAWN);
 }
 
 static void opening_a_pool_by_a_server_suspends_its_task_alone(void **state)
 {
     (void)state;
+    test_needs_execution();
     check_opening(SALP_SERVER);
 }
 
@@ -605,6 +607,7 @@ static int several_open(void *arg)
 static void several_tasks_may_open_pools_at_once(void **state)
 {
     (void)state;
+    test_needs_execution();
     for (int start = SALP_FORK; start <= SALP_SPAWN; start++) {
         struct held held = { .options = { .engine = SALP_PROCESSES, .start = (salp_start)start, .workers = 2 } };
         assert_int_equal(salp_run(several_open, &held), 0);
