@@ -325,19 +325,25 @@ int salp__poll_for(salp__pollee set[], int count, int64_t deadline)
 {
     struct pollfd polled[SALP__MAX_POLLEES];
     struct timespec time;
+    nfds_t looked_at = 0;
     salp__must(count <= SALP__MAX_POLLEES);
-    for (int i = 0; i < count; i++)
-        polled[i] = (struct pollfd){ .fd = set[i].fd, .events = (short)set[i].events };
+    /* Those that are not looked at would count, too: RLIMIT_NOFILE is how many may be polled. */
+    for (int i = 0; i < count; i++) {
+        if (set[i].fd >= 0)
+            polled[looked_at++] = (struct pollfd){ .fd = set[i].fd, .events = (short)set[i].events };
+    }
     if (deadline > 0 && salp__skips_to(deadline))
         deadline = 0;
-    int result = ppoll(polled, (nfds_t)count, limit(&time, deadline) ? &time : NULL, NULL);
+    int result = ppoll(polled, looked_at, limit(&time, deadline) ? &time : NULL, NULL);
+    if (result < 0 && errno == EINVAL)
+        return -EMFILE;
     if (result < 0) {
         /* ENOMEM: the kernel could not allocate; the caller looks at everything and polls again. */
         salp__must(errno == EINTR || errno == ENOMEM);
         return -EINTR;
     }
-    for (int i = 0; i < count; i++)
-        set[i].came = set[i].fd < 0 ? 0 : (uint16_t)polled[i].revents;
+    for (int i = 0, at = 0; i < count; i++)
+        set[i].came = set[i].fd < 0 ? 0 : (uint16_t)polled[at++].revents;
     return result;
 }
 

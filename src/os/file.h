@@ -99,7 +99,8 @@ typedef struct salp__pollee {
 
 enum { SALP__MAX_POLLEES = 16 };
 
-/* Waits until one of the descriptors is ready. Returns how many are, 0 at the deadline, or -EINTR. */
+/* Waits until one of the descriptors is ready. Returns how many are, 0 at the deadline, -EINTR, or -EMFILE: they are more than
+   RLIMIT_NOFILE, which was lowered since they were opened. */
 int salp__poll_for(salp__pollee set[], int count, int64_t deadline);
 
 /* The same for descriptors to be read: ready[i] says which are. */

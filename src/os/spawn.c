@@ -53,7 +53,8 @@ extern int __clone(int (*function)(void *arg), void *stack, int flags, void *arg
 #endif
 
 enum {
-    STACK = 1024, /* the deepest frames are those of clone and syscall, which is bound: the parent has called it */
+    STACK =
+        1024, /* the deepest frames are those of clone, and of syscall and errno, which are bound: the parent has used both */
     LAST_SIGNAL = 64,
     KERNEL_SET = 8, /* bytes of the kernel's set of signals */
 };

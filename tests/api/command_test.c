@@ -5,6 +5,11 @@
  */
 #include "commands.h"
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 /* ---- output ---- */
 
 static int tell_how_they_end(void *arg)
@@ -198,6 +203,35 @@ static void input_comes_from_a_stream(void **state)
 {
     (void)state;
     in_both(feed_from_stream);
+}
+
+/* The system counts what is polled by that limit, too. */
+static int run_with_few(rlim_t count)
+{
+    struct rlimit limit;
+    salp_output o;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = count;
+    syscall(SYS_close_range, 0, ~0U, 0);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    int error =
+        salp_command_run(SH("read x; exit 7"),
+                         WITH(.input = "hello", .input_size = 5, .out = SALP_DISCARDED, .err = SALP_DISCARDED), &o);
+    return error == 0 ? o.exit_status != 7 : error != -EMFILE;
+}
+
+static void few_descriptors_are_told(void **state)
+{
+    (void)state;
+    for (rlim_t count = 0; count < 16; count++) {
+        int status;
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            _exit(run_with_few(count));
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
 }
 
 /* ---- lines ---- */
@@ -425,6 +459,7 @@ int main(int argc, char **argv)
         TEST("input is given while output is taken", input_is_given_while_output_is_taken),
         TEST("a pending SIGPIPE of the program stays", a_pending_sigpipe_of_the_program_stays),
         TEST("input comes from a stream", input_comes_from_a_stream),
+        TEST("few descriptors are told", few_descriptors_are_told),
         TEST("output is told line by line", output_is_told_line_by_line),
         TEST("other tasks go on while one waits for a command", other_tasks_go_on_while_one_waits_for_a_command),
         TEST("commands of several threads and tasks do not hold each other's pipes",

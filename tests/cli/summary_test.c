@@ -99,7 +99,7 @@ static void what_was_left_out_was_not_done_before(void **state)
     watcher->total(watcher, 3);
     end((struct job){ .number = 1, .state = JOB_SKIPPED, .left_out = true }, true);
     end((struct job){ .number = 2, .state = JOB_SKIPPED, .left_out = true }, true);
-    expect("salp map: 0 done, 2 left out, 1 not run; 0 s\n");
+    expect("salp map: 0 done, 2 left out, 1 not run; 0 ms\n");
 }
 
 static void a_run_without_jobs_says_so(void **state)
