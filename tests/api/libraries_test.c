@@ -135,10 +135,13 @@ static int wait_for(pid_t child)
     return status;
 }
 
+/* When it is loaded, the thread does nothing until the fork is done: AddressSanitizer's allocator has locks that a child inherits,
+   and the end of a thread uses it. */
 static void *load_with_others(void *error)
 {
     pthread_barrier_wait(&together);
     *(int *)error = salp__openssl_load(NULL, 0);
+    pthread_barrier_wait(&together);
     return NULL;
 }
 
@@ -155,6 +158,7 @@ static int fork_meanwhile(void)
     pid_t child = fork();
     if (child == 0) /* not _exit: ThreadSanitizer would miss the other thread here, of which the child knows nothing */
         (void)syscall(SYS_exit_group, need_openssl() == 0 ? 0 : 1);
+    pthread_barrier_wait(&together);
     int status = wait_for(child);
     EXPECT(pthread_join(thread, NULL) == 0);
     return error == 0 ? status : 1;
