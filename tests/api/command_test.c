@@ -459,7 +459,7 @@ int main(int argc, char **argv)
         TEST("input is given while output is taken", input_is_given_while_output_is_taken),
         TEST("a pending SIGPIPE of the program stays", a_pending_sigpipe_of_the_program_stays),
         TEST("input comes from a stream", input_comes_from_a_stream),
-        TEST("few descriptors are told", few_descriptors_are_told),
+        TEST_PROCESSES("few descriptors are told", few_descriptors_are_told),
         TEST("output is told line by line", output_is_told_line_by_line),
         TEST("other tasks go on while one waits for a command", other_tasks_go_on_while_one_waits_for_a_command),
         TEST("commands of several threads and tasks do not hold each other's pipes",

@@ -787,7 +787,7 @@ int main(int argc, char **argv)
         TEST("a deadline ends a loop in a piece", a_deadline_ends_a_loop_in_a_piece),
         TEST("a termination ends loops", a_termination_ends_loops),
         TEST("the end of a run ends loops in it", the_end_of_a_run_ends_loops_in_it),
-        TEST("a loop of nothing ends as any other", a_loop_of_nothing_ends_as_any_other),
+        TEST_PROCESSES("a loop of nothing ends as any other", a_loop_of_nothing_ends_as_any_other),
         TEST("each place is in one tile", each_place_is_in_one_tile),
         TEST("tiles are checked and may fail", tiles_are_checked_and_may_fail),
     };
