@@ -26,6 +26,7 @@
 
 #include "command/round.h"
 #include "command/runner.h"
+#include "job/unnamed.h"
 #include "map/tee.h"
 
 static const int64_t soonest = SALP_MILLISECONDS(1) / 4, latest = SALP_MILLISECONDS(100);
@@ -38,16 +39,10 @@ static int open_unnamed(const struct job *job)
     int fd = memfd_create("salp-block", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
-    for (size_t at = 0; at < job->block_size;) {
-        ssize_t count = pwrite(fd, (const char *)job->block + at, job->block_size - at, (off_t)at);
-        if (count < 0) {
-            int error = -errno;
-            close(fd);
-            return error;
-        }
-        at += (size_t)count;
-    }
-    return fd;
+    int error = job_unnamed_write(fd, job->block, job->block_size, 0);
+    if (error < 0)
+        close(fd);
+    return error < 0 ? error : fd;
 }
 
 /* ---- --cat ---- */

@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "job/unnamed.h"
+
 enum { WORDS = 128 };
 
 /* ---- the compiler's command ---- */
@@ -231,8 +233,7 @@ bool map_compile_is_for(const char *what)
 int map_compile_open(struct map_compile *compile)
 {
     static const char folder[] = "salp-function-XXXXXX", library[] = "function.so";
-    const char *where = getenv("TMPDIR");
-    where = where && *where ? where : "/tmp";
+    const char *where = job_temporary_folder(NULL);
     int error = -ENAMETOOLONG;
     if (strlen(where) + sizeof folder + sizeof library < sizeof compile->folder) {
         snprintf(compile->folder, sizeof compile->folder, "%s/%s", where, folder);

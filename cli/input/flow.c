@@ -21,7 +21,7 @@
 
 #include <salp/sync.h>
 
-#include "input/unnamed.h"
+#include "job/unnamed.h"
 
 enum { AHEAD_MAX = 256 << 20 }; /* bytes in the file: an input without end must not fill the disk */
 
@@ -69,7 +69,7 @@ int input_flow_add(struct input_flow *flow, const char *folder)
     int error = salp_event_open(&flow->news, NULL);
     if (error < 0)
         return error;
-    int fd = input_unnamed_open(folder);
+    int fd = job_unnamed_open(job_temporary_folder(folder));
     if (fd < 0)
         return fd;
     flow->fd = fd;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "job/unnamed.h"
+
 static int tell(const char *where, int error)
 {
     fprintf(stderr, "salp map: cannot make a folder in '%s': %s\n", where, strerror(-error));
@@ -17,10 +19,7 @@ static int tell(const char *where, int error)
 /* Absolute: jobs may work in another folder. */
 int map_spool_name(struct map_spool *spool, const char *where)
 {
-    if (!where)
-        where = getenv("TMPDIR");
-    if (!where || !*where)
-        where = "/tmp";
+    where = job_temporary_folder(where);
     char *path = realpath(where, NULL);
     if (!path)
         return tell(where, -errno);

@@ -16,7 +16,7 @@
 
 #include "input/bytes.h"
 #include "input/message.h"
-#include "input/unnamed.h"
+#include "job/unnamed.h"
 
 enum { PIECE = 256 << 10 };
 
@@ -43,27 +43,14 @@ static int take_file(void)
     return again < 0 ? -1 : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 }
 
-static int write_all(int fd, const char *data, size_t size, off_t at)
-{
-    for (size_t done = 0; done < size;) {
-        ssize_t wrote = pwrite(fd, data + done, size - done, at + (off_t)done);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote < 0)
-            return -errno;
-        done += (size_t)wrote;
-    }
-    return 0;
-}
-
 /* 0, or an error; only those of writing are still to be told. */
 static int copy(struct input_bytes *bytes, int fd, char *piece, int *unwritten)
 {
-    off_t at = 0;
-    for (int64_t got; (got = input_bytes_read(bytes, piece, PIECE)) != 0; at += got) {
+    uint64_t at = 0;
+    for (int64_t got; (got = input_bytes_read(bytes, piece, PIECE)) != 0; at += (uint64_t)got) {
         if (got < 0)
             return (int)got;
-        *unwritten = write_all(fd, piece, (size_t)got, at);
+        *unwritten = job_unnamed_write(fd, piece, (size_t)got, at);
         if (*unwritten < 0)
             return *unwritten;
     }
@@ -76,7 +63,7 @@ static int copy_to_file(const char *folder)
     int error = input_bytes_open(&bytes, "-"), unwritten = 0;
     if (error < 0)
         return error;
-    int fd = input_unnamed_open(folder);
+    int fd = job_unnamed_open(job_temporary_folder(folder));
     char *piece = malloc(PIECE);
     if (fd < 0 || !piece)
         error = unwritten = fd < 0 ? fd : -ENOMEM;

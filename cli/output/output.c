@@ -16,6 +16,7 @@
 #include <termios.h>
 
 #include "output/entries.h"
+#include "job/unnamed.h"
 #include "output/excerpt.h"
 #include "output/lane.h"
 #include "output/table.h"
@@ -89,8 +90,7 @@ int output_open(struct output **out, const struct output_options *options)
     if (!output)
         return -ENOMEM;
     struct output_common *common = &output->common;
-    const char *temporary = options->temporary ? options->temporary : getenv("TMPDIR");
-    temporary = temporary ? temporary : "/tmp";
+    const char *temporary = job_temporary_folder(options->temporary);
     common->options = *options;
     if (options->way == OUTPUT_UNGROUPED && (stops_writers(1) || stops_writers(2)))
         common->options.way = OUTPUT_BY_LINE;

@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "job/unnamed.h"
+
 /* A user may have 64 MiB in all of his pipes, usually; and jobs need descriptors, too. */
 enum { PIPES = 24, DESCRIPTORS_PART = 4 };
 
@@ -176,48 +178,16 @@ int output_store_drain(struct output_store *store, struct output_piece **piece)
 
 /* ---- the file ---- */
 
-/* Not every file system can make a file without a name: then one loses its name at once. */
-static int open_nameless(const char *folder)
-{
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL))
-        return fd >= 0 ? fd : -errno;
-    char *path;
-    if (asprintf(&path, "%s/salp-map-XXXXXX", folder) < 0)
-        return -ENOMEM;
-    fd = mkostemp(path, O_CLOEXEC);
-    int error = fd < 0 ? -errno : 0;
-    if (fd >= 0)
-        unlink(path);
-    free(path);
-    return fd >= 0 ? fd : error;
-}
-
-static int write_at(int fd, const char *bytes, size_t size, uint64_t at)
-{
-    while (size > 0) {
-        ssize_t written = pwrite(fd, bytes, size, (off_t)at);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return written < 0 ? -errno : -EIO;
-        bytes += written;
-        at += (uint64_t)written;
-        size -= (size_t)written;
-    }
-    return 0;
-}
-
 int output_store_put(struct output_store *store, const void *bytes, size_t size, uint64_t *at)
 {
     if (store->file < 0)
-        store->file = open_nameless(store->folder);
+        store->file = job_unnamed_open(store->folder);
     if (store->file < 0) {
         int error = store->file;
         store->file = -1;
         return error;
     }
-    int error = write_at(store->file, bytes, size, store->file_end);
+    int error = job_unnamed_write(store->file, bytes, size, store->file_end);
     if (error < 0)
         return error;
     *at = store->file_end;
