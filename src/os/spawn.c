@@ -20,7 +20,7 @@
  *     before, those of the C library (setuid in another thread, cancellation) as well.
  * I3  The child writes to its stack and to `error` in the parent's frame, and to nothing else.
  * I4  Its stack lies in the parent's frame, which stays until the child has gone: memory that is mapped for each child
- *     costs a page fault and the unmapping, together as much as the rest of what the parent does here.
+ *     would cost each a page fault and an unmapping.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -53,8 +53,8 @@ extern int __clone(int (*function)(void *arg), void *stack, int flags, void *arg
 #endif
 
 enum {
-    STACK =
-        1024, /* the deepest frames are those of clone, and of syscall and errno, which are bound: the parent has used both */
+    /* The deepest frames are those of clone, and of syscall and errno, which are bound: the parent has used both. */
+    STACK = 1024,
     LAST_SIGNAL = 64,
     KERNEL_SET = 8, /* bytes of the kernel's set of signals */
 };
